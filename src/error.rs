@@ -1,0 +1,247 @@
+//! The one error type of the library: a kind to branch on, a sentence to read, hints to act on.
+//!
+//! Every room returns it. Problems in an author's file are `plan::Diagnostic`s instead, because they are
+//! collected; `cli` turns both into an exit code.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// The result of anything that can fail while agentflow works.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a caller may branch on. The text of an error is for people only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Wrong usage, workflow, manifest or input; nothing was started.
+    Invalid,
+    /// The named run, document, file or agent does not exist.
+    NotFound,
+    /// The run cannot proceed without something from outside.
+    Waiting,
+    /// Stored data is damaged, or of a newer version than this program reads.
+    Corrupt,
+    /// A replayed step asks for something else than the log recorded under the same key.
+    Divergent,
+    /// Another live process holds the run.
+    Locked,
+    /// Another process has taken the run over since; this one may write nothing more.
+    Fenced,
+    /// A compare-and-set or an append met a newer version.
+    Conflict,
+    /// Refused by policy.
+    Denied,
+    /// A budget of the run is spent.
+    Budget,
+    /// The store cannot be read or written at the moment.
+    StoreUnavailable,
+    /// A signal asked the process to stop.
+    Interrupted,
+    /// Cut off by its own time limit.
+    Timeout,
+    /// A connection failed, a server answered 5xx or 408: worth another try.
+    Transient,
+    /// The server asks to slow down (429, 529).
+    Throttle,
+    /// A quota or spend limit is used up (402, 429 of that sort): waiting does not help.
+    Quota,
+    /// A stream ended before its terminal event.
+    Truncated,
+    /// The answer is no valid message of its protocol.
+    Malformed,
+    /// The server refuses the request as it is (400, 404, 422, …).
+    Request,
+    /// The server refuses the credentials (401, 403).
+    Auth,
+    /// The model declined to answer.
+    Refused,
+    /// A structured answer still violates its schema after the repair turns.
+    Schema,
+    /// A template or expression could not be evaluated over the run's values.
+    Template,
+    /// Ended because the run or the node was cancelled.
+    Cancelled,
+    /// Broken invariant: a defect of agentflow.
+    Internal,
+}
+
+impl ErrorKind {
+    /// Whether the same call may succeed when it is simply made again.
+    ///
+    /// # Source
+    /// The retryability table of the execution semantics (docs/semantics.md).
+    #[must_use]
+    pub fn is_temporary(self) -> bool {
+        matches!(self, Self::Transient | Self::Throttle | Self::Truncated | Self::Timeout | Self::Malformed | Self::Schema)
+    }
+}
+
+/// Something failed: which kind, what happened, what the reader can do.
+///
+/// The message is lower case, without a full stop, and names the thing in backticks.
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    context: Vec<String>,
+    hints: Vec<String>,
+    retry_after: Option<Duration>,
+    raw_text: Option<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// Makes an error of `kind` that reads `message`.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            inner: Box::new(Inner {
+                kind,
+                message: message.into(),
+                context: Vec::new(),
+                hints: Vec::new(),
+                retry_after: None,
+                raw_text: None,
+                source: None,
+            }),
+        }
+    }
+
+    /// Adds the layer that knows more, e.g. ``node `draft` ``; the outermost context is printed first.
+    #[must_use]
+    pub fn context(mut self, context: impl Into<String>) -> Self {
+        self.inner.context.push(context.into());
+        self
+    }
+
+    /// Adds something the reader can do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.inner.hints.push(hint.into());
+        self
+    }
+
+    /// Sets how long the server asks to wait before another try.
+    #[must_use]
+    pub fn retry_after(mut self, delay: Option<Duration>) -> Self {
+        self.inner.retry_after = delay;
+        self
+    }
+
+    /// Keeps the paid answer that could not be used.
+    #[must_use]
+    pub fn raw_text(mut self, text: impl Into<String>) -> Self {
+        self.inner.raw_text = Some(text.into());
+        self
+    }
+
+    /// Sets the lower-level error this one comes from.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.inner.source = Some(source.into());
+        self
+    }
+
+    /// What a caller may branch on.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// What the reader can do, most useful first; may be empty.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.inner.hints
+    }
+
+    /// The message alone, without contexts and causes.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// How long the server asked to wait, if it did.
+    #[must_use]
+    pub fn requested_delay(&self) -> Option<Duration> {
+        self.inner.retry_after
+    }
+
+    /// Turns the error into what the log keeps of it.
+    #[must_use]
+    pub fn to_record(&self) -> ErrorRecord {
+        ErrorRecord {
+            kind: self.inner.kind,
+            message: self.to_string(),
+            hints: self.inner.hints.clone(),
+            raw_text: self.inner.raw_text.clone(),
+            retry_after_ms: self.inner.retry_after.map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for context in self.inner.context.iter().rev() {
+            write!(f, "{context}: ")?;
+        }
+        f.write_str(&self.inner.message)?;
+        let mut cause = self.inner.source.as_deref().map(|source| source as &dyn std::error::Error);
+        while let Some(source) = cause {
+            let text = source.to_string();
+            // Many libraries repeat their cause in their own text; saying it once is enough.
+            if !self.inner.message.contains(&text) {
+                write!(f, ": {text}")?;
+            }
+            cause = source.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.inner.kind)
+            .field("message", &self.to_string())
+            .field("hints", &self.inner.hints)
+            .finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.inner.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// An error as the log keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorRecord {
+    /// What a caller may branch on.
+    pub kind: ErrorKind,
+    /// What happened, with all contexts and causes.
+    pub message: String,
+    /// What the reader can do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+    /// The paid answer that could not be used, as it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw_text: Option<String>,
+    /// How long the server asked to wait, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+impl From<ErrorRecord> for Error {
+    fn from(record: ErrorRecord) -> Self {
+        let mut error = Self::new(record.kind, record.message).retry_after(record.retry_after_ms.map(Duration::from_millis));
+        error.inner.hints = record.hints;
+        error.inner.raw_text = record.raw_text;
+        error
+    }
+}

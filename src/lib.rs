@@ -1,0 +1,33 @@
+//! agentflow: workflows of LLM agents, declared in YAML or TOML, checked before a token is spent, run so that nothing is paid twice.
+//!
+//! # The rooms, from the top
+//!
+//! | room | does | knows |
+//! |---|---|---|
+//! | [`cli`] | parses arguments, calls `app`, prints | everything below |
+//! | [`app`] | settings → services; what a front end may ask for | everything below |
+//! | [`engine`] | runs a plan: decide, attempt, record, recover | `agent`, `plan`, `store`, … |
+//! | [`agent`] | a conversation with a model until there is an answer | `provider`, `resilience` |
+//! | [`plan`] | from a manifest to a checked graph | `manifest`, `template` |
+//! | [`manifest`] | what the author wrote, with positions | `diagnostic` |
+//! | [`store`], [`provider`], [`resilience`] | siblings that do not know each other | `model` |
+//! | [`diagnostic`] | problems in an author's file, and how they are shown | |
+//! | [`template`] | `{{ … }}` and `when:` over run values | `model` |
+//! | [`schema`] | JSON Schema over values | `model` |
+//! | [`model`] | plain data: ids, messages, events | `error` |
+//! | [`error`] | the one error type | |
+//!
+//! A room imports only rooms below it; `tests/it/layering.rs` holds the source to that.
+
+pub mod diagnostic;
+pub mod error;
+pub mod manifest;
+pub mod model;
+pub mod plan;
+pub mod provider;
+pub mod resilience;
+pub mod schema;
+pub mod store;
+pub mod template;
+
+pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,134 @@
+//! A manifest file (`agents.toml`) as written.
+
+use std::time::Duration;
+
+use crate::{
+    diagnostic::{FileId, Span, Spanned},
+    manifest::{Entries, Tree},
+    model::Price,
+    resilience::Rate,
+};
+
+/// A manifest, well-formed but not yet checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The file it is in.
+    pub file: FileId,
+    /// `[defaults]`.
+    pub defaults: ManifestDefaults,
+    /// `[agents.NAME]`.
+    pub agents: Entries<AgentManifest>,
+    /// `[providers.NAME]`.
+    pub providers: Entries<ProviderManifest>,
+    /// `[store]`.
+    pub store: Option<StoreManifest>,
+}
+
+/// `[defaults]`: for all agents.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ManifestDefaults {
+    /// `provider/model`.
+    pub model: Option<Spanned<String>>,
+    /// Of one model call.
+    pub timeout: Option<Spanned<Duration>>,
+    /// Sampling temperature.
+    pub temperature: Option<Spanned<f64>>,
+    /// Of one answer.
+    pub max_tokens: Option<Spanned<u32>>,
+    /// Model calls in flight over all agents.
+    pub max_concurrent: Option<Spanned<u32>>,
+    /// For all nodes that run agents.
+    pub retry: Option<crate::manifest::RetryManifest>,
+}
+
+/// An agent as written, in a manifest or inline in a workflow.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentManifest {
+    /// The whole entry.
+    pub span: Span,
+    /// What it is for.
+    pub description: Option<Spanned<String>>,
+    /// What it can be asked for.
+    pub capabilities: Vec<Spanned<String>>,
+    /// `provider/model`.
+    pub model: Option<Spanned<String>>,
+    /// The system prompt, a template.
+    pub system: Option<Spanned<String>>,
+    /// The file of the system prompt, relative to the file the agent is in.
+    pub system_file: Option<Spanned<String>>,
+    /// Sampling temperature, 0 to 2.
+    pub temperature: Option<Spanned<f64>>,
+    /// Of one answer.
+    pub max_tokens: Option<Spanned<u32>>,
+    /// Model calls of one node attempt.
+    pub max_turns: Option<Spanned<u32>>,
+    /// Of one model call.
+    pub timeout: Option<Spanned<Duration>>,
+    /// Calls in flight at once.
+    pub max_concurrent: Option<Spanned<u32>>,
+}
+
+/// The wire protocol of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// OpenAI's chat completions, as many servers speak them.
+    OpenAi,
+    /// Anthropic's messages.
+    Anthropic,
+    /// Simulated answers.
+    Mock,
+}
+
+/// How a key is found. It is read only when a run starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiKey {
+    /// In an environment variable.
+    Env(Spanned<String>),
+    /// In a file, relative to the manifest.
+    File(Spanned<String>),
+}
+
+/// `[providers.NAME]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProviderManifest {
+    /// The whole entry.
+    pub span: Span,
+    /// `openai`, `anthropic` or `mock`; known from the name for built-in providers.
+    pub kind: Option<Spanned<ProviderKind>>,
+    /// Where its interface begins, e.g. `http://127.0.0.1:8000/v1`.
+    pub base_url: Option<Spanned<String>>,
+    /// The key, if it wants one.
+    pub api_key: Option<ApiKey>,
+    /// USD per million tokens, by model.
+    pub price: Entries<Price>,
+    /// How much it may be asked.
+    pub rate: RateManifest,
+    /// Further headers of every request, e.g. `api-version`.
+    pub headers: Entries<Spanned<String>>,
+    /// Calls in flight at once; 16 when absent.
+    pub max_concurrent: Option<Spanned<u32>>,
+    /// Mock: how long an answer takes.
+    pub latency: Option<Spanned<Duration>>,
+    /// Mock: what the answers are derived from.
+    pub seed: Option<Spanned<u64>>,
+    /// Mock: answers in turn, by node or agent name, each a value or `{ error: { status: … } }`.
+    pub answers: Entries<Vec<Tree>>,
+}
+
+/// `rate = { requests = "60/m", tokens = "90k/m" }`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RateManifest {
+    /// Calls.
+    pub requests: Option<Spanned<Rate>>,
+    /// Tokens read and written.
+    pub tokens: Option<Spanned<Rate>>,
+}
+
+/// `[store]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreManifest {
+    /// `sqlite:PATH` or `memory:`.
+    pub url: Option<Spanned<String>>,
+    /// `full` or `normal`.
+    pub synchronous: Option<Spanned<String>>,
+}

@@ -1,0 +1,18 @@
+//! What the author wrote: workflow and manifest files in YAML, TOML or JSON, with the position of every value.
+//!
+//! `load` reads a file into one span-carrying [`Tree`], whatever its syntax; `grammar` is the one description of the format,
+//! from which the reader's checks, the JSON Schema and the reference are made; `workflow` and `agents` hold the typed result.
+//! Nothing here judges meaning (that is `plan`): a manifest is well-formed, not yet right.
+
+mod agents;
+mod tree;
+mod workflow;
+
+pub use agents::{
+    AgentManifest, ApiKey, Manifest, ManifestDefaults, ProviderKind, ProviderManifest, RateManifest, StoreManifest,
+};
+pub use tree::{Tree, TreeKind};
+pub use workflow::{
+    AgentChoice, EdgeManifest, Entries, InputManifest, Join, LimitsManifest, LoopManifest, NodeKindManifest, NodeManifest,
+    OnErrorManifest, RetryManifest, RouteManifest, Schema, WorkflowManifest,
+};

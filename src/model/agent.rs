@@ -1,0 +1,83 @@
+//! An agent as the registry knows it, and the model it speaks to.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Error, ErrorKind},
+    model::{AgentName, ProviderName},
+};
+
+/// A model and who serves it, written `provider/model`, e.g. `openai/gpt-5-mini` or `ollama/qwen3:8b`.
+///
+/// Only the first slash divides: `openrouter/meta/llama-3` is the model `meta/llama-3` of `openrouter`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ModelRef {
+    /// Which provider of the manifest, or built in.
+    pub provider: ProviderName,
+    /// The model's name as the provider knows it.
+    pub model: String,
+}
+
+impl fmt::Display for ModelRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.provider, self.model)
+    }
+}
+
+impl FromStr for ModelRef {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let bad = || {
+            Error::new(ErrorKind::Invalid, format!("`{}` is no model", text.escape_default()))
+                .hint("write `provider/model`, for example `openai/gpt-5-mini` or `ollama/qwen3:8b`")
+        };
+        let (provider, model) = text.split_once('/').ok_or_else(bad)?;
+        if model.is_empty() || model.len() > 200 || model.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(bad());
+        }
+        Ok(Self { provider: ProviderName::new(provider).map_err(|_| bad())?, model: model.to_owned() })
+    }
+}
+
+impl TryFrom<String> for ModelRef {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<ModelRef> for String {
+    fn from(model: ModelRef) -> String {
+        model.to_string()
+    }
+}
+
+/// Everything a run needs to know of an agent, with defaults applied and files read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentProfile {
+    /// Its name in the manifest or in the workflow.
+    pub name: AgentName,
+    /// What it is for, in a sentence.
+    pub description: Option<String>,
+    /// What it can be asked for by capability, in the order written.
+    pub capabilities: Vec<String>,
+    /// The model it speaks to; `None` when neither it nor the defaults name one.
+    pub model: Option<ModelRef>,
+    /// The system prompt, read from `system` or `system_file`; a template.
+    pub system: Option<String>,
+    /// Sampling temperature, 0 to 2; the provider's default when absent.
+    pub temperature: Option<f64>,
+    /// The most tokens one answer may have; the provider's default when absent.
+    pub max_tokens: Option<u32>,
+    /// The most model calls in one attempt, repair turns included.
+    pub max_turns: Option<u32>,
+    /// How long one model call may take.
+    pub timeout: Option<Duration>,
+    /// How many calls of this agent may be in flight at once.
+    pub max_concurrent: Option<u32>,
+}

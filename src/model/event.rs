@@ -1,0 +1,200 @@
+//! What happened in a run: the only thing that is stored of it, and the only thing that front ends show.
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::ErrorRecord,
+    model::{AgentName, ChatResponse, Cost, NodePath, Owner, RunId, RunStatus, Seq, Spend, Value},
+};
+
+/// One event of a run. Immutable once it is in the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Its number in the run, from 0.
+    pub seq: Seq,
+    /// When it was made, by the clock of the process that made it.
+    pub at: Timestamp,
+    /// What happened.
+    pub body: EventBody,
+}
+
+/// A file of the project, as it was when the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredSource {
+    /// The path as the run was given it, for messages.
+    pub path: String,
+    /// The text.
+    pub text: String,
+}
+
+/// What happened. Stored as JSON with the tag `type`; version 1 of the format.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum EventBody {
+    /// The run exists. Always the first event.
+    RunCreated {
+        /// The run's own id, so that a log names itself.
+        run: RunId,
+        /// The name of the workflow.
+        workflow: String,
+        /// SHA-256 over the plan's sources, in hex.
+        plan_digest: String,
+        /// Every file the plan was made of, workflow first, manifest (if any) second.
+        sources: Vec<StoredSource>,
+        /// The inputs, defaults applied.
+        inputs: IndexMap<String, Value>,
+        /// Settings of the command line that change what the run does: kept so that a resume does the same.
+        settings: Value,
+        /// The version of agentflow that made the run.
+        agentflow: String,
+        /// Who runs it.
+        owner: Owner,
+    },
+    /// A process took the run over after another one ended in the middle of it.
+    RunResumed {
+        /// Who runs it now.
+        owner: Owner,
+    },
+    /// A node was not run: no edge to it was taken, or its `when` was false.
+    NodeSkipped {
+        /// Which node.
+        node: NodePath,
+        /// Why, in a few words.
+        reason: String,
+    },
+    /// An attempt begins; for a container or a mapped node, its inner graph or its elements do.
+    AttemptStarted {
+        /// Which node.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// For an agent node, the agent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentName>,
+        /// For a mapped node, how many elements it has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        elements: Option<usize>,
+    },
+    /// A model answered. On resume the answer is taken from here, never asked for again.
+    ModelResponded {
+        /// Which node.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// The ordinal of the call within the attempt, from 0.
+        ordinal: u32,
+        /// `provider/model` that was asked.
+        model: String,
+        /// SHA-256 of the canonical request, in hex.
+        fingerprint: String,
+        /// The answer.
+        response: ChatResponse,
+        /// What it cost.
+        cost: Cost,
+        /// From the request to the last byte, in milliseconds.
+        duration_ms: u64,
+    },
+    /// A new iteration of a looped node begins.
+    IterationStarted {
+        /// Which node.
+        node: NodePath,
+        /// From 1.
+        iteration: u32,
+    },
+    /// An attempt failed.
+    AttemptFailed {
+        /// Which node.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// Why.
+        error: ErrorRecord,
+        /// When the next attempt is due; absent when there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_at: Option<Timestamp>,
+    },
+    /// A node has its output.
+    NodeSucceeded {
+        /// Which node.
+        node: NodePath,
+        /// The attempt that did it, from 1; 0 for a node whose output is only computed.
+        attempt: u32,
+        /// Its output.
+        output: Value,
+        /// For a node with `route`, the nodes that were chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        routed_to: Option<Vec<String>>,
+    },
+    /// A node failed for good.
+    NodeFailed {
+        /// Which node.
+        node: NodePath,
+        /// The last attempt, from 1; 0 when none began.
+        attempt: u32,
+        /// Why.
+        error: ErrorRecord,
+        /// The output by `on_error: { use: … }`, or `none` by `continue`; absent when the failure counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        handled: Option<Value>,
+    },
+    /// A node did not come to its end because the run did.
+    NodeCancelled {
+        /// Which node.
+        node: NodePath,
+    },
+    /// The run has ended. Always the last event.
+    RunFinished {
+        /// Succeeded, failed or cancelled.
+        status: RunStatus,
+        /// The outputs of a run that succeeded.
+        outputs: IndexMap<String, Value>,
+        /// Why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<ErrorRecord>,
+        /// All calls of the run.
+        spend: Spend,
+    },
+}
+
+impl EventBody {
+    /// The version of the format this program writes. A log of a newer version is refused.
+    pub const VERSION: u16 = 1;
+
+    /// The tag as it is stored: `node_succeeded`, ….
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::RunCreated { .. } => "run_created",
+            Self::RunResumed { .. } => "run_resumed",
+            Self::NodeSkipped { .. } => "node_skipped",
+            Self::AttemptStarted { .. } => "attempt_started",
+            Self::ModelResponded { .. } => "model_responded",
+            Self::IterationStarted { .. } => "iteration_started",
+            Self::AttemptFailed { .. } => "attempt_failed",
+            Self::NodeSucceeded { .. } => "node_succeeded",
+            Self::NodeFailed { .. } => "node_failed",
+            Self::NodeCancelled { .. } => "node_cancelled",
+            Self::RunFinished { .. } => "run_finished",
+        }
+    }
+
+    /// The node the event is about, if it is about one.
+    #[must_use]
+    pub fn node(&self) -> Option<&NodePath> {
+        match self {
+            Self::RunCreated { .. } | Self::RunResumed { .. } | Self::RunFinished { .. } => None,
+            Self::NodeSkipped { node, .. }
+            | Self::AttemptStarted { node, .. }
+            | Self::ModelResponded { node, .. }
+            | Self::IterationStarted { node, .. }
+            | Self::AttemptFailed { node, .. }
+            | Self::NodeSucceeded { node, .. }
+            | Self::NodeFailed { node, .. }
+            | Self::NodeCancelled { node } => Some(node),
+        }
+    }
+}

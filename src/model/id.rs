@@ -1,0 +1,215 @@
+//! Names and numbers, each a type of its own. A name that exists has been checked.
+
+use std::{fmt, fmt::Write as _, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind};
+
+/// The longest name that a file may give to anything, in characters.
+const MAX_NAME: usize = 64;
+
+/// Checks `text` against `^[a-z0-9][a-z0-9_-]{0,63}$`, the grammar of every name in a file.
+fn check_name(what: &str, text: &str) -> Result<(), Error> {
+    let starts_well = text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let plain = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
+    if starts_well && plain && text.len() <= MAX_NAME {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Invalid, format!("`{}` is no valid {what}", text.escape_default()))
+        .hint(format!("use 1 to {MAX_NAME} of a-z, 0-9, `_` and `-`, beginning with a letter or a digit")))
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks and wraps `text`.
+            ///
+            /// # Errors
+            /// `Invalid` unless it matches `^[a-z0-9][a-z0-9_-]{0,63}$`.
+            pub fn new(text: impl Into<String>) -> Result<Self, Error> {
+                let text = text.into();
+                check_name($what, &text)?;
+                Ok(Self(text))
+            }
+
+            /// The name as written.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+
+            fn try_from(text: String) -> Result<Self, Error> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name!(
+    /// The name of a node in its graph.
+    NodeId, "node id"
+);
+name!(
+    /// The name of an agent in the manifest.
+    AgentName, "agent name"
+);
+name!(
+    /// The name of a provider: a key of `[providers]`, or a built-in one.
+    ProviderName, "provider name"
+);
+
+/// The id of a run: a UUID of version 7, so ids sort by the time of creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(uuid::Uuid);
+
+impl RunId {
+    /// Makes a new id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(uuid::Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for RunId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        uuid::Uuid::try_parse(text)
+            .map(Self)
+            .map_err(|_| Error::new(ErrorKind::Invalid, format!("`{}` is no run id", text.escape_default())))
+    }
+}
+
+/// Where a node instance stands in a run: the ids of the enclosing nodes with their iteration, map index and attempt.
+///
+/// `review[3]` is the element 3 (from 0) of the mapped node `review`; `improve@2.draft` is `draft` in iteration 2 (from 1)
+/// of the loop `improve`; `improve!2.draft` is `draft` in the second attempt of the inner graph `improve`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodePath(String);
+
+impl NodePath {
+    /// The path of a node of the outermost graph.
+    #[must_use]
+    pub fn root(node: &NodeId) -> Self {
+        Self(node.as_str().to_owned())
+    }
+
+    /// The path of element `index` (from 0) of a mapped node.
+    #[must_use]
+    pub fn element(&self, index: usize) -> Self {
+        Self(format!("{}[{index}]", self.0))
+    }
+
+    /// The path of `node` in the inner graph of this one.
+    ///
+    /// `iteration` is given (from 1) when the graph is looped, `attempt` is shown from 2 on.
+    #[must_use]
+    pub fn child(&self, attempt: u32, iteration: Option<u32>, node: &NodeId) -> Self {
+        let mut path = self.0.clone();
+        if attempt > 1 {
+            write!(path, "!{attempt}").expect("writing to a string cannot fail");
+        }
+        if let Some(iteration) = iteration {
+            write!(path, "@{iteration}").expect("writing to a string cannot fail");
+        }
+        path.push('.');
+        path.push_str(node.as_str());
+        Self(path)
+    }
+
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path of the node in the plan: without indices, iterations and attempts.
+    #[must_use]
+    pub fn without_instances(&self) -> String {
+        let mut plain = String::with_capacity(self.0.len());
+        let mut inside = false;
+        for c in self.0.chars() {
+            match c {
+                '[' | '@' | '!' => inside = true,
+                '.' => {
+                    inside = false;
+                    plain.push('.');
+                }
+                _ if !inside => plain.push(c),
+                _ => {}
+            }
+        }
+        plain
+    }
+}
+
+impl fmt::Display for NodePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The number of an event in its run, from 0, without gaps.
+pub type Seq = u64;
+
+/// Who advances a run: one process on one host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owner {
+    /// The host's name.
+    pub host: String,
+    /// The process id on that host.
+    pub process: u32,
+    /// When the process started, in the host's own units; tells a reused process id from the first one.
+    pub started: u64,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} on {}", self.process, self.host)
+    }
+}

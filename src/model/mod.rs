@@ -1,0 +1,16 @@
+//! Plain data that every room shares: ids, chat messages, agents, events, run states. No IO, no decisions.
+
+mod agent;
+mod chat;
+mod event;
+mod id;
+mod run;
+
+pub use agent::{AgentProfile, ModelRef};
+pub use chat::{CallOrigin, ChatMessage, ChatRequest, ChatResponse, FinishReason, OutputSchema, Role, Usage};
+pub use event::{Event, EventBody, StoredSource};
+pub use id::{AgentName, NodeId, NodePath, Owner, ProviderName, RunId, Seq};
+pub use run::{Cost, NodeStatus, Price, RunStatus, Spend};
+
+/// A JSON value; what flows between nodes.
+pub type Value = serde_json::Value;

@@ -1,0 +1,181 @@
+//! How a run and its nodes stand, and what they have cost.
+
+use std::{fmt, ops::AddAssign};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Usage;
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Started, and not ended in any way; also that of a run whose process died.
+    Running,
+    /// All its outputs are there.
+    Succeeded,
+    /// A node failed and nothing caught it.
+    Failed,
+    /// Stopped by a person.
+    Cancelled,
+}
+
+/// How a node instance stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeStatus {
+    /// Not all its incoming edges are decided.
+    Pending,
+    /// May start as soon as a permit is free.
+    Ready,
+    /// An attempt is under way.
+    Running,
+    /// Between two attempts, or for something from outside.
+    Waiting,
+    /// Its output is there.
+    Succeeded,
+    /// Its last attempt failed.
+    Failed,
+    /// No edge to it was taken, or its `when` was false.
+    Skipped,
+    /// The run ended before it could.
+    Cancelled,
+}
+
+impl NodeStatus {
+    /// Whether the status will not change any more.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Skipped | Self::Cancelled)
+    }
+
+    /// The status as written in files, tables and templates.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl RunStatus {
+    /// The status as written in files and tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What a model charges, in USD per million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Price {
+    /// For tokens read.
+    pub input: f64,
+    /// For tokens read from the provider's cache; as `input` when absent.
+    pub cached_input: Option<f64>,
+    /// For tokens written.
+    pub output: f64,
+}
+
+impl Price {
+    /// What `usage` costs, in USD.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
+    pub fn of(&self, usage: Usage) -> f64 {
+        let cached = usage.cached_tokens.min(usage.input_tokens);
+        let fresh = usage.input_tokens - cached;
+        (fresh as f64 * self.input
+            + cached as f64 * self.cached_input.unwrap_or(self.input)
+            + usage.output_tokens as f64 * self.output)
+            / 1_000_000.0
+    }
+}
+
+/// What a call cost: known, or unpriced. An unknown price is never $0.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cost {
+    /// In USD.
+    Usd(f64),
+    /// The model has no price in the table or in the manifest, or its tokens were not reported.
+    Unpriced,
+    /// Simulated: no provider was paid.
+    Simulated,
+}
+
+/// Calls, tokens and money of a node or a run so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spend {
+    /// Model calls that were answered.
+    pub calls: u64,
+    /// Of them, calls without a known price.
+    pub unpriced_calls: u64,
+    /// Of them, calls answered by the mock provider.
+    pub simulated_calls: u64,
+    /// Tokens read.
+    pub input_tokens: u64,
+    /// Tokens written.
+    pub output_tokens: u64,
+    /// Money for the priced calls, in USD.
+    pub usd: f64,
+}
+
+impl Spend {
+    /// The spend of one call.
+    #[must_use]
+    pub fn of_call(usage: Option<Usage>, cost: Cost) -> Self {
+        let usage = usage.unwrap_or_default();
+        Self {
+            calls: 1,
+            unpriced_calls: u64::from(cost == Cost::Unpriced),
+            simulated_calls: u64::from(cost == Cost::Simulated),
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+            usd: if let Cost::Usd(usd) = cost { usd } else { 0.0 },
+        }
+    }
+
+    /// Tokens read and written.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        self.input_tokens + self.output_tokens
+    }
+}
+
+impl AddAssign for Spend {
+    fn add_assign(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.unpriced_calls += other.unpriced_calls;
+        self.simulated_calls += other.simulated_calls;
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.usd += other.usd;
+    }
+}
+
+/// `$0.0123`, `$0.0123 + 2 unpriced`, `unpriced`, `simulated` or `no calls`.
+impl fmt::Display for Spend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let priced = self.calls - self.unpriced_calls - self.simulated_calls;
+        match (self.calls, priced, self.unpriced_calls) {
+            (0, ..) => f.write_str("no calls"),
+            (_, 0, 0) => f.write_str("simulated"),
+            (_, 0, _) => f.write_str("unpriced"),
+            (_, _, 0) => write!(f, "${:.4}", self.usd),
+            (_, _, unpriced) => write!(f, "${:.4} + {unpriced} unpriced", self.usd),
+        }
+    }
+}

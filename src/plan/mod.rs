@@ -1,0 +1,11 @@
+//! From a manifest to a checked graph. Compiling opens no socket, needs no key and returns a [`Plan`] or every problem.
+//!
+//! `compile` runs the passes in order: `catalog` (agents), `resolve` (names), `graph` (edges, cycles, reachability; the only user of
+//! petgraph), `rules` (what may be read where). `builder` makes a workflow in code; `draw` shows a plan.
+
+mod types;
+
+pub use types::{
+    AgentNode, EdgeKind, EdgePlan, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind, NodePlan, OnError, Plan,
+    RoutePlan,
+};

@@ -1,0 +1,239 @@
+//! A workflow that has been checked. Only `compile` makes a [`Plan`].
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use indexmap::IndexMap;
+
+use crate::{
+    diagnostic::Sources,
+    model::{AgentProfile, ModelRef, NodeId, StoredSource, Value},
+    resilience::RetryPolicy,
+    template::{Expression, Template, TemplateTree},
+};
+
+/// A checked workflow with everything it needs: nothing is looked up or read later but keys and inputs.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The workflow's name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// SHA-256 over all sources, in hex.
+    pub digest: String,
+    /// The files it was made of, for messages.
+    pub sources: Sources,
+    /// The same for the log: workflow first, manifest (if any) second, then prompts and inner workflows.
+    pub stored_sources: Vec<StoredSource>,
+    /// What it takes.
+    pub inputs: IndexMap<String, InputPlan>,
+    /// Bounds of a run.
+    pub limits: Limits,
+    /// Environment variables its templates may read.
+    pub env: Vec<String>,
+    /// The outermost graph.
+    pub graph: Arc<GraphPlan>,
+    /// What it gives, in the order written.
+    pub outputs: IndexMap<String, TemplateTree>,
+    /// All agents that its nodes use, those of inner workflows included, by name.
+    pub agents: BTreeMap<String, Arc<AgentProfile>>,
+}
+
+/// One input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputPlan {
+    /// JSON Schema of its values.
+    pub schema: Value,
+    /// Its value when none is given; without one, the input is required.
+    pub default: Option<Value>,
+    /// What it is, for people.
+    pub description: Option<String>,
+}
+
+/// Bounds of a run. A budget that is absent is unbounded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// Of the whole run.
+    pub timeout: Option<Duration>,
+    /// Money, in USD.
+    pub max_cost_usd: Option<f64>,
+    /// Tokens read and written.
+    pub max_tokens: Option<u64>,
+    /// Attempts in flight at once; 8 by default.
+    pub concurrency: u32,
+    /// Node instances in all; 2,000 by default, and at least the number of elements of a literal list is not assumed.
+    pub nodes: u64,
+    /// Model calls of one node attempt; 50 by default.
+    pub turns: u32,
+    /// Iterations of all loops together; 1,000 by default.
+    pub iterations: u64,
+}
+
+/// A graph: the nodes in topological order, so that an edge always points to a higher index.
+#[derive(Debug)]
+pub struct GraphPlan {
+    /// The nodes.
+    pub nodes: Vec<NodePlan>,
+    /// Index of each node in `nodes`.
+    pub index: BTreeMap<NodeId, usize>,
+}
+
+/// One node.
+#[derive(Debug)]
+pub struct NodePlan {
+    /// Its id in its graph.
+    pub id: NodeId,
+    /// What it is for.
+    pub description: Option<String>,
+    /// What it does.
+    pub kind: NodeKind,
+    /// Incoming edges, one per source, in the order of the sources' indices.
+    pub incoming: Vec<EdgePlan>,
+    /// Indices of the nodes that have an edge from this one, ascending.
+    pub successors: Vec<usize>,
+    /// How many incoming edges start it.
+    pub join: JoinMode,
+    /// Skips the node when false.
+    pub when: Option<Expression>,
+    /// One instance per element.
+    pub map: Option<MapPlan>,
+    /// Repetition.
+    pub looped: Option<LoopPlan>,
+    /// The choice among successors.
+    pub route: Option<RoutePlan>,
+    /// Repeated tries; `max_attempts` is 1 for kinds other than `agent` unless written.
+    pub retry: RetryPolicy,
+    /// Of the node, all attempts together; 900 s by default for agents, none for others.
+    pub timeout: Option<Duration>,
+    /// What a failure means.
+    pub on_error: OnError,
+    /// The `nodes`-level names (ids of this graph and of enclosing ones, `inputs`, `loop`, …) that its templates read.
+    pub reads: Vec<String>,
+    /// JSON Schema of its output, as far as it is known; for a mapped node, of the list.
+    pub output_schema: Option<Value>,
+}
+
+/// An incoming edge. All reasons for an edge from one source are one edge.
+#[derive(Debug, Clone)]
+pub struct EdgePlan {
+    /// Index of the source in its graph.
+    pub from: usize,
+    /// When it is taken.
+    pub kind: EdgeKind,
+}
+
+/// When an edge is taken, given that its source has ended.
+#[derive(Debug, Clone)]
+pub enum EdgeKind {
+    /// The source went through: it succeeded, or its failure is handled by `continue` or `use`.
+    Plain,
+    /// The source went through and its `route` chose this node.
+    Routed,
+    /// The source went through and this expression is true.
+    Conditional(Expression),
+    /// The source failed and its `on_error` is `goto` this node.
+    OnError,
+}
+
+impl EdgeKind {
+    /// Whether the edge decides alone whether its target runs: a node with such edges needs one of *them* to be taken.
+    #[must_use]
+    pub fn is_control(&self) -> bool {
+        !matches!(self, Self::Plain)
+    }
+}
+
+/// How many incoming edges start a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinMode {
+    /// All are decided, and one was taken.
+    All,
+    /// The first one taken.
+    Any,
+}
+
+/// `map:`.
+#[derive(Debug, Clone)]
+pub struct MapPlan {
+    /// Gives the list.
+    pub over: Expression,
+    /// What templates call the element.
+    pub name: String,
+    /// Elements in flight at once; bounded by the run's limit only when absent.
+    pub concurrency: Option<u32>,
+}
+
+/// `loop:`.
+#[derive(Debug, Clone)]
+pub struct LoopPlan {
+    /// Ends the loop when true after an iteration.
+    pub until: Option<Expression>,
+    /// The most iterations, at least 1.
+    pub max: u32,
+}
+
+/// `route:`.
+#[derive(Debug, Clone)]
+pub struct RoutePlan {
+    /// What is compared; over the scope of the node, its own output included.
+    pub on: Expression,
+    /// Value (as text: strings as they are, others as JSON) and the ids chosen for it.
+    pub cases: IndexMap<String, Vec<NodeId>>,
+    /// The ids for any other value; without it, another value is a failure of the node.
+    pub default: Option<Vec<NodeId>>,
+}
+
+/// `on_error:`.
+#[derive(Debug, Clone)]
+pub enum OnError {
+    /// The run fails.
+    Fail,
+    /// The run goes on; the output reads as `none`.
+    Continue,
+    /// The run goes on with this output.
+    Use(TemplateTree),
+    /// The run goes on at this node.
+    Goto(NodeId),
+}
+
+/// What a node does.
+#[derive(Debug)]
+pub enum NodeKind {
+    /// Runs an agent.
+    Agent(Box<AgentNode>),
+    /// Computes data.
+    Value(TemplateTree),
+    /// Runs another workflow.
+    Workflow {
+        /// The other workflow, checked.
+        plan: Arc<Plan>,
+        /// Its inputs, as far as they are given.
+        with: IndexMap<String, TemplateTree>,
+    },
+    /// Runs an inner graph.
+    Graph(Arc<GraphPlan>),
+}
+
+/// A node that runs an agent, with everything the agent and the node say about it.
+#[derive(Debug)]
+pub struct AgentNode {
+    /// The agent.
+    pub agent: Arc<AgentProfile>,
+    /// How it was chosen when the node names capabilities, for people.
+    pub chosen_by: Option<String>,
+    /// The model: of the command line, the node, the agent or the defaults. `None` only where no one names one.
+    pub model: Option<ModelRef>,
+    /// The system prompt.
+    pub system: Option<Template>,
+    /// The prompt.
+    pub prompt: Template,
+    /// JSON Schema of the answer; text when absent.
+    pub output: Option<Arc<Value>>,
+    /// Sampling temperature.
+    pub temperature: Option<f64>,
+    /// The most tokens of one answer.
+    pub max_tokens: Option<u32>,
+    /// The most model calls in one attempt.
+    pub max_turns: u32,
+    /// How long one model call may take; 600 s by default.
+    pub call_timeout: Duration,
+}

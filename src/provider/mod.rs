@@ -1,0 +1,63 @@
+//! Who answers model calls. The [`Provider`] trait is what a user plugs in; [`Providers`] finds the one a model names.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use async_trait::async_trait;
+
+use crate::{
+    error::Result,
+    model::{ChatRequest, ChatResponse, Price, ProviderName},
+};
+
+/// Serves models.
+#[async_trait]
+pub trait Provider: fmt::Debug + Send + Sync {
+    /// Asks a model once and returns its whole answer. Makes no retries of its own.
+    ///
+    /// `on_text` is told each piece of the answer as it arrives, in order; pieces of an attempt that fails later are void.
+    /// Dropping the future closes the connection.
+    ///
+    /// # Errors
+    /// `Transient`, `Throttle` (with the delay the server asks for), `Quota`, `Truncated`, `Malformed`, `Request`, `Auth`,
+    /// `Timeout`: as the retryability table says. A refusal of the model is `Refused`.
+    async fn chat(&self, request: &ChatRequest, on_text: &(dyn Fn(&str) + Send + Sync)) -> Result<ChatResponse>;
+
+    /// What `model` charges; `None` when that is not known.
+    fn price(&self, model: &str) -> Option<Price>;
+
+    /// Whether answers are made up here, so that nothing is paid.
+    fn is_simulated(&self) -> bool {
+        false
+    }
+}
+
+/// The providers of a run, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Providers {
+    by_name: BTreeMap<ProviderName, Arc<dyn Provider>>,
+    /// When set, answers for every provider (`--mock`).
+    instead: Option<Arc<dyn Provider>>,
+}
+
+impl Providers {
+    /// Registers `provider` under `name`; a later registration replaces an earlier one.
+    pub fn register(&mut self, name: ProviderName, provider: Arc<dyn Provider>) {
+        self.by_name.insert(name, provider);
+    }
+
+    /// Makes `provider` answer for every name, known or not.
+    pub fn answer_everything_by(&mut self, provider: Arc<dyn Provider>) {
+        self.instead = Some(provider);
+    }
+
+    /// The provider called `name`, if there is one.
+    #[must_use]
+    pub fn get(&self, name: &ProviderName) -> Option<&Arc<dyn Provider>> {
+        self.instead.as_ref().or_else(|| self.by_name.get(name))
+    }
+
+    /// The registered names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &ProviderName> {
+        self.by_name.keys()
+    }
+}

@@ -78,6 +78,9 @@ pub enum EventBody {
         /// For a mapped node, how many elements it has.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         elements: Option<usize>,
+        /// For a node that runs another workflow, that workflow's inputs, defaults applied.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inputs: Option<IndexMap<String, Value>>,
     },
     /// A model answered. On resume the answer is taken from here, never asked for again.
     ModelResponded {

@@ -6,6 +6,6 @@
 mod types;
 
 pub use types::{
-    AgentNode, EdgeKind, EdgePlan, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind, NodePlan, OnError, Plan,
-    RoutePlan,
+    AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind, NodePlan,
+    OnError, Plan, RoutePlan,
 };

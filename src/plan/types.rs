@@ -60,7 +60,7 @@ pub struct Limits {
     pub max_tokens: Option<u64>,
     /// Attempts in flight at once; 8 by default.
     pub concurrency: u32,
-    /// Node instances in all; 2,000 by default, and at least the number of elements of a literal list is not assumed.
+    /// Node instances that may start in all; 2,000 by default.
     pub nodes: u64,
     /// Model calls of one node attempt; 50 by default.
     pub turns: u32,
@@ -75,6 +75,17 @@ pub struct GraphPlan {
     pub nodes: Vec<NodePlan>,
     /// Index of each node in `nodes`.
     pub index: BTreeMap<NodeId, usize>,
+    /// What the graph as a whole puts out.
+    pub output: GraphOutput,
+}
+
+/// What a graph as a whole puts out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GraphOutput {
+    /// An object with the output of every node.
+    All,
+    /// The output of its only node: the graph was made by `compile` around a looped node that has no inner graph of its own.
+    Single,
 }
 
 /// One node.
@@ -96,7 +107,7 @@ pub struct NodePlan {
     pub when: Option<Expression>,
     /// One instance per element.
     pub map: Option<MapPlan>,
-    /// Repetition.
+    /// Repetition; only on `NodeKind::Graph` (`compile` wraps other looped nodes in a graph of their own).
     pub looped: Option<LoopPlan>,
     /// The choice among successors.
     pub route: Option<RoutePlan>,
@@ -106,8 +117,6 @@ pub struct NodePlan {
     pub timeout: Option<Duration>,
     /// What a failure means.
     pub on_error: OnError,
-    /// The `nodes`-level names (ids of this graph and of enclosing ones, `inputs`, `loop`, …) that its templates read.
-    pub reads: Vec<String>,
     /// JSON Schema of its output, as far as it is known; for a mapped node, of the list.
     pub output_schema: Option<Value>,
 }

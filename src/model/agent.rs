@@ -9,6 +9,10 @@ use crate::{
     model::{AgentName, ProviderName},
 };
 
+/// The providers that every project has without naming them in its manifest, ascending. `azure` needs a `base_url` there.
+pub const BUILT_IN_PROVIDERS: &[&str] =
+    &["anthropic", "azure", "gemini", "groq", "mistral", "mock", "ollama", "openai", "openrouter"];
+
 /// A model and who serves it, written `provider/model`, e.g. `openai/gpt-5-mini` or `ollama/qwen3:8b`.
 ///
 /// Only the first slash divides: `openrouter/meta/llama-3` is the model `meta/llama-3` of `openrouter`.

@@ -164,6 +164,17 @@ impl Error {
         &self.inner.message
     }
 
+    /// The message with its contexts, the outermost first, and without causes.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let mut headline = String::new();
+        for context in self.inner.context.iter().rev() {
+            headline.push_str(context);
+            headline.push_str(": ");
+        }
+        headline + &self.inner.message
+    }
+
     /// How long the server asked to wait, if it did.
     #[must_use]
     pub fn requested_delay(&self) -> Option<Duration> {

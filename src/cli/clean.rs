@@ -1,0 +1,50 @@
+//! Text that others wrote (models, servers, files), made harmless for a terminal.
+
+/// `text` on one line: escape sequences and control characters removed, white space of any length one blank.
+pub(super) fn one_line(text: &str) -> String {
+    let cleaned = block(text);
+    let mut line = String::with_capacity(cleaned.len());
+    for word in cleaned.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+/// `text` with its line breaks and tabs, without escape sequences, other control characters and marks that change the direction.
+pub(super) fn block(text: &str) -> String {
+    console::strip_ansi_codes(text).chars().filter(|&c| c == '\n' || c == '\t' || !is_harmful(c)).collect()
+}
+
+/// `text` on one line of at most `width` columns, cut with `…`.
+pub(super) fn short(text: &str, width: usize) -> String {
+    // Only as much is cleaned as can be shown.
+    let enough: String = text.chars().take(width.saturating_mul(4).max(64)).collect();
+    console::truncate_str(&one_line(&enough), width, "…").into_owned()
+}
+
+fn is_harmful(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_and_controls_do_not_reach_the_terminal() {
+        assert_eq!(one_line("a\u{1b}[31mred\u{1b}[0m\r\n\tb\u{7}\u{9b}2J"), "ared b");
+        assert_eq!(one_line("\u{1b}]0;title\u{7}x"), "x");
+        assert_eq!(block("a\n\tb\u{8}\u{202e}c"), "a\n\tbc");
+        assert!(!one_line("\u{1b}[").contains('\u{1b}'));
+    }
+
+    #[test]
+    fn long_text_is_cut_at_columns() {
+        assert_eq!(short("hello world", 8), "hello w…");
+        assert_eq!(short("日本語テキスト", 7), "日本語…");
+        assert_eq!(short("short", 8), "short");
+    }
+}

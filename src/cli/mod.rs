@@ -1,0 +1,111 @@
+//! The command line: reads arguments, calls `app`, prints. The only room that writes to standard output and standard error.
+
+pub mod args;
+mod clean;
+mod completions;
+pub mod exit;
+mod init;
+mod man;
+mod problem;
+mod terminal;
+
+use std::{
+    ffi::OsString,
+    panic::{self, AssertUnwindSafe},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::{cli::terminal::Terminal, error::Result};
+
+use args::{Cli, Command};
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    install_panic_hook();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let code = panic::catch_unwind(AssertUnwindSafe(|| run(&arguments))).unwrap_or(exit::RUN_FAILED);
+    ExitCode::from(code)
+}
+
+/// Parses `arguments`, the program's name first, and does what they say; returns the exit code.
+fn run(arguments: &[OsString]) -> u8 {
+    let command = Cli::command().color(help_color(arguments));
+    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(err) => {
+            // Help and version go to standard output and are no error; a reader that has gone away is none either.
+            drop(err.print());
+            return if err.use_stderr() { exit::USAGE } else { exit::SUCCEEDED };
+        }
+    };
+    let terminal = Terminal::new(&cli.global);
+    start_log(cli.global.verbose, &terminal);
+    match dispatch(cli, &terminal) {
+        Ok(code) => code,
+        Err(error) => {
+            problem::tell(&terminal, &error);
+            exit::of_error(&error)
+        }
+    }
+}
+
+fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
+    match cli.command {
+        Command::Init(args) => init::init(&args, terminal),
+        Command::Completions(args) => completions::completions(&args, terminal),
+        Command::Man(args) => man::man(&args, terminal),
+    }
+}
+
+/// `--color` as far as it matters for help and usage errors, which are printed before there are any options.
+fn help_color(arguments: &[OsString]) -> clap::ColorChoice {
+    let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
+    let has = |when: &str| {
+        words.contains(&format!("--color={when}").as_str()) || words.windows(2).any(|pair| pair == ["--color", when])
+    };
+    if has("never") {
+        clap::ColorChoice::Never
+    } else if has("always") {
+        clap::ColorChoice::Always
+    } else {
+        clap::ColorChoice::Auto
+    }
+}
+
+/// With `-v`, writes what the library logs to standard error. Without it, nothing is set up.
+fn start_log(verbose: u8, terminal: &Terminal) {
+    let filter = match verbose {
+        0 => return,
+        1 => "agentflow=info,warn",
+        2 => "agentflow=debug,info",
+        _ => "trace",
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(terminal.err.color);
+    // A second subscriber in one process (tests of the library) is no reason to fail.
+    drop(subscriber.try_init());
+}
+
+/// A panic is a defect: it is told in one sentence, and the exit code is that of a failed run.
+fn install_panic_hook() {
+    panic::set_hook(Box::new(|info| {
+        let payload = info.payload();
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no message".to_owned());
+        let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
+        let text = format!(
+            "error: this is a defect of agentflow: {}{place}\n\nhint: what was recorded is safe; please report what you did and this message\n",
+            clean::one_line(&message)
+        );
+        drop(std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()));
+    }));
+}

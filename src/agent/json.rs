@@ -55,9 +55,9 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, expected: Option<(Value, bool)>) {
+    fn check(text: &str, expected: impl Into<Option<(Value, bool)>>) {
         let found = find(text, |value| value.get("a").is_some()).ok().map(|found| (found.value, found.surrounded));
-        assert_eq!(found, expected, "{text}");
+        assert_eq!(found, expected.into(), "{text}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio::{
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{AgentName, ChatRequest, ChatResponse, Cost, ModelRef, ProviderName},
-    provider::{Provider, Providers},
+    provider::{OnText, Provider, Providers},
     resilience::{Rate, RateLimiter},
 };
 
@@ -124,7 +124,7 @@ impl Models {
         max_concurrent: Option<u32>,
         timeout: Duration,
         request: &ChatRequest,
-        on_text: &(dyn Fn(&str) + Send + Sync),
+        on_text: &OnText<'_>,
     ) -> Result<Called> {
         let provider = self.provider(model)?;
         let agent = max_concurrent.map(|limit| self.agent_calls(&request.origin.agent, limit));
@@ -196,7 +196,7 @@ async fn ask(
     model: &ModelRef,
     timeout: Duration,
     request: &ChatRequest,
-    on_text: &(dyn Fn(&str) + Send + Sync),
+    on_text: &OnText<'_>,
 ) -> Result<Called> {
     let begun = Instant::now();
     let response = tokio::time::timeout(timeout, provider.chat(request, on_text)).await.map_err(|_| {

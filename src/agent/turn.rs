@@ -163,10 +163,10 @@ const MORE_TOKENS: &str = "raise `max_tokens` of the agent or node, or ask for l
 
 /// What the model is told when its answer cannot be used.
 fn complaint(problems: &[String], cut: bool) -> String {
-    let list: String = problems.iter().map(|problem| format!("- {problem}\n")).collect();
+    let list = problems.join("\n- ");
     let cut = if cut { "Your answer was cut off because it was too long; write a shorter one.\n" } else { "" };
     format!(
-        "Your answer cannot be used:\n{list}{cut}\
+        "Your answer cannot be used:\n- {list}\n{cut}\
          Answer again with the whole corrected JSON, and with nothing else: no explanation, no code fence."
     )
 }
@@ -175,4 +175,179 @@ fn complaint(problems: &[String], cut: bool) -> String {
 fn short(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
     if line.chars().count() > 200 { line.chars().take(200).chain(['…']).collect() } else { line.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
+    use serde_json::json;
+
+    use super::*;
+
+    fn response(content: &str, finish: FinishReason) -> ChatResponse {
+        ChatResponse { content: content.to_owned(), finish, usage: None, model: "m".to_owned() }
+    }
+
+    fn score() -> Value {
+        json!({"type": "object", "properties": {"score": {"type": "integer"}}, "required": ["score"], "additionalProperties": false})
+    }
+
+    fn asked(turn: &Turn) -> &[ChatMessage] {
+        match turn.step() {
+            Step::CallModel(messages) => messages,
+            Step::Done(end) => panic!("over: {end:?}"),
+        }
+    }
+
+    fn ended(turn: &Turn) -> Result<Answer> {
+        match turn.step() {
+            Step::Done(end) => end,
+            Step::CallModel(messages) => panic!("not over: {messages:?}"),
+        }
+    }
+
+    /// Tells the machine `answers`, which must all be asked for.
+    fn told(schema: Option<&Value>, max_turns: u32, answers: &[(&str, FinishReason)]) -> Turn {
+        let mut turn = Turn::new(Some("Be brief.".to_owned()), "Judge it.".to_owned(), schema, max_turns).unwrap();
+        for (content, finish) in answers {
+            asked(&turn);
+            turn.take(&response(content, *finish));
+        }
+        turn
+    }
+
+    #[test]
+    fn text_is_kept_but_for_the_last_line_end() {
+        let turn = told(None, 5, &[("  Fine.\n\n", FinishReason::Stop)]);
+        assert_eq!(ended(&turn).unwrap(), Answer { value: json!("  Fine."), notes: vec![] });
+    }
+
+    #[test]
+    fn a_cut_text_is_taken_with_a_note_and_an_empty_one_is_an_error() {
+        let turn = told(None, 5, &[("It was a dark and", FinishReason::Length)]);
+        assert_eq!(ended(&turn).unwrap().notes, ["the answer was cut at `max_tokens`"]);
+        let error = ended(&told(None, 5, &[("", FinishReason::Length)])).unwrap_err();
+        assert_eq!((error.kind(), error.hints().len()), (ErrorKind::Request, 1));
+    }
+
+    #[test]
+    fn a_blank_system_prompt_is_left_out() {
+        let turn = Turn::new(Some(" \n".to_owned()), "Hello".to_owned(), None, 1).unwrap();
+        assert_eq!(asked(&turn), [ChatMessage::new(Role::User, "Hello")]);
+    }
+
+    #[test]
+    fn a_wrong_answer_is_sent_back_with_what_is_wrong() {
+        let turn = told(Some(&score()), 5, &[(r#"{"score": "high"}"#, FinishReason::Stop)]);
+        let messages = asked(&turn);
+        assert_eq!(messages.len(), 4);
+        assert_eq!(messages[2], ChatMessage::new(Role::Assistant, r#"{"score": "high"}"#));
+        assert_eq!(
+            messages[3].content,
+            "Your answer cannot be used:\n- at /score: \"high\" is not of type \"integer\"\n\
+             Answer again with the whole corrected JSON, and with nothing else: no explanation, no code fence."
+        );
+        let turn =
+            told(Some(&score()), 5, &[(r#"{"score": "high"}"#, FinishReason::Stop), (r#"{"score": 7}"#, FinishReason::Stop)]);
+        assert_eq!(ended(&turn).unwrap(), Answer { value: json!({"score": 7}), notes: vec![] });
+    }
+
+    #[test]
+    fn json_between_other_text_is_taken_with_a_note() {
+        let turn = told(Some(&score()), 5, &[("Sure!\n```json\n{\"score\": 7}\n```", FinishReason::Stop)]);
+        let answer = ended(&turn).unwrap();
+        assert_eq!((answer.value, answer.notes.len()), (json!({"score": 7}), 1));
+    }
+
+    #[test]
+    fn after_two_repairs_the_raw_text_is_kept() {
+        let turn =
+            told(Some(&score()), 9, &[("no", FinishReason::Stop), ("no", FinishReason::Stop), ("never", FinishReason::Stop)]);
+        let record = ended(&turn).unwrap_err().to_record();
+        assert_eq!(record.kind, ErrorKind::Schema);
+        assert_eq!(record.raw_text.as_deref(), Some("never"));
+        assert!(
+            record.message.starts_with("the answer does not follow its schema, also after 2 repair turns: the answer is no JSON")
+        );
+    }
+
+    #[test]
+    fn a_cut_answer_is_asked_for_again_and_told_as_cut() {
+        let turn = told(Some(&score()), 2, &[(r#"{"score"#, FinishReason::Length)]);
+        assert!(asked(&turn)[3].content.contains("write a shorter one"));
+        let error = ended(&told(Some(&score()), 1, &[(r#"{"score"#, FinishReason::Length)])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Schema);
+        assert!(error.message().starts_with("the answer was cut at `max_tokens`: "), "{error}");
+        assert_eq!(error.hints(), [MORE_TOKENS]);
+    }
+
+    #[test]
+    fn a_refusal_ends_it() {
+        let error = ended(&told(Some(&score()), 5, &[("I won't.\nReally.", FinishReason::ContentFilter)])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert_eq!(error.message(), "the model refused to answer: I won't.");
+    }
+
+    #[test]
+    fn answers_after_the_end_change_nothing() {
+        let mut turn = told(None, 5, &[("one", FinishReason::Stop)]);
+        turn.take(&response("two", FinishReason::Stop));
+        assert_eq!((ended(&turn).unwrap().value, turn.turns()), (json!("one"), 1));
+    }
+
+    /// What a model may write, and what it is worth: an answer, a refusal, or nothing.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Worth {
+        Answer(i64),
+        Refusal,
+        Nothing,
+    }
+
+    fn answers() -> impl Strategy<Value = (String, FinishReason, Worth)> {
+        let good = (any::<i64>(), any::<bool>()).prop_map(|(n, fenced)| {
+            let json = json!({ "score": n }).to_string();
+            let text = if fenced { format!("So:\n```\n{json}\n```\n") } else { json };
+            (text, FinishReason::Stop, Worth::Answer(n))
+        });
+        let bad =
+            prop::sample::select(vec!["", "{}", "[]", "no", r#"{"score":1.5}"#, r#"{"score":1,"more":2}"#, r#"{"score":1"#]);
+        let finish = prop_oneof![Just(FinishReason::Stop), Just(FinishReason::Length)];
+        prop_oneof![
+            good,
+            (bad, finish).prop_map(|(text, finish)| (text.to_owned(), finish, Worth::Nothing)),
+            Just(("No.".to_owned(), FinishReason::ContentFilter, Worth::Refusal)),
+        ]
+    }
+
+    proptest! {
+        /// Against the plain rule: the first answer or refusal among the first three answers (or `max_turns`, if fewer) ends it.
+        #[test]
+        fn it_ends_where_the_plain_rule_says(answers in prop::collection::vec(answers(), 3..6), max_turns in 0u32..6) {
+            let allowed = max_turns.clamp(1, 3) as usize;
+            let end = answers.iter().take(allowed).position(|(_, _, worth)| *worth != Worth::Nothing);
+            let expected_calls = end.map_or(allowed, |at| at + 1);
+            let expected = end.map_or(Worth::Nothing, |at| answers[at].2);
+
+            let mut turn = Turn::new(None, "p".to_owned(), Some(&score()), max_turns).unwrap();
+            let mut calls = 0;
+            while let Step::CallModel(messages) = turn.step() {
+                prop_assert_eq!(messages.len(), 1 + 2 * calls);
+                let (text, finish, _) = &answers[calls];
+                // A machine that was stored and read back in between goes on the same way.
+                turn = serde_json::from_str(&serde_json::to_string(&turn).unwrap()).unwrap();
+                turn.take(&response(text, *finish));
+                calls += 1;
+            }
+            prop_assert_eq!(calls, expected_calls);
+            let outcome = match ended(&turn) {
+                Ok(answer) => Worth::Answer(answer.value["score"].as_i64().unwrap()),
+                Err(error) if error.kind() == ErrorKind::Refused => Worth::Refusal,
+                Err(error) => {
+                    prop_assert_eq!(error.kind(), ErrorKind::Schema);
+                    Worth::Nothing
+                }
+            };
+            prop_assert_eq!(outcome, expected);
+        }
+    }
 }

@@ -1,5 +1,9 @@
 //! Who answers model calls. The [`Provider`] trait is what a user plugs in; [`Providers`] finds the one a model names.
 
+mod mock;
+mod simulate;
+mod status;
+
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
@@ -8,6 +12,11 @@ use crate::{
     error::Result,
     model::{ChatRequest, ChatResponse, Price, ProviderName},
 };
+
+pub use mock::{MockAnswer, MockProvider, MockSettings};
+
+/// Is told each piece of an answer as it arrives. Returns at once.
+pub type OnText<'a> = dyn Fn(&str) + Send + Sync + 'a;
 
 /// Serves models.
 #[async_trait]
@@ -20,7 +29,7 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// # Errors
     /// `Transient`, `Throttle` (with the delay the server asks for), `Quota`, `Truncated`, `Malformed`, `Request`, `Auth`,
     /// `Timeout`: as the retryability table says. A refusal of the model is `Refused`.
-    async fn chat(&self, request: &ChatRequest, on_text: &(dyn Fn(&str) + Send + Sync)) -> Result<ChatResponse>;
+    async fn chat(&self, request: &ChatRequest, on_text: &OnText<'_>) -> Result<ChatResponse>;
 
     /// What `model` charges; `None` when that is not known.
     fn price(&self, model: &str) -> Option<Price>;

@@ -3,13 +3,16 @@
 //! `manifest` and `plan` collect [`Diagnostic`]s over [`Sources`]; `codes` explains each code; `render` shows them as text, JSON,
 //! SARIF or GitHub annotations.
 
+mod align;
 mod codes;
 mod source;
 
 use std::fmt;
 
 pub use codes::ALL_CODES;
-pub use source::{DiskFiles, FileId, Files, SourceFile, Sources, Span, Spanned, StoredFiles};
+pub use source::{
+    DiskFiles, FileId, Files, MAX_FILE_BYTES, Position, SourceFile, Sources, Span, Spanned, StoredFiles, decode_text,
+};
 
 /// The code of a sort of problem, e.g. `AF012`; `agentflow explain AF012` tells more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,4 +59,68 @@ pub struct Diagnostic {
     pub related: Vec<Label>,
     /// What to do.
     pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    /// A problem that keeps the file from being run.
+    pub fn error(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self { code, severity: Severity::Error, message: message.into(), span, label: None, related: Vec::new(), hint: None }
+    }
+
+    /// A problem that lets the file be run.
+    pub fn warning(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, span, message) }
+    }
+
+    /// Says what belongs below the caret.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Adds a further place.
+    #[must_use]
+    pub fn related(mut self, span: Span, message: impl Into<String>) -> Self {
+        self.related.push(Label { span, message: message.into() });
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// "Did you mean": the nearest of `names`, if it is near enough to be a slip of the pen.
+#[must_use]
+pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |text: &str| text.to_lowercase().replace(['-', ' '], "_");
+    let wanted = plain(name);
+    let longest = (wanted.chars().count() / 3).clamp(1, 3);
+    names
+        .into_iter()
+        .filter(|candidate| *candidate != name)
+        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &plain(candidate)), candidate))
+        .filter(|(distance, candidate)| *distance <= longest && *distance < candidate.chars().count())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_suggested_only_when_it_is_near() {
+        let names = ["prompt", "prompt_file", "output", "on_error", "as"];
+        assert_eq!(nearest("promt", names), Some("prompt"));
+        assert_eq!(nearest("prompt-file", names), Some("prompt_file"));
+        assert_eq!(nearest("onError", names), Some("on_error"));
+        assert_eq!(nearest("ouptut", names), Some("output"));
+        assert_eq!(nearest("temperature", names), None);
+        assert_eq!(nearest("x", names), None);
+    }
 }

@@ -5,13 +5,19 @@
 //! Nothing here judges meaning (that is `plan`): a manifest is well-formed, not yet right.
 
 mod agents;
+mod load;
+mod read;
+mod schema_shorthand;
 mod tree;
+mod units;
 mod workflow;
 
 pub use agents::{
     AgentManifest, ApiKey, Manifest, ManifestDefaults, ProviderKind, ProviderManifest, RateManifest, StoreManifest,
 };
+pub use read::{read_manifest, read_workflow, read_workflow_text};
 pub use tree::{Tree, TreeKind};
+pub use units::{MAX_COUNT, parse_count, parse_duration, parse_rate};
 pub use workflow::{
     AgentChoice, EdgeManifest, Entries, InputManifest, Join, LimitsManifest, LoopManifest, NodeKindManifest, NodeManifest,
     OnErrorManifest, RetryManifest, RouteManifest, Schema, WorkflowManifest,

@@ -162,6 +162,8 @@ pub enum NodeKindManifest {
     },
     /// An inner graph in its own scope.
     Nodes(Entries<NodeManifest>),
+    /// Its kind could not be read, which has been reported: nothing is known of its output, and nothing of it need be checked.
+    Broken,
 }
 
 /// How a node names its agent.

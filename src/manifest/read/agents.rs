@@ -1,0 +1,97 @@
+//! The tree of a manifest file → [`Manifest`].
+
+use super::values::{count, count32, duration, entries, number, rate, text, texts};
+use crate::{
+    diagnostic::{FileId, Spanned},
+    manifest::{
+        AgentManifest, ApiKey, Manifest, ManifestDefaults, ProviderKind, ProviderManifest, RateManifest, RetryManifest,
+        StoreManifest, Tree,
+    },
+    model::Price,
+};
+
+pub(super) fn manifest(tree: &Tree, file: FileId) -> Manifest {
+    Manifest {
+        file,
+        defaults: tree.get("defaults").map(defaults).unwrap_or_default(),
+        agents: entries(tree.get("agents"), |_, value| Some(agent(value))),
+        providers: entries(tree.get("providers"), |_, value| Some(provider(value))),
+        store: tree.get("store").map(|store| StoreManifest {
+            url: store.get("url").and_then(text),
+            synchronous: store.get("synchronous").and_then(text),
+        }),
+    }
+}
+
+fn defaults(tree: &Tree) -> ManifestDefaults {
+    ManifestDefaults {
+        model: tree.get("model").and_then(text),
+        timeout: tree.get("timeout").and_then(duration),
+        temperature: tree.get("temperature").and_then(number),
+        max_tokens: tree.get("max_tokens").and_then(count32),
+        max_concurrent: tree.get("max_concurrent").and_then(count32),
+        retry: tree.get("retry").map(retry),
+    }
+}
+
+pub(super) fn retry(tree: &Tree) -> RetryManifest {
+    RetryManifest {
+        max_attempts: tree.get("max_attempts").and_then(count32),
+        initial: tree.get("initial").and_then(duration),
+        factor: tree.get("factor").and_then(number),
+        max: tree.get("max").and_then(duration),
+        jitter: tree.get("jitter").and_then(text),
+    }
+}
+
+/// An agent; one that is no map at all is kept with nothing in it, so that what names it finds it.
+pub(super) fn agent(tree: &Tree) -> AgentManifest {
+    AgentManifest {
+        span: tree.span,
+        description: tree.get("description").and_then(text),
+        capabilities: tree.get("capabilities").map(texts).unwrap_or_default(),
+        model: tree.get("model").and_then(text),
+        system: tree.get("system").and_then(text),
+        system_file: tree.get("system_file").and_then(text),
+        temperature: tree.get("temperature").and_then(number),
+        max_tokens: tree.get("max_tokens").and_then(count32),
+        max_turns: tree.get("max_turns").and_then(count32),
+        timeout: tree.get("timeout").and_then(duration),
+        max_concurrent: tree.get("max_concurrent").and_then(count32),
+    }
+}
+
+fn provider(tree: &Tree) -> ProviderManifest {
+    let rate_of = |name| tree.get("rate").and_then(|rates| rates.get(name)).and_then(rate);
+    ProviderManifest {
+        span: tree.span,
+        kind: tree.get("kind").and_then(text).and_then(|kind| {
+            let value = match kind.value.as_str() {
+                "openai" => ProviderKind::OpenAi,
+                "anthropic" => ProviderKind::Anthropic,
+                "mock" => ProviderKind::Mock,
+                _ => return None,
+            };
+            Some(Spanned::new(value, kind.span))
+        }),
+        base_url: tree.get("base_url").and_then(text),
+        api_key: tree.get("api_key").and_then(api_key),
+        price: entries(tree.get("price"), |_, value| price(value)),
+        rate: RateManifest { requests: rate_of("requests"), tokens: rate_of("tokens") },
+        headers: entries(tree.get("headers"), |_, value| text(value)),
+        max_concurrent: tree.get("max_concurrent").and_then(count32),
+        latency: tree.get("latency").and_then(duration),
+        seed: tree.get("seed").and_then(count),
+        answers: entries(tree.get("answers"), |_, value| Some(value.as_list()?.to_vec())),
+    }
+}
+
+fn api_key(tree: &Tree) -> Option<ApiKey> {
+    let env = tree.get("env").and_then(text).map(ApiKey::Env);
+    env.or_else(|| tree.get("file").and_then(text).map(ApiKey::File))
+}
+
+fn price(tree: &Tree) -> Option<Price> {
+    let amount = |name| tree.get(name).and_then(Tree::as_number);
+    Some(Price { input: amount("input")?, cached_input: amount("cached_input"), output: amount("output")? })
+}

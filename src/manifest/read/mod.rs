@@ -1,0 +1,99 @@
+//! Files → manifests: load, check against the grammar, then read the types. One run reports everything.
+
+mod agents;
+mod values;
+mod workflow;
+
+use std::path::Path;
+
+use super::load::{Syntax, load};
+use crate::{
+    diagnostic::{Code, Diagnostic, FileId, Files, MAX_FILE_BYTES, Sources, Span},
+    error::Error,
+    manifest::{Manifest, Tree, WorkflowManifest},
+};
+
+/// The smallest workflow, for hints.
+const SMALLEST_WORKFLOW: &str = "the smallest workflow is `nodes: { hello: { value: \"hello\" } }`";
+
+/// Reads a workflow file. Its syntax is chosen by the extension: `.yaml`, `.yml`, `.toml`, `.json`; without one of these, by its
+/// first line.
+///
+/// Every problem is added to `problems`; parts that have one are left out of the result or kept without what is wrong in them.
+/// `None` when nothing usable could be read.
+pub fn read_workflow(
+    path: &Path,
+    files: &dyn Files,
+    sources: &mut Sources,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<WorkflowManifest> {
+    let text = read_file(path, files, sources, problems)?;
+    read_workflow_text(path, text, sources, problems)
+}
+
+/// Reads a workflow from `text`, e.g. standard input; `path` names it in messages and is the base of relative paths in it.
+pub fn read_workflow_text(
+    path: &Path,
+    text: String,
+    sources: &mut Sources,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<WorkflowManifest> {
+    let before = problems.len();
+    let (file, tree) = parse(path, text, sources, problems);
+    let Some(tree) = tree else {
+        if problems.len() == before {
+            let problem =
+                Diagnostic::error(Code::MISSING_KEY, Span::new(file, 0..0), "the file is empty: a workflow needs `nodes`");
+            problems.push(problem.hint(SMALLEST_WORKFLOW));
+        }
+        return None;
+    };
+    Some(workflow::workflow(&tree, file))
+}
+
+/// Reads a manifest file (`agents.toml`). An empty one is valid.
+///
+/// Problems are treated as by [`read_workflow`].
+pub fn read_manifest(path: &Path, files: &dyn Files, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Option<Manifest> {
+    let text = read_file(path, files, sources, problems)?;
+    let before = problems.len();
+    let (file, tree) = parse(path, text, sources, problems);
+    match tree {
+        Some(tree) => Some(agents::manifest(&tree, file)),
+        None if problems.len() == before => {
+            Some(agents::manifest(&Tree::new(Span::new(file, 0..0), crate::manifest::TreeKind::Null), file))
+        }
+        None => None,
+    }
+}
+
+fn read_file(path: &Path, files: &dyn Files, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Option<String> {
+    files
+        .read(path)
+        .map_err(|err| {
+            let file = sources.add(path.to_owned(), String::new());
+            problems.push(unreadable(&err, file));
+        })
+        .ok()
+}
+
+fn unreadable(err: &Error, file: FileId) -> Diagnostic {
+    let problem = Diagnostic::error(Code::UNREADABLE_FILE, Span::new(file, 0..0), err.to_string());
+    match err.hints().first() {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
+fn parse(path: &Path, text: String, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> (FileId, Option<Tree>) {
+    if text.len() as u64 > MAX_FILE_BYTES || text.contains('\0') {
+        // Files are checked as they are read; this is for text that comes another way.
+        let err = crate::diagnostic::decode_text(&path.display().to_string(), text.into_bytes()).err();
+        let file = sources.add(path.to_owned(), String::new());
+        problems.extend(err.map(|err| unreadable(&err, file)));
+        return (file, None);
+    }
+    let syntax = Syntax::of(path, &text);
+    let file = sources.add(path.to_owned(), text);
+    (file, load(&sources.get(file).text, syntax, file, problems))
+}

@@ -1,0 +1,157 @@
+//! The tree of a workflow file → [`WorkflowManifest`].
+
+use super::{
+    agents::{agent, retry},
+    values::{count, count32, duration, entries, expression, number, text, texts},
+};
+use crate::{
+    diagnostic::{FileId, Spanned},
+    manifest::{
+        AgentChoice, Entries, InputManifest, Join, LimitsManifest, LoopManifest, NodeKindManifest, NodeManifest, OnErrorManifest,
+        RouteManifest, Schema, Tree, TreeKind, WorkflowManifest, schema_shorthand,
+    },
+    model::{NodeId, Value},
+};
+
+pub(super) fn workflow(tree: &Tree, file: FileId) -> WorkflowManifest {
+    let defaults = tree.get("defaults");
+    WorkflowManifest {
+        file,
+        name: tree.get("name").and_then(text),
+        description: tree.get("description").and_then(text),
+        inputs: entries(tree.get("inputs"), |_, value| Some(input(value))),
+        limits: tree.get("limits").map(limits).unwrap_or_default(),
+        default_retry: defaults.and_then(|defaults| defaults.get("retry")).map(retry),
+        default_timeout: defaults.and_then(|defaults| defaults.get("timeout")).and_then(duration),
+        agents: entries(tree.get("agents"), |_, value| Some(agent(value))),
+        env: tree.get("env").map(texts).unwrap_or_default(),
+        nodes: nodes(tree.get("nodes")),
+        outputs: entries(tree.get("outputs"), |_, value| Some(value.clone())),
+    }
+}
+
+fn limits(tree: &Tree) -> LimitsManifest {
+    LimitsManifest {
+        timeout: tree.get("timeout").and_then(duration),
+        max_cost_usd: tree.get("max_cost_usd").and_then(number),
+        max_tokens: tree.get("max_tokens").and_then(count),
+        concurrency: tree.get("concurrency").and_then(count32),
+        nodes: tree.get("nodes").and_then(count),
+        turns: tree.get("turns").and_then(count32),
+        iterations: tree.get("iterations").and_then(count),
+    }
+}
+
+/// An input; what cannot be read of its type lets any value in, so that one mistake gives one problem.
+fn input(tree: &Tree) -> InputManifest {
+    let (schema_tree, is_long) = schema_shorthand::input_type(tree);
+    let describing = is_long.then_some(tree);
+    InputManifest {
+        schema: schema(schema_tree),
+        default: describing.and_then(|tree| tree.get("default")).cloned(),
+        description: describing.and_then(|tree| tree.get("description")).and_then(text),
+        span: tree.span,
+    }
+}
+
+fn schema(tree: &Tree) -> Schema {
+    let json = schema_shorthand::to_json_schema(tree, &mut Vec::new()).unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    Schema { json, span: tree.span }
+}
+
+/// The nodes whose ids are usable; the others have been reported.
+fn nodes(tree: Option<&Tree>) -> Entries<NodeManifest> {
+    entries(tree, |id, value| NodeId::new(id.value.as_str()).is_ok().then(|| node(value)))
+}
+
+fn node(tree: &Tree) -> NodeManifest {
+    NodeManifest {
+        span: tree.span,
+        kind: kind(tree).unwrap_or(NodeKindManifest::Broken),
+        description: tree.get("description").and_then(text),
+        needs: tree.get("needs").map(texts).unwrap_or_default(),
+        edges: Vec::new(),
+        when: tree.get("when").and_then(expression),
+        join: tree.get("join").and_then(join),
+        map: tree.get("map").and_then(text),
+        map_as: tree.get("as").and_then(text),
+        concurrency: tree.get("concurrency").and_then(count32),
+        looped: tree.get("loop").and_then(|tree| {
+            tree.as_map()?;
+            Some(LoopManifest {
+                until: tree.get("until").and_then(expression),
+                max: tree.get("max").and_then(count32),
+                span: tree.span,
+            })
+        }),
+        route: tree.get("route").and_then(route),
+        retry: tree.get("retry").map(retry),
+        timeout: tree.get("timeout").and_then(duration),
+        on_error: tree.get("on_error").and_then(on_error),
+    }
+}
+
+/// What the node does, when exactly one kind is written and it can be read.
+fn kind(tree: &Tree) -> Option<NodeKindManifest> {
+    let mut kinds = ["agent", "value", "workflow", "nodes"].into_iter().filter(|kind| tree.get(kind).is_some());
+    let kind = kinds.next().filter(|_| kinds.next().is_none())?;
+    let value = tree.get(kind)?;
+    Some(match kind {
+        "agent" => NodeKindManifest::Agent {
+            agent: agent_choice(value)?,
+            prompt: tree.get("prompt").and_then(text),
+            prompt_file: tree.get("prompt_file").and_then(text),
+            output: tree.get("output").map(schema),
+            model: tree.get("model").and_then(text),
+            temperature: tree.get("temperature").and_then(number),
+            max_tokens: tree.get("max_tokens").and_then(count32),
+            max_turns: tree.get("max_turns").and_then(count32),
+        },
+        "workflow" => {
+            NodeKindManifest::Workflow { path: text(value)?, with: entries(tree.get("with"), |_, value| Some(value.clone())) }
+        }
+        "nodes" => {
+            value.as_map()?;
+            NodeKindManifest::Nodes(nodes(Some(value)))
+        }
+        _ => NodeKindManifest::Value(value.clone()),
+    })
+}
+
+fn agent_choice(tree: &Tree) -> Option<AgentChoice> {
+    if let Some(name) = text(tree) {
+        return Some(AgentChoice::Name(name));
+    }
+    Some(AgentChoice::Capabilities(texts(tree.get("capability")?)))
+        .filter(|choice| matches!(choice, AgentChoice::Capabilities(names) if !names.is_empty()))
+}
+
+fn join(tree: &Tree) -> Option<Spanned<Join>> {
+    let join = match tree.as_str()? {
+        "all" => Join::All,
+        "any" => Join::Any,
+        _ => return None,
+    };
+    Some(Spanned::new(join, tree.span))
+}
+
+fn route(tree: &Tree) -> Option<RouteManifest> {
+    Some(RouteManifest {
+        on: expression(tree.get("on")?)?,
+        cases: entries(tree.get("cases"), |_, value| Some(texts(value))),
+        default: tree.get("default").map(texts),
+        span: tree.span,
+    })
+}
+
+fn on_error(tree: &Tree) -> Option<Spanned<OnErrorManifest>> {
+    let value = match &tree.kind {
+        TreeKind::String(word) if word == "fail" => OnErrorManifest::Fail,
+        TreeKind::String(word) if word == "continue" => OnErrorManifest::Continue,
+        _ => match tree.get("use") {
+            Some(value) => OnErrorManifest::Use(value.clone()),
+            None => OnErrorManifest::Goto(text(tree.get("goto")?)?),
+        },
+    };
+    Some(Spanned::new(value, tree.span))
+}

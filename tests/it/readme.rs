@@ -1,0 +1,249 @@
+//! The documentation under test: complete examples are valid files, the workflows run with `--mock`, and the commands in the
+//! README do what they say.
+//!
+//! In Markdown, a fence `yaml file=FOLDER/NAME` (or toml, json) is a complete file, with the manifest of the same folder beside it;
+//! `yaml fragment` is a part of one; each line of a fence `sh run` is run.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A fenced block of a Markdown file.
+struct Fence {
+    language: String,
+    attributes: Vec<String>,
+    text: String,
+    line: usize,
+}
+
+impl Fence {
+    fn file(&self) -> Option<&str> {
+        self.attributes.iter().find_map(|attribute| attribute.strip_prefix("file="))
+    }
+
+    fn is(&self, attribute: &str) -> bool {
+        self.attributes.iter().any(|found| found == attribute)
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn fences(page: &str) -> Vec<Fence> {
+    let text = fs::read_to_string(root().join(page)).unwrap();
+    let mut found = Vec::new();
+    let mut open: Option<Fence> = None;
+    for (number, line) in text.lines().enumerate() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(info)) => {
+                let mut words = info.split_whitespace().map(str::to_owned);
+                let language = words.next().unwrap_or_default();
+                open = Some(Fence { language, attributes: words.collect(), text: String::new(), line: number + 1 });
+            }
+            (Some(_), Some(_)) => found.extend(open.take()),
+            (Some(fence), None) => {
+                fence.text.push_str(line);
+                fence.text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "{page}: a fence is not closed");
+    found
+}
+
+/// A copy of the project's workflows in a folder of its own, so that no run is kept in the repository.
+fn project() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for name in ["agents.toml", "README.md"] {
+        fs::copy(root().join(name), folder.path().join(name)).unwrap();
+    }
+    for name in ["workflows", "prompts"] {
+        copy_folder(&root().join(name), &folder.path().join(name));
+    }
+    folder
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// A command in `folder` that sees neither the keys nor the settings of whoever runs the tests.
+fn command(program: &str, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(folder).env_remove("CI");
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with("AGENTFLOW_") || name.ends_with("_API_KEY") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn agentflow(folder: &Path, arguments: &[&str]) -> Output {
+    command(env!("CARGO_BIN_EXE_agentflow"), folder).args(arguments).output().unwrap()
+}
+
+#[track_caller]
+fn succeeds(output: &Output, what: &str) -> String {
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{what}: {}\n{stdout}\n{stderr}", output.status);
+    stdout.into_owned()
+}
+
+/// Runs a workflow of the project with simulated answers and returns its outputs.
+#[track_caller]
+fn run(workflow: &str, more: &[&str]) -> Value {
+    let project = project();
+    let arguments = [&["run", workflow, "--mock", "--output", "json"], more].concat();
+    let stdout = succeeds(&agentflow(project.path(), &arguments), workflow);
+    serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{workflow}: stdout is no JSON: {error}\n{stdout}"))
+}
+
+#[track_caller]
+fn gives(outputs: &Value, names: &[&str]) {
+    let found: Vec<_> = outputs.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(found, names);
+}
+
+#[test]
+fn all_workflows_are_valid_and_without_warnings() {
+    let project = project();
+    let files: Vec<_> = files_below(&project.path().join("workflows")).iter().map(|path| path.display().to_string()).collect();
+    assert!(files.len() >= 6, "{files:?}");
+    let arguments: Vec<&str> = ["validate", "--format", "json"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let stdout = succeeds(&agentflow(project.path(), &arguments), "validate");
+    assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap(), Value::Array(Vec::new()));
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn decision_runs_with_simulated_answers() {
+    let outputs = run("workflows/decision.yaml", &[]);
+    gives(&outputs, &["decision", "goals", "alternatives", "recommendation", "still_unknown"]);
+    assert!(outputs["decision"]["decision"].is_string());
+    assert!(outputs["goals"].is_array());
+    assert!(outputs["still_unknown"].is_array());
+}
+
+#[test]
+fn review_change_reads_a_diff_from_standard_input() {
+    use std::{io::Write as _, process::Stdio};
+
+    let project = project();
+    let mut child = command(env!("CARGO_BIN_EXE_agentflow"), project.path())
+        .args(["run", "workflows/review-change.yaml", "-i", "diff=-", "--mock", "--output", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-one\n+two\n").unwrap();
+    let stdout = succeeds(&child.wait_with_output().unwrap(), "review-change");
+    gives(&serde_json::from_str(&stdout).unwrap(), &["verdict", "summary", "risk", "findings", "dropped"]);
+}
+
+#[test]
+fn research_looks_into_material_only_when_there_is_some() {
+    gives(&run("workflows/research.yaml", &[]), &["title", "text", "open_questions", "accepted"]);
+    gives(&run("workflows/research.yaml", &["-i", "material=@README.md"]), &["title", "text", "open_questions", "accepted"]);
+}
+
+#[test]
+fn the_other_workflows_run_with_simulated_answers() {
+    gives(&run("workflows/hello.yaml", &["-i", "name=Ada"]), &["greeting"]);
+    gives(&run("workflows/triage.toml", &[]), &["kind", "urgency", "reply", "internal_note"]);
+    let question = ["-i", "question=What is it for?", "-i", "material=@README.md"];
+    gives(&run("workflows/parts/lookup.yaml", &question), &["question", "found", "answer", "passages"]);
+}
+
+#[test]
+fn complete_examples_in_the_documentation_are_valid() {
+    for page in ["README.md", "docs/format.md"] {
+        let folder = TempDir::new().unwrap();
+        let mut workflows = Vec::new();
+        for fence in fences(page) {
+            let Some(name) = fence.file() else { continue };
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, &fence.text).unwrap();
+            if path.file_stem().is_some_and(|stem| stem != "agents") {
+                workflows.push(path.display().to_string());
+            }
+        }
+        assert!(!workflows.is_empty(), "{page} has no complete example");
+        for workflow in workflows {
+            let output = agentflow(folder.path(), &["validate", &workflow]);
+            let text = succeeds(&output, &workflow);
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert!(!told.contains("warning") && !text.contains("warning"), "{page}: {text}{told}");
+        }
+    }
+}
+
+#[test]
+fn every_example_says_whether_it_is_complete() {
+    for page in ["README.md", "docs/format.md", "docs/semantics.md"] {
+        for fence in fences(page) {
+            if ["yaml", "toml", "json"].contains(&fence.language.as_str()) {
+                assert!(fence.file().is_some() || fence.is("fragment"), "{page}:{}: neither `file=` nor `fragment`", fence.line);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_commands_of_the_readme_do_what_they_say() {
+    let project = project();
+    // The README is read in a clone, where there is an earlier commit to compare with.
+    let setup = "git init -q . && git config user.name t && git config user.email t@example.com && git add -A && git commit -qm one \
+                 && echo 'a change' >> README.md && git commit -qam two && printf '%s\\n' '#!/bin/sh' 'exec \"$AGENTFLOW\" \"$@\"' \
+                 > agentflow.sh && chmod +x agentflow.sh && mkdir bin && mv agentflow.sh bin/agentflow";
+    succeeds(&command("sh", project.path()).args(["-c", setup]).output().unwrap(), "setup");
+    let mut lines = 0;
+    for fence in fences("README.md").into_iter().filter(|fence| fence.is("run")) {
+        let expected = fence.attributes.iter().find_map(|attribute| attribute.strip_prefix("exit=")).unwrap_or("0").to_owned();
+        for line in fence.text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+            let script = line.replace("cargo run --release -- ", "agentflow ");
+            let path = format!("{}/bin:{}", project.path().display(), std::env::var_os("PATH").unwrap().display());
+            let output = command("sh", project.path())
+                .args(["-c", &script])
+                .env("PATH", path)
+                .env("AGENTFLOW", env!("CARGO_BIN_EXE_agentflow"))
+                .output()
+                .unwrap();
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code().map(|code| code.to_string()).as_ref(), Some(&expected), "{line}\n{told}");
+            lines += 1;
+        }
+    }
+    assert!(lines >= 3, "only {lines} commands were run");
+}

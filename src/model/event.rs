@@ -108,7 +108,7 @@ pub enum EventBody {
         /// From 1.
         iteration: u32,
     },
-    /// An attempt failed.
+    /// An attempt failed, and another one will follow. A last attempt that fails is only a `NodeFailed`.
     AttemptFailed {
         /// Which node.
         node: NodePath,
@@ -116,9 +116,8 @@ pub enum EventBody {
         attempt: u32,
         /// Why.
         error: ErrorRecord,
-        /// When the next attempt is due; absent when there is none.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        retry_at: Option<Timestamp>,
+        /// When the next attempt is due.
+        retry_at: Timestamp,
     },
     /// A node has its output.
     NodeSucceeded {

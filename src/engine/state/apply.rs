@@ -1,0 +1,490 @@
+//! How each event changes the state. The only place that does.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use super::{
+    Ending, RunState,
+    parts::{Element, Elements, Frame, FrameId, Inner, Instance, InstanceId},
+};
+use crate::{
+    agent::CallRecord,
+    error::{Error, ErrorKind, ErrorRecord, Result},
+    model::{Event, EventBody, NodePath, NodeStatus, RunId, Seq, Spend, Value},
+    plan::{GraphPlan, JoinMode, NodeKind, OnError, Plan},
+    template::Shared,
+};
+
+impl RunState {
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// `Divergent` when it does not fit the plan or the events before it; the state is then not to be used any more.
+    pub fn apply(&mut self, event: &Event) -> Result<()> {
+        if event.seq != self.next_seq {
+            return Err(misfit(format!("event {} comes where event {} belongs", event.seq, self.next_seq)));
+        }
+        self.next_seq += 1;
+        let (seq, at) = (event.seq, event.at);
+        match &event.body {
+            EventBody::RunCreated { run, inputs, .. } => self.on_created(*run, at, inputs),
+            EventBody::RunResumed { .. } => self.on_resumed(seq),
+            EventBody::NodeSkipped { node, .. } => {
+                let id = self.find_open(node)?;
+                self.finalize(id, NodeStatus::Skipped, seq, at);
+            }
+            EventBody::AttemptStarted { node, attempt, elements, inputs, .. } => {
+                let id = self.find_open(node)?;
+                self.on_attempt(id, *attempt, seq, at);
+                self.open_inside(id, *elements, inputs.as_ref(), seq)?;
+            }
+            EventBody::ModelResponded { node, ordinal, model, fingerprint, response, cost, duration_ms, .. } => {
+                let id = self.find(node)?;
+                self.add_spend(id, Spend::of_call(response.usage, *cost));
+                let instance = self.instance_mut(id);
+                instance.horizon = seq;
+                instance.recorded.push(CallRecord {
+                    ordinal: *ordinal,
+                    model: model.clone(),
+                    fingerprint: fingerprint.clone(),
+                    response: response.clone(),
+                    cost: *cost,
+                    duration_ms: *duration_ms,
+                });
+            }
+            EventBody::IterationStarted { node, iteration } => {
+                let id = self.find_open(node)?;
+                self.on_iteration(id, *iteration, seq)?;
+            }
+            EventBody::AttemptFailed { node, error, retry_at, .. } => {
+                let id = self.find_open(node)?;
+                self.on_attempt_failed(id, error, *retry_at, seq);
+            }
+            EventBody::NodeSucceeded { node, output, routed_to, .. } => {
+                let id = self.find_open(node)?;
+                let instance = self.instance_mut(id);
+                instance.output = Shared::new(output);
+                instance.went_through = true;
+                instance.error = None;
+                instance.routed_to = routed_to.clone().unwrap_or_default();
+                self.finalize(id, NodeStatus::Succeeded, seq, at);
+            }
+            EventBody::NodeFailed { node, error, handled, .. } => {
+                let id = self.find_open(node)?;
+                self.on_failed(id, error, handled.as_ref(), seq, at);
+            }
+            EventBody::NodeCancelled { node } => {
+                let id = self.find_open(node)?;
+                self.finalize(id, NodeStatus::Cancelled, seq, at);
+            }
+            EventBody::RunFinished { status, outputs, error, .. } => {
+                for id in self.open_instances() {
+                    self.instance_mut(id).status = NodeStatus::Cancelled;
+                }
+                self.running = 0;
+                self.ending = Some(Ending { status: *status, outputs: outputs.clone(), error: error.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    fn on_created(&mut self, run: RunId, at: Timestamp, inputs: &IndexMap<String, Value>) {
+        self.run = Some(run);
+        self.started_at = at;
+        let plan = Arc::clone(&self.plan);
+        let graph = Arc::clone(&plan.graph);
+        self.open_frame(None, graph, plan, object(inputs), None, Shared::none(), 0);
+    }
+
+    /// Attempts that a dead process left behind are to be taken up again.
+    fn on_resumed(&mut self, seq: Seq) {
+        for id in self.running_attempts() {
+            self.set_status(id, NodeStatus::Pending);
+            let instance = self.instance_mut(id);
+            instance.queued = false;
+            instance.horizon = seq;
+            self.dirty.push_back(id);
+        }
+    }
+
+    fn on_attempt(&mut self, id: InstanceId, attempt: u32, seq: Seq, at: Timestamp) {
+        self.set_status(id, NodeStatus::Running);
+        let is_new = self.instance(id).started_at.is_none();
+        self.started += u64::from(is_new);
+        let instance = self.instance_mut(id);
+        instance.started_at.get_or_insert(at);
+        instance.attempt = attempt;
+        instance.queued = false;
+        instance.horizon = seq;
+    }
+
+    /// Makes what a started container or mapped node has inside.
+    fn open_inside(
+        &mut self,
+        id: InstanceId,
+        elements: Option<usize>,
+        inputs: Option<&IndexMap<String, Value>>,
+        seq: Seq,
+    ) -> Result<()> {
+        if self.is_mapped_parent(id) {
+            return self.open_elements(id, elements.unwrap_or_default(), seq);
+        }
+        let frame = self.instance(id).frame;
+        let (inner_plan, graph) = match &self.node(id).kind {
+            NodeKind::Agent(_) | NodeKind::Value(_) => return Ok(()),
+            NodeKind::Graph(graph) => (None, Arc::clone(graph)),
+            NodeKind::Workflow { plan, .. } => (Some(Arc::clone(plan)), Arc::clone(&plan.graph)),
+        };
+        let iteration = self.node(id).looped.as_ref().map(|_| 1);
+        let inner_inputs = match (&inner_plan, inputs) {
+            (Some(_), Some(inputs)) => object(inputs),
+            (Some(_), None) => return Err(misfit(format!("node `{}` runs a workflow, but its inputs are not in the log", self.path(id)))),
+            (None, _) => self.frame(frame).inputs.clone(),
+        };
+        let plan = inner_plan.unwrap_or_else(|| Arc::clone(&self.frame(frame).plan));
+        let inner = self.open_frame(Some(id), graph, plan, inner_inputs, iteration, Shared::none(), seq);
+        self.instance_mut(id).inner = Inner::Frame(inner);
+        Ok(())
+    }
+
+    fn open_elements(&mut self, id: InstanceId, count: usize, seq: Seq) -> Result<()> {
+        let items = self.map_items(id)?;
+        if items.len() != count {
+            let path = self.path(id);
+            return Err(misfit(format!("node `{path}` maps over {} elements, the log has {count}", items.len())));
+        }
+        let (frame, node, path) = {
+            let parent = self.instance(id);
+            (parent.frame, parent.node, parent.path.clone())
+        };
+        let first = self.next_instance()?;
+        for (index, item) in items.into_iter().enumerate() {
+            let mut instance = Instance::new(frame, node, path.element(index), 0, seq);
+            instance.element = Some(Element { parent: id, index, item });
+            self.add_instance(instance)?;
+        }
+        let end = self.next_instance()?;
+        self.instance_mut(id).inner =
+            Inner::Elements(Elements { ids: first.0..end.0, next: first.0, open: count, active: 0, failed: None });
+        self.dirty.push_back(id);
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one for each field of a frame that differs")]
+    fn open_frame(
+        &mut self,
+        owner: Option<InstanceId>,
+        graph: Arc<GraphPlan>,
+        plan: Arc<Plan>,
+        inputs: Shared,
+        iteration: Option<u32>,
+        previous: Shared,
+        seq: Seq,
+    ) -> FrameId {
+        let id = FrameId(u32::try_from(self.frames.len()).unwrap_or(u32::MAX));
+        let sees_outside = owner.is_some_and(|owner| matches!(self.node(owner).kind, NodeKind::Graph(_)));
+        let open = graph.nodes.len();
+        let mut nodes = Vec::with_capacity(open);
+        for (index, node) in graph.nodes.iter().enumerate() {
+            let path = match owner {
+                None => NodePath::root(&node.id),
+                Some(owner) => {
+                    let owner = self.instance(owner);
+                    owner.path.child(owner.attempt, iteration, &node.id)
+                }
+            };
+            let instance = InstanceId(u32::try_from(self.instances.len()).unwrap_or(u32::MAX));
+            self.by_path.insert(path.clone(), instance);
+            self.instances.push(Instance::new(id, index, path, node.incoming.len(), seq));
+            nodes.push(instance);
+            if node.incoming.is_empty() {
+                self.dirty.push_back(instance);
+            }
+        }
+        self.frames.push(Frame {
+            graph,
+            plan,
+            owner,
+            sees_outside,
+            inputs,
+            iteration,
+            previous,
+            nodes,
+            open,
+            active: 0,
+            failed: None,
+            spend: Spend::default(),
+            running: 0,
+        });
+        if open == 0
+            && let Some(owner) = owner
+        {
+            self.dirty.push_back(owner);
+        }
+        id
+    }
+
+    fn on_iteration(&mut self, id: InstanceId, iteration: u32, seq: Seq) -> Result<()> {
+        let Inner::Frame(last) = self.instance(id).inner else {
+            return Err(misfit(format!("node `{}` is no loop, but the log has an iteration of it", self.path(id))));
+        };
+        self.iterations += 1;
+        let previous = self.frame_outputs(last);
+        let (graph, plan, inputs, spend) = {
+            let frame = self.frame(last);
+            (Arc::clone(&frame.graph), Arc::clone(&frame.plan), frame.inputs.clone(), frame.spend)
+        };
+        let inner = self.open_frame(Some(id), graph, plan, inputs, Some(iteration), previous, seq);
+        self.frame_mut(inner).spend = spend;
+        let instance = self.instance_mut(id);
+        instance.inner = Inner::Frame(inner);
+        instance.horizon = seq;
+        Ok(())
+    }
+
+    fn on_attempt_failed(&mut self, id: InstanceId, error: &ErrorRecord, retry_at: Timestamp, seq: Seq) {
+        for inner in self.descendants(id) {
+            if !self.instance(inner).status.is_final() {
+                self.set_status(inner, NodeStatus::Cancelled);
+            }
+        }
+        self.set_status(id, NodeStatus::Waiting);
+        let instance = self.instance_mut(id);
+        instance.inner = Inner::Nothing;
+        instance.horizon = seq;
+        instance.error = Some(error.clone());
+        if error.kind == ErrorKind::Schema {
+            // The next attempt is to ask anew, not to meet the same unusable answers again.
+            instance.recorded.clear();
+        }
+        self.wakes.push(Reverse((retry_at, id)));
+        self.dirty.push_back(id);
+    }
+
+    fn on_failed(&mut self, id: InstanceId, error: &ErrorRecord, handled: Option<&Value>, seq: Seq, at: Timestamp) {
+        let instance = self.instance_mut(id);
+        instance.error = Some(error.clone());
+        instance.went_through = handled.is_some();
+        instance.output = handled.map_or_else(Shared::none, Shared::new);
+        self.finalize(id, NodeStatus::Failed, seq, at);
+        if handled.is_some() {
+            return;
+        }
+        let instance = self.instance(id);
+        let (frame, element) = (instance.frame, instance.element.as_ref().map(|element| element.parent));
+        if let Some(parent) = element {
+            let named = node_error(self.path(id), error);
+            if let Inner::Elements(elements) = &mut self.instance_mut(parent).inner {
+                elements.failed.get_or_insert(named);
+            }
+            self.touch(parent);
+            self.touch_descendants(parent);
+            return;
+        }
+        let caught = matches!(self.node(id).on_error, OnError::Goto(_)) && error.kind != ErrorKind::Budget;
+        if !caught {
+            let named = node_error(self.path(id), error);
+            self.frame_mut(frame).failed.get_or_insert(named);
+            self.touch_frame(frame);
+            if let Some(owner) = self.frame(frame).owner {
+                self.touch(owner);
+            }
+        }
+    }
+
+    /// Ends an instance and tells those that wait for it.
+    fn finalize(&mut self, id: InstanceId, status: NodeStatus, seq: Seq, at: Timestamp) {
+        for inner in self.descendants(id) {
+            if !self.instance(inner).status.is_final() {
+                self.set_status(inner, NodeStatus::Cancelled);
+            }
+        }
+        self.set_status(id, status);
+        let instance = self.instance_mut(id);
+        instance.ended_at = Some(at);
+        instance.horizon = seq;
+        instance.recorded = Vec::new();
+        let (frame, node, parent) = (instance.frame, instance.node, instance.element.as_ref().map(|element| element.parent));
+        if let Some(parent) = parent {
+            if let Inner::Elements(elements) = &mut self.instance_mut(parent).inner {
+                elements.open -= 1;
+            }
+            // The element's event is what the map's next step rests on.
+            self.instance_mut(parent).horizon = seq;
+            self.dirty.push_back(parent);
+            return;
+        }
+        let graph = Arc::clone(&self.frame(frame).graph);
+        self.frame_mut(frame).open -= 1;
+        for successor in &graph.nodes[node].successors {
+            let target = self.frame(frame).nodes[*successor];
+            let instance = self.instance_mut(target);
+            instance.undecided -= 1;
+            if instance.undecided == 0 || graph.nodes[*successor].join == JoinMode::Any {
+                self.dirty.push_back(target);
+            }
+        }
+        if let Some(owner) = self.frame(frame).owner
+            && (self.frame(frame).open == 0 || self.is_halted(frame))
+        {
+            self.instance_mut(owner).horizon = seq;
+            self.dirty.push_back(owner);
+        }
+    }
+
+    /// Changes a status and keeps the counts of what is under way.
+    fn set_status(&mut self, id: InstanceId, status: NodeStatus) {
+        let is_active = |status| matches!(status, NodeStatus::Running | NodeStatus::Waiting);
+        let was_attempt = self.is_running_attempt(id);
+        let instance = self.instance_mut(id);
+        let before = std::mem::replace(&mut instance.status, status);
+        let (frame, parent) = (instance.frame, instance.element.as_ref().map(|element| element.parent));
+        let (was, is) = (is_active(before), is_active(status));
+        if was != is {
+            let count = match parent {
+                Some(parent) => match &mut self.instance_mut(parent).inner {
+                    Inner::Elements(elements) => &mut elements.active,
+                    Inner::Nothing | Inner::Frame(_) => return,
+                },
+                None => &mut self.frame_mut(frame).active,
+            };
+            *count = if is { *count + 1 } else { *count - 1 };
+        }
+        let is_attempt = self.is_running_attempt(id);
+        if was_attempt != is_attempt {
+            self.count_attempt(id, is_attempt);
+        }
+    }
+
+    fn count_attempt(&mut self, id: InstanceId, begins: bool) {
+        let step = |count: u32| if begins { count + 1 } else { count.saturating_sub(1) };
+        self.running = step(self.running);
+        let mut frame = Some(self.instance(id).frame);
+        while let Some(current) = frame {
+            let current = self.frame_mut(current);
+            current.running = step(current.running);
+            frame = current.owner.map(|owner| self.instance(owner).frame);
+        }
+    }
+
+    /// Adds a call to the instance and to everything around it.
+    fn add_spend(&mut self, id: InstanceId, spend: Spend) {
+        let mut current = Some(id);
+        while let Some(id) = current {
+            let instance = self.instance_mut(id);
+            instance.spend += spend;
+            let (frame, parent) = (instance.frame, instance.element.as_ref().map(|element| element.parent));
+            if parent.is_none() {
+                self.frame_mut(frame).spend += spend;
+            }
+            current = parent.or(self.frame(frame).owner);
+        }
+    }
+
+    /// All instances inside an instance, at any depth, outer ones first.
+    pub(super) fn descendants(&self, id: InstanceId) -> Vec<InstanceId> {
+        let mut found = Vec::new();
+        let mut open = vec![id];
+        while let Some(id) = open.pop() {
+            let from = found.len();
+            match &self.instance(id).inner {
+                Inner::Nothing => {}
+                Inner::Frame(frame) => found.extend_from_slice(&self.frame(*frame).nodes),
+                Inner::Elements(elements) => found.extend(elements.ids.clone().map(InstanceId)),
+            }
+            open.extend_from_slice(&found[from..]);
+        }
+        found
+    }
+
+    /// Has everything that is under way in a halted frame looked at again.
+    fn touch_frame(&mut self, frame: FrameId) {
+        for id in self.frame(frame).nodes.clone() {
+            self.touch(id);
+            self.touch_descendants(id);
+        }
+    }
+
+    fn touch_descendants(&mut self, id: InstanceId) {
+        for inner in self.descendants(id) {
+            self.touch(inner);
+        }
+    }
+
+    fn touch(&mut self, id: InstanceId) {
+        if matches!(self.instance(id).status, NodeStatus::Running | NodeStatus::Waiting) {
+            self.dirty.push_back(id);
+        }
+    }
+
+    fn open_instances(&self) -> Vec<InstanceId> {
+        let open = self.instances.iter().enumerate().filter(|(_, instance)| !instance.status.is_final());
+        open.map(|(index, _)| InstanceId(u32::try_from(index).unwrap_or(u32::MAX))).collect()
+    }
+
+    fn find_open(&self, path: &NodePath) -> Result<InstanceId> {
+        let id = self.find(path)?;
+        if self.is_final(id) {
+            return Err(misfit(format!("node `{path}` has ended, but the log goes on with it")));
+        }
+        Ok(id)
+    }
+
+    fn next_instance(&self) -> Result<InstanceId> {
+        let index = u32::try_from(self.instances.len());
+        index.map(InstanceId).map_err(|_| Error::new(ErrorKind::Budget, "the run has too many node instances"))
+    }
+
+    fn add_instance(&mut self, instance: Instance) -> Result<()> {
+        let id = self.next_instance()?;
+        self.by_path.insert(instance.path.clone(), id);
+        self.instances.push(instance);
+        Ok(())
+    }
+}
+
+impl Instance {
+    fn new(frame: FrameId, node: usize, path: NodePath, undecided: usize, seq: Seq) -> Self {
+        Self {
+            frame,
+            node,
+            path,
+            element: None,
+            status: NodeStatus::Pending,
+            attempt: 0,
+            undecided,
+            output: Shared::none(),
+            error: None,
+            went_through: false,
+            routed_to: Vec::new(),
+            spend: Spend::default(),
+            started_at: None,
+            ended_at: None,
+            horizon: seq,
+            recorded: Vec::new(),
+            inner: Inner::Nothing,
+            queued: false,
+        }
+    }
+}
+
+fn object(values: &IndexMap<String, Value>) -> Shared {
+    Shared::object(values.iter().map(|(name, value)| (name.clone(), Shared::new(value))).collect())
+}
+
+/// The error of a frame: that of the node in it, by name, once.
+fn node_error(path: &NodePath, error: &ErrorRecord) -> ErrorRecord {
+    let mut named = error.clone();
+    if !named.message.starts_with("node `") {
+        named.message = format!("node `{path}`: {}", named.message);
+    }
+    named
+}
+
+
+fn misfit(what: String) -> Error {
+    Error::new(ErrorKind::Divergent, format!("the log does not fit the plan: {what}"))
+        .hint("the run was recorded with another workflow; start a new run")
+}

@@ -1,0 +1,43 @@
+//! The bounds of a run: nodes, iterations, money, tokens. What was spent is derived from the log, so a crash resets nothing.
+
+use super::{RunState, parts::InstanceId};
+use crate::error::{Error, ErrorKind};
+
+impl RunState {
+    /// Whether a model call of the instance would go beyond a budget of the run or of a workflow around it.
+    pub(in crate::engine) fn exceeded_budget(&self, id: InstanceId) -> Option<Error> {
+        let mut frame = self.frame(self.instance(id).frame);
+        loop {
+            let limits = &frame.plan.limits;
+            if let Some(most) = limits.max_cost_usd
+                && frame.spend.usd >= most
+            {
+                return Some(spent("max_cost_usd", format!("${:.4} of ${most:.4}", frame.spend.usd)));
+            }
+            if let Some(most) = limits.max_tokens
+                && frame.spend.tokens() >= most
+            {
+                return Some(spent("max_tokens", format!("{} of {most} tokens", frame.spend.tokens())));
+            }
+            frame = self.frame(self.instance(frame.owner?).frame);
+        }
+    }
+
+    /// Whether one more node instance would go beyond the run's bound.
+    pub(super) fn exceeded_count(&self, id: InstanceId) -> Option<Error> {
+        let most = self.plan.limits.nodes;
+        let is_new = self.instance(id).started_at.is_none();
+        (is_new && self.started >= most).then(|| spent("nodes", format!("{most} node instances have started")))
+    }
+
+    /// Whether one more iteration would go beyond the run's bound.
+    pub(super) fn exceeded_iterations(&self) -> Option<Error> {
+        let most = self.plan.limits.iterations;
+        (self.iterations >= most).then(|| spent("iterations", format!("{most} iterations have started")))
+    }
+}
+
+fn spent(limit: &str, figures: String) -> Error {
+    Error::new(ErrorKind::Budget, format!("the budget `limits.{limit}` is spent: {figures}"))
+        .hint(format!("raise `limits.{limit}` in the workflow, then run it again"))
+}

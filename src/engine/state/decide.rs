@@ -1,0 +1,456 @@
+//! What is to be done next, as far as the events so far tell.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use super::{
+    RunState,
+    parts::{FrameId, Inner, InstanceId},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::{EventBody, NodePath, NodeStatus, RunStatus, Seq, Value},
+    plan::{AgentNode, EdgeKind, GraphOutput, GraphPlan, JoinMode, NodeKind, Plan},
+    template::{Shared, TemplateTree},
+};
+
+/// What the scheduler has to do. Every event in it is to be appended and applied before the next step is asked for.
+#[derive(Debug)]
+pub(in crate::engine) enum Step {
+    /// Append and apply this: a decision that needs no work.
+    Record(EventBody),
+    /// Append and apply the event, then run the attempt.
+    Start(Box<Start>),
+}
+
+/// An attempt of an agent to run.
+#[derive(Debug)]
+pub(in crate::engine) struct Start {
+    pub(in crate::engine) id: InstanceId,
+    pub(in crate::engine) event: EventBody,
+    pub(in crate::engine) path: NodePath,
+    pub(in crate::engine) attempt: u32,
+    pub(in crate::engine) work: AgentWork,
+    /// The event that must be durable before a call leaves the process.
+    pub(in crate::engine) horizon: Seq,
+}
+
+/// An agent's node with its prompts rendered.
+#[derive(Debug)]
+pub(in crate::engine) struct AgentWork {
+    graph: Arc<GraphPlan>,
+    node: usize,
+    pub(in crate::engine) system: Option<String>,
+    pub(in crate::engine) prompt: String,
+}
+
+impl AgentWork {
+    /// The node in the plan.
+    pub(in crate::engine) fn node(&self) -> &AgentNode {
+        match &self.graph.nodes[self.node].kind {
+            NodeKind::Agent(node) => node,
+            _ => unreachable!("agent work is made of agent nodes only"),
+        }
+    }
+}
+
+/// Whether a node runs, by its incoming edges.
+enum Edges {
+    Undecided,
+    Taken,
+    NotTaken,
+}
+
+impl RunState {
+    /// The next thing to do at `now`, or `None` when something in flight has to end first.
+    pub(in crate::engine) fn next_step(&mut self, now: Timestamp) -> Option<Step> {
+        if self.ending.is_some() || self.frames.is_empty() {
+            return None;
+        }
+        loop {
+            if let Some(id) = self.dirty.pop_front() {
+                if let Some(body) = self.examine(id, now) {
+                    // There may be more to do for it once this is applied.
+                    self.dirty.push_front(id);
+                    return Some(Step::Record(body));
+                }
+                continue;
+            }
+            while let Some(Reverse((at, id))) = self.wakes.peek().copied() {
+                if at > now {
+                    break;
+                }
+                self.wakes.pop();
+                self.enqueue(id);
+            }
+            if let Some(step) = self.next_ready(now) {
+                return Some(step);
+            }
+            if self.dirty.is_empty() {
+                return self.examine_run().map(Step::Record);
+            }
+        }
+    }
+
+    /// What there is to record of an instance, if anything.
+    fn examine(&mut self, id: InstanceId, now: Timestamp) -> Option<EventBody> {
+        let instance = self.instance(id);
+        match instance.status {
+            NodeStatus::Pending => self.examine_pending(id, now),
+            NodeStatus::Running => match &instance.inner {
+                Inner::Nothing => None,
+                Inner::Frame(frame) => self.examine_container(id, *frame, now),
+                Inner::Elements(_) => self.examine_elements(id, now),
+            },
+            NodeStatus::Waiting if self.is_halted_at(id) => Some(EventBody::NodeCancelled { node: instance.path.clone() }),
+            NodeStatus::Waiting
+            | NodeStatus::Ready
+            | NodeStatus::Succeeded
+            | NodeStatus::Failed
+            | NodeStatus::Skipped
+            | NodeStatus::Cancelled => None,
+        }
+    }
+
+    /// Whether the instance itself may not start any more.
+    pub(super) fn is_halted_at(&self, id: InstanceId) -> bool {
+        self.siblings_failed(id) || self.is_halted(self.instance(id).frame)
+    }
+
+    fn examine_pending(&mut self, id: InstanceId, now: Timestamp) -> Option<EventBody> {
+        if self.is_halted_at(id) || self.instance(id).queued {
+            return None;
+        }
+        if self.instance(id).element.is_some() {
+            return self.begin(id, now);
+        }
+        let skipped = |reason: &str| EventBody::NodeSkipped { node: self.path(id).clone(), reason: reason.to_owned() };
+        match self.edges(id) {
+            Ok(Edges::Undecided) => return None,
+            Ok(Edges::NotTaken) => return Some(skipped("no edge to it was taken")),
+            Ok(Edges::Taken) => {}
+            Err(error) => return Some(self.failure(id, &error, now)),
+        }
+        if let Some(when) = &self.node(id).when {
+            match when.is_true(&self.scope_at(id, when.references(), None)) {
+                Ok(true) => {}
+                Ok(false) => return Some(skipped("its `when` is false")),
+                Err(error) => return Some(self.failure(id, &error.context("`when`"), now)),
+            }
+        }
+        if self.is_mapped_parent(id) {
+            return self.begin_map(id, now);
+        }
+        self.begin(id, now)
+    }
+
+    /// Whether the incoming edges start the node.
+    fn edges(&self, id: InstanceId) -> Result<Edges> {
+        let instance = self.instance(id);
+        let node = self.node(id);
+        if node.incoming.is_empty() {
+            return Ok(Edges::Taken);
+        }
+        if node.join == JoinMode::All && instance.undecided > 0 {
+            return Ok(Edges::Undecided);
+        }
+        let has_control = node.incoming.iter().any(|edge| edge.kind.is_control());
+        let frame = self.frame(instance.frame);
+        for edge in node.incoming.iter().filter(|edge| !has_control || edge.kind.is_control()) {
+            let source = self.instance(frame.nodes[edge.from]);
+            let taken = match &edge.kind {
+                EdgeKind::Plain => source.went_through,
+                EdgeKind::Routed => source.went_through && source.routed_to.iter().any(|chosen| chosen == node.id.as_str()),
+                EdgeKind::Conditional(condition) => {
+                    source.went_through
+                        && condition
+                            .is_true(&self.scope_at(id, condition.references(), None))
+                            .map_err(|error| error.context("edge condition"))?
+                }
+                EdgeKind::OnError => source.status == NodeStatus::Failed && !source.went_through,
+            };
+            if taken {
+                return Ok(Edges::Taken);
+            }
+        }
+        Ok(if instance.undecided > 0 { Edges::Undecided } else { Edges::NotTaken })
+    }
+
+    /// Begins an instance whose edges and conditions allow it. Agents queue for a place, the rest happens at once.
+    fn begin(&mut self, id: InstanceId, now: Timestamp) -> Option<EventBody> {
+        if let Some(error) = self.exceeded_count(id) {
+            return Some(self.failure(id, &error, now));
+        }
+        let attempt = self.instance(id).attempt + 1;
+        let started = |inputs| EventBody::AttemptStarted { node: self.path(id).clone(), attempt, agent: None, elements: None, inputs };
+        let node = self.node(id);
+        match &node.kind {
+            NodeKind::Agent(_) => {
+                self.enqueue(id);
+                None
+            }
+            NodeKind::Graph(_) => Some(started(None)),
+            NodeKind::Value(tree) => match self.render(id, tree) {
+                Ok(output) => Some(self.success(id, output).unwrap_or_else(|error| self.failure(id, &error, now))),
+                Err(error) => Some(self.failure(id, &error, now)),
+            },
+            NodeKind::Workflow { plan, with } => match self.inner_inputs(id, plan, with) {
+                Ok(inputs) => Some(started(Some(inputs))),
+                Err(error) => Some(self.failure(id, &error, now)),
+            },
+        }
+    }
+
+    fn render(&self, id: InstanceId, tree: &TemplateTree) -> Result<Value> {
+        tree.render(&self.scope_at(id, tree.references(), None))
+    }
+
+    /// The inputs of an inner workflow, defaults applied and checked.
+    fn inner_inputs(&self, id: InstanceId, plan: &Plan, with: &IndexMap<String, TemplateTree>) -> Result<IndexMap<String, Value>> {
+        let given = with
+            .iter()
+            .map(|(name, tree)| Ok((name.clone(), self.render(id, tree).map_err(|error| error.context(format!("input `{name}`")))?)))
+            .collect::<Result<IndexMap<_, _>>>()?;
+        plan.complete_inputs(given)
+    }
+
+    fn begin_map(&mut self, id: InstanceId, now: Timestamp) -> Option<EventBody> {
+        match self.map_items(id) {
+            Ok(items) => Some(EventBody::AttemptStarted {
+                node: self.path(id).clone(),
+                attempt: 1,
+                agent: None,
+                elements: Some(items.len()),
+                inputs: None,
+            }),
+            Err(error) => Some(self.failure(id, &error, now)),
+        }
+    }
+
+    /// The elements a mapped node has, by its expression.
+    pub(super) fn map_items(&self, id: InstanceId) -> Result<Vec<Shared>> {
+        let Some(map) = &self.node(id).map else { return Ok(Vec::new()) };
+        let list = map.over.evaluate_shared(&self.scope_at(id, map.over.references(), None))?;
+        list.items().ok_or_else(|| {
+            Error::new(ErrorKind::Template, format!("`map: {}` gives {}, not a list", map.over.source(), list.type_name()))
+                .hint("map over an expression that gives a list")
+        })
+    }
+
+    fn examine_elements(&mut self, id: InstanceId, now: Timestamp) -> Option<EventBody> {
+        let width = self.node(id).map.as_ref().and_then(|map| map.concurrency);
+        let Inner::Elements(elements) = &mut self.instance_mut(id).inner else { return None };
+        let (failed, open, active, ids) = (elements.failed.clone(), elements.open, elements.active, elements.ids.clone());
+        if let Some(failed) = failed {
+            if active > 0 {
+                return None;
+            }
+            return Some(self.failed_for_good(id, &failed.into()));
+        }
+        if self.is_halted_at(id) {
+            return (active == 0).then(|| EventBody::NodeCancelled { node: self.path(id).clone() });
+        }
+        if open == 0 {
+            let outputs = ids.map(|child| self.instance(InstanceId(child)).output.to_json()).collect::<Result<Vec<_>>>();
+            return match outputs.and_then(|outputs| self.success(id, Value::Array(outputs))) {
+                Ok(body) => Some(body),
+                Err(error) => Some(self.failure(id, &error, now)),
+            };
+        }
+        // Elements start in order; those before the window have ended or may still run.
+        let settled = u32::try_from(ids.len() - open).unwrap_or(u32::MAX);
+        let window = width.map_or(ids.end, |width| ids.start.saturating_add(settled).saturating_add(width).min(ids.end));
+        let Inner::Elements(elements) = &mut self.instance_mut(id).inner else { return None };
+        let offered = elements.next..window.max(elements.next);
+        elements.next = offered.end;
+        self.dirty.extend(offered.map(InstanceId));
+        None
+    }
+
+    fn examine_container(&mut self, id: InstanceId, inner: FrameId, now: Timestamp) -> Option<EventBody> {
+        let frame = self.frame(inner);
+        if let Some(failed) = &frame.failed {
+            let error = Error::from(failed.clone());
+            return (frame.active == 0).then(|| self.failure(id, &error, now));
+        }
+        if frame.open > 0 {
+            let stopped = self.is_halted_at(id) && frame.active == 0;
+            return stopped.then(|| EventBody::NodeCancelled { node: self.path(id).clone() });
+        }
+        match self.finish_iteration(id, inner) {
+            Ok(body) => Some(body),
+            Err(error) => Some(self.failure(id, &error, now)),
+        }
+    }
+
+    /// All nodes inside have ended: another iteration, or the output.
+    fn finish_iteration(&self, id: InstanceId, inner: FrameId) -> Result<EventBody> {
+        let frame = self.frame(inner);
+        if let (Some(looped), Some(iteration)) = (&self.node(id).looped, frame.iteration) {
+            let done = match &looped.until {
+                Some(until) => until
+                    .is_true(&self.scope_inside(inner, until.references()))
+                    .map_err(|error| error.context("`until`"))?,
+                None => false,
+            };
+            if !done && iteration < looped.max && !self.is_halted_at(id) {
+                if let Some(error) = self.exceeded_iterations() {
+                    return Err(error);
+                }
+                return Ok(EventBody::IterationStarted { node: self.path(id).clone(), iteration: iteration + 1 });
+            }
+        }
+        let output = match (&self.node(id).kind, frame.graph.output) {
+            (NodeKind::Workflow { .. }, _) => serde_json::to_value(self.outputs_of(inner)?)
+                .map_err(|error| Error::new(ErrorKind::Internal, "outputs cannot be written as JSON").source(error))?,
+            (_, GraphOutput::Single) => self.instance(frame.nodes[0]).output.to_json()?,
+            (_, GraphOutput::All) => self.frame_outputs(inner).to_json()?,
+        };
+        self.success(id, output)
+    }
+
+    /// The outputs of all nodes of a frame, by id.
+    pub(super) fn frame_outputs(&self, frame: FrameId) -> Shared {
+        let frame = self.frame(frame);
+        let outputs = frame.nodes.iter().zip(&frame.graph.nodes);
+        Shared::object(outputs.map(|(id, node)| (node.id.to_string(), self.instance(*id).output.clone())).collect())
+    }
+
+    /// The outputs of the workflow that a frame runs.
+    fn outputs_of(&self, frame: FrameId) -> Result<IndexMap<String, Value>> {
+        let run = self.frame(frame);
+        if run.plan.outputs.is_empty() {
+            let ends = run.graph.nodes.iter().zip(&run.nodes).filter(|(node, _)| node.successors.is_empty());
+            return ends.map(|(node, id)| Ok((node.id.to_string(), self.instance(*id).output.to_json()?))).collect();
+        }
+        let outputs = run.plan.outputs.iter();
+        outputs
+            .map(|(name, tree)| {
+                let value = tree.render(&self.scope_inside(frame, tree.references()));
+                Ok((name.clone(), value.map_err(|error| error.context(format!("output `{name}`")))?))
+            })
+            .collect()
+    }
+
+    /// Puts an instance into the queue for a place, once.
+    fn enqueue(&mut self, id: InstanceId) {
+        let instance = self.instance_mut(id);
+        if !instance.queued && matches!(instance.status, NodeStatus::Pending | NodeStatus::Waiting) {
+            instance.queued = true;
+            self.ready.push_back(id);
+        }
+    }
+
+    /// The next queued instance that has a place.
+    fn next_ready(&mut self, now: Timestamp) -> Option<Step> {
+        let mut looked_at = self.ready.len();
+        while looked_at > 0 && self.running < self.plan.limits.concurrency {
+            looked_at -= 1;
+            let id = self.ready.pop_front()?;
+            if !matches!(self.instance(id).status, NodeStatus::Pending | NodeStatus::Waiting) || self.is_halted_at(id) {
+                self.instance_mut(id).queued = false;
+                self.dirty.push_back(id);
+                continue;
+            }
+            if !self.has_place(id) {
+                self.ready.push_back(id);
+                continue;
+            }
+            self.instance_mut(id).queued = false;
+            if let Some(error) = self.exceeded_budget(id) {
+                return Some(Step::Record(self.failed_for_good(id, &error)));
+            }
+            match self.start(id, now) {
+                Ok(Some(step)) => return Some(step),
+                Ok(None) => {}
+                Err(error) => return Some(Step::Record(self.failure(id, &error, now))),
+            }
+        }
+        None
+    }
+
+    /// Whether the inner workflows around the instance have a place free.
+    fn has_place(&self, id: InstanceId) -> bool {
+        let mut frame = self.instance(id).frame;
+        loop {
+            let current = self.frame(frame);
+            if current.running >= current.plan.limits.concurrency {
+                return false;
+            }
+            match current.owner {
+                Some(owner) => frame = self.instance(owner).frame,
+                None => return true,
+            }
+        }
+    }
+
+    /// Starts a queued instance: an agent, or the next attempt of a container.
+    fn start(&mut self, id: InstanceId, now: Timestamp) -> Result<Option<Step>> {
+        let instance = self.instance(id);
+        let NodeKind::Agent(agent) = &self.node(id).kind else {
+            return Ok(self.begin(id, now).map(Step::Record));
+        };
+        let system = match &agent.system {
+            Some(system) => Some(system.render_text(&self.scope_at(id, system.references(), None)).map_err(|e| e.context("`system`"))?),
+            None => None,
+        };
+        let prompt =
+            agent.prompt.render_text(&self.scope_at(id, agent.prompt.references(), None)).map_err(|error| error.context("`prompt`"))?;
+        // An attempt that a dead process left behind goes on; it is not a new one.
+        let attempt = if instance.status == NodeStatus::Waiting { instance.attempt + 1 } else { instance.attempt.max(1) };
+        let path = instance.path.clone();
+        Ok(Some(Step::Start(Box::new(Start {
+            id,
+            event: EventBody::AttemptStarted {
+                node: path.clone(),
+                attempt,
+                agent: Some(agent.agent.name.clone()),
+                elements: None,
+                inputs: None,
+            },
+            path,
+            attempt,
+            work: AgentWork { graph: Arc::clone(&self.frame(instance.frame).graph), node: instance.node, system, prompt },
+            horizon: self.horizon(id),
+        }))))
+    }
+
+    /// The newest event that a start of the instance rests on.
+    fn horizon(&self, id: InstanceId) -> Seq {
+        let instance = self.instance(id);
+        let frame = self.frame(instance.frame);
+        let own = instance.horizon;
+        let around = match (&instance.element, frame.owner) {
+            (Some(element), _) => self.horizon(element.parent),
+            (None, Some(owner)) => self.horizon(owner),
+            (None, None) => 0,
+        };
+        let sources = self.node(id).incoming.iter().map(|edge| self.instance(frame.nodes[edge.from]).horizon).max();
+        own.max(around).max(sources.unwrap_or(0))
+    }
+
+    /// Whether the run as a whole has ended.
+    fn examine_run(&self) -> Option<EventBody> {
+        let root = FrameId(0);
+        let frame = self.frame(root);
+        let finished = |status, outputs, error: Option<Error>| EventBody::RunFinished {
+            status,
+            outputs,
+            error: error.map(|error| error.to_record()),
+            spend: frame.spend,
+        };
+        if let Some(failed) = &frame.failed {
+            let ended = frame.active == 0;
+            return ended.then(|| finished(RunStatus::Failed, IndexMap::new(), Some(failed.clone().into())));
+        }
+        if frame.open > 0 {
+            return None;
+        }
+        Some(match self.outputs_of(root) {
+            Ok(outputs) => finished(RunStatus::Succeeded, outputs, None),
+            Err(error) => finished(RunStatus::Failed, IndexMap::new(), Some(error)),
+        })
+    }
+}

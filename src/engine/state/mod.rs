@@ -1,0 +1,228 @@
+//! The state of a run as a machine without IO: `next_step` decides, `apply` takes events, `replay` rebuilds it from a log.
+//!
+//! The scheduler drives it in a live run; a resume drives the same machine. Templates and conditions are evaluated here, because
+//! they are pure. Nothing here awaits, reads a clock or touches a store.
+
+mod apply;
+mod budget;
+mod decide;
+mod outcome;
+mod parts;
+mod scope;
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+pub(super) use decide::{Start, Step};
+pub(super) use parts::InstanceId;
+use parts::{Frame, FrameId, Inner, Instance};
+
+use crate::{
+    agent::CallRecord,
+    error::{Error, ErrorKind, ErrorRecord, Result},
+    model::{Event, NodePath, NodeStatus, RunId, RunStatus, Seq, Spend, Value},
+    plan::{NodePlan, Plan},
+    template::Shared,
+};
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// Succeeded, failed or cancelled.
+    pub status: RunStatus,
+    /// The outputs of a run that succeeded.
+    pub outputs: IndexMap<String, Value>,
+    /// Why it failed.
+    pub error: Option<ErrorRecord>,
+}
+
+/// Where a run stands.
+#[derive(Debug)]
+pub struct RunState {
+    plan: Arc<Plan>,
+    env: Shared,
+    run: Option<RunId>,
+    started_at: Timestamp,
+    frames: Vec<Frame>,
+    instances: Vec<Instance>,
+    by_path: HashMap<NodePath, InstanceId>,
+    /// Instances that something happened to since they were last looked at.
+    dirty: VecDeque<InstanceId>,
+    /// Instances that wait only for a free place.
+    ready: VecDeque<InstanceId>,
+    /// When the next attempts of waiting instances are due.
+    wakes: BinaryHeap<Reverse<(Timestamp, InstanceId)>>,
+    /// Attempts of agents in flight.
+    running: u32,
+    /// Node instances that have started.
+    started: u64,
+    /// Iterations that have started, of all loops.
+    iterations: u64,
+    next_seq: Seq,
+    ending: Option<Ending>,
+}
+
+impl RunState {
+    /// The state before the first event.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, env: &BTreeMap<String, String>) -> Self {
+        let env = env.iter().map(|(name, value)| (name.clone(), Shared::new(&Value::from(value.as_str())))).collect();
+        Self {
+            plan,
+            env: Shared::object(env),
+            run: None,
+            started_at: Timestamp::UNIX_EPOCH,
+            frames: Vec::new(),
+            instances: Vec::new(),
+            by_path: HashMap::new(),
+            dirty: VecDeque::new(),
+            ready: VecDeque::new(),
+            wakes: BinaryHeap::new(),
+            running: 0,
+            started: 0,
+            iterations: 0,
+            next_seq: 0,
+            ending: None,
+        }
+    }
+
+    /// The state after `events`, which begin with the first one.
+    ///
+    /// # Errors
+    /// `Divergent` when an event does not fit the plan or the events before it.
+    pub fn replay(plan: Arc<Plan>, env: &BTreeMap<String, String>, events: &[Event]) -> Result<Self> {
+        let mut state = Self::new(plan, env);
+        for event in events {
+            state.apply(event)?;
+        }
+        Ok(state)
+    }
+
+    /// The number of the next event.
+    #[must_use]
+    pub fn next_seq(&self) -> Seq {
+        self.next_seq
+    }
+
+    /// How the run ended, if it has.
+    #[must_use]
+    pub fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// All calls so far.
+    #[must_use]
+    pub fn spend(&self) -> Spend {
+        self.frames.first().map(|frame| frame.spend).unwrap_or_default()
+    }
+
+    /// When the next waiting instance is due.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.wakes.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Every node instance: path, status, attempt and output. For tests and comparisons.
+    #[must_use]
+    pub fn summary(&self) -> BTreeMap<NodePath, (NodeStatus, u32, Value)> {
+        self.instances
+            .iter()
+            .map(|instance| {
+                let output = instance.output.to_json().unwrap_or(Value::Null);
+                (instance.path.clone(), (instance.status, instance.attempt, output))
+            })
+            .collect()
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    pub(super) fn path(&self, id: InstanceId) -> &NodePath {
+        &self.instance(id).path
+    }
+
+    pub(super) fn is_final(&self, id: InstanceId) -> bool {
+        self.instance(id).status.is_final()
+    }
+
+    /// Answers recorded in the present conversation of an agent's node, in order.
+    pub(super) fn recorded(&self, id: InstanceId) -> &[CallRecord] {
+        &self.instance(id).recorded
+    }
+
+    /// The time limit of an instance: of the node, all its attempts together.
+    pub(super) fn time_limit(&self, id: InstanceId) -> Option<std::time::Duration> {
+        if self.is_mapped_parent(id) {
+            return None;
+        }
+        self.node(id).timeout
+    }
+
+    fn instance(&self, id: InstanceId) -> &Instance {
+        &self.instances[id.0 as usize]
+    }
+
+    fn instance_mut(&mut self, id: InstanceId) -> &mut Instance {
+        &mut self.instances[id.0 as usize]
+    }
+
+    fn frame(&self, id: FrameId) -> &Frame {
+        &self.frames[id.0 as usize]
+    }
+
+    fn frame_mut(&mut self, id: FrameId) -> &mut Frame {
+        &mut self.frames[id.0 as usize]
+    }
+
+    fn node(&self, id: InstanceId) -> &NodePlan {
+        let instance = self.instance(id);
+        &self.frame(instance.frame).graph.nodes[instance.node]
+    }
+
+    /// Whether the instance stands for all elements of a map.
+    fn is_mapped_parent(&self, id: InstanceId) -> bool {
+        self.instance(id).element.is_none() && self.node(id).map.is_some()
+    }
+
+    /// Whether nothing new may start in the frame, because it or one around it has failed.
+    fn is_halted(&self, frame: FrameId) -> bool {
+        let mut current = Some(frame);
+        while let Some(id) = current {
+            let frame = self.frame(id);
+            if frame.failed.is_some() {
+                return true;
+            }
+            current = frame.owner.map(|owner| {
+                // An element's siblings halt it when one of them has failed.
+                self.instance(owner).frame
+            });
+            if let Some(owner) = frame.owner
+                && self.siblings_failed(owner)
+            {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether the instance is an element of a map of which another element has failed.
+    fn siblings_failed(&self, id: InstanceId) -> bool {
+        self.instance(id).element.as_ref().is_some_and(|element| {
+            matches!(&self.instance(element.parent).inner, Inner::Elements(elements) if elements.failed.is_some())
+        })
+    }
+
+    fn find(&self, path: &NodePath) -> Result<InstanceId> {
+        self.by_path
+            .get(path)
+            .copied()
+            .ok_or_else(|| Error::new(ErrorKind::Divergent, format!("the log names node `{path}`, which the plan does not have there")))
+    }
+}

@@ -1,0 +1,124 @@
+//! How an instance ends: its output with the route taken, another attempt, or its failure and what that means.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{RunState, parts::InstanceId};
+use crate::{
+    agent::CallRecord,
+    error::{Error, ErrorKind, Result},
+    model::{EventBody, NodeStatus, Value},
+    plan::{NodeKind, OnError},
+    store::Digest,
+    template::Shared,
+};
+
+impl RunState {
+    /// The event of an instance that has its output.
+    ///
+    /// # Errors
+    /// `Template` when its `route` cannot be evaluated or has no case for the value.
+    pub(in crate::engine) fn success(&self, id: InstanceId, output: Value) -> Result<EventBody> {
+        let routed_to = if self.instance(id).element.is_some() { None } else { self.route(id, &output)? };
+        Ok(EventBody::NodeSucceeded { node: self.path(id).clone(), attempt: self.instance(id).attempt, output, routed_to })
+    }
+
+    /// The event of an instance whose present attempt failed: another attempt at a later time, or failure for good.
+    pub(in crate::engine) fn failure(&self, id: InstanceId, error: &Error, now: Timestamp) -> EventBody {
+        let instance = self.instance(id);
+        let may_retry = instance.attempt > 0 && !self.is_mapped_parent(id) && !self.is_halted_at(id);
+        let delay = if may_retry { self.node(id).retry.delay_after(instance.attempt, error, self.random(id)) } else { None };
+        let retry_at = delay.and_then(|delay| now.checked_add(SignedDuration::try_from(delay).ok()?).ok());
+        match retry_at {
+            Some(retry_at) => EventBody::AttemptFailed {
+                node: instance.path.clone(),
+                attempt: instance.attempt,
+                error: error.to_record(),
+                retry_at,
+            },
+            None => self.failed_for_good(id, error),
+        }
+    }
+
+    /// The event of an instance that gets no further attempt.
+    pub(in crate::engine) fn failed_for_good(&self, id: InstanceId, error: &Error) -> EventBody {
+        let instance = self.instance(id);
+        let handled = match &self.node(id).on_error {
+            // A spent budget ends the run, whatever a node says.
+            _ if error.kind() == ErrorKind::Budget => None,
+            OnError::Continue => Some(Value::Null),
+            OnError::Use(tree) => tree.render(&self.scope_at(id, tree.references(), None)).ok(),
+            OnError::Fail | OnError::Goto(_) => None,
+        };
+        EventBody::NodeFailed { node: instance.path.clone(), attempt: instance.attempt, error: error.to_record(), handled }
+    }
+
+    /// The events that end an instance that ran out of time: what runs inside it is cancelled, then it fails.
+    pub(in crate::engine) fn time_out(&self, id: InstanceId, error: &Error) -> Vec<EventBody> {
+        let mut events: Vec<_> = self.running_inside(id).into_iter().map(|inner| self.cancelled(inner)).collect();
+        events.push(self.failed_for_good(id, error));
+        events
+    }
+
+    /// The event of an instance that is given up because what is around it ends.
+    pub(in crate::engine) fn cancelled(&self, id: InstanceId) -> EventBody {
+        EventBody::NodeCancelled { node: self.path(id).clone() }
+    }
+
+    /// The event of a model's answer.
+    pub(in crate::engine) fn responded(&self, id: InstanceId, call: CallRecord) -> EventBody {
+        EventBody::ModelResponded {
+            node: self.path(id).clone(),
+            attempt: self.instance(id).attempt,
+            ordinal: call.ordinal,
+            model: call.model,
+            fingerprint: call.fingerprint,
+            response: call.response,
+            cost: call.cost,
+            duration_ms: call.duration_ms,
+        }
+    }
+
+    /// All attempts of agents in flight, in the whole run.
+    pub(in crate::engine) fn running_attempts(&self) -> Vec<InstanceId> {
+        let ids = (0..self.instances.len()).map(|index| InstanceId(u32::try_from(index).unwrap_or(u32::MAX)));
+        ids.filter(|id| self.is_running_attempt(*id)).collect()
+    }
+
+    pub(super) fn is_running_attempt(&self, id: InstanceId) -> bool {
+        let is_agent = matches!(self.node(id).kind, NodeKind::Agent(_));
+        is_agent && self.instance(id).status == NodeStatus::Running && !self.is_mapped_parent(id)
+    }
+
+    /// Attempts of agents in flight inside an instance, not itself.
+    fn running_inside(&self, id: InstanceId) -> Vec<InstanceId> {
+        self.descendants(id).into_iter().filter(|inner| self.is_running_attempt(*inner)).collect()
+    }
+
+    fn route(&self, id: InstanceId, output: &Value) -> Result<Option<Vec<String>>> {
+        let Some(route) = &self.node(id).route else { return Ok(None) };
+        let shared = Shared::new(output);
+        let value = route
+            .on
+            .evaluate(&self.scope_at(id, route.on.references(), Some(&shared)))
+            .map_err(|error| error.context("`route.on`"))?;
+        let text = match &value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let chosen = route.cases.get(&text).or(route.default.as_ref()).ok_or_else(|| {
+            Error::new(ErrorKind::Template, format!("`route` has no case for `{text}` and no default"))
+                .hint("add the case, or a `default:`")
+                .raw_text(output.to_string())
+        })?;
+        Ok(Some(chosen.iter().map(ToString::to_string).collect()))
+    }
+
+    /// A number in [0, 1) that only depends on the run, the instance and its attempt, so that a replay waits the same time.
+    fn random(&self, id: InstanceId) -> f64 {
+        let instance = self.instance(id);
+        let run = self.run.map(|run| run.to_string()).unwrap_or_default();
+        let Digest(bytes) = Digest::of(format!("{run}/{}/{}", instance.path, instance.attempt).as_bytes());
+        let head = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        f64::from(head) / (f64::from(u32::MAX) + 1.0)
+    }
+}

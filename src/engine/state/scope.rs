@@ -1,0 +1,151 @@
+//! What a template of a node may read, looked up only as far as it is read.
+
+use indexmap::IndexMap;
+use serde_json::json;
+
+use super::{
+    RunState,
+    parts::{FrameId, Instance, InstanceId},
+};
+use crate::{
+    model::Value,
+    template::{Reference, Scope, Shared},
+};
+
+impl RunState {
+    /// The scope of a node's own templates. `own` is its output where that is visible (`route.on`).
+    pub(super) fn scope_at<'a>(
+        &self,
+        id: InstanceId,
+        references: impl IntoIterator<Item = &'a Reference>,
+        own: Option<&Shared>,
+    ) -> Scope {
+        self.scope(self.instance(id).frame, Some(id), references, own)
+    }
+
+    /// The scope of templates that look at a frame from inside: `until` and the outputs.
+    pub(super) fn scope_inside<'a>(&self, frame: FrameId, references: impl IntoIterator<Item = &'a Reference>) -> Scope {
+        self.scope(frame, None, references, None)
+    }
+
+    fn scope<'a>(
+        &self,
+        frame: FrameId,
+        at: Option<InstanceId>,
+        references: impl IntoIterator<Item = &'a Reference>,
+        own: Option<&Shared>,
+    ) -> Scope {
+        let mut scope = Scope::new();
+        let mut asked_nodes: Option<IndexMap<String, Shared>> = None;
+        for reference in references {
+            let Some(name) = reference.path.first() else { continue };
+            match (name.as_str(), reference.path.get(1)) {
+                ("inputs", _) => scope.set("inputs", self.frame(frame).inputs.clone()),
+                ("env", _) => scope.set("env", self.env.clone()),
+                ("run", _) => scope.set("run", self.run_names()),
+                ("nodes", Some(node)) => {
+                    if let Some(id) = self.visible_node(frame, node) {
+                        asked_nodes.get_or_insert_default().insert(node.clone(), self.node_names(self.instance(id)));
+                    }
+                }
+                ("nodes", None) => asked_nodes.get_or_insert_default().extend(self.all_visible_nodes(frame)),
+                ("loop", _) => scope.set("loop", self.loop_names(frame)),
+                (name, _) => {
+                    let is_own = own.is_some() && at.is_some_and(|at| self.node(at).id.as_str() == name);
+                    let value = if is_own { own.cloned() } else { self.named(frame, at, name) };
+                    if let Some(value) = value {
+                        scope.set(name, value);
+                    }
+                }
+            }
+        }
+        if let Some(nodes) = asked_nodes {
+            scope.set("nodes", Shared::object(nodes));
+        }
+        scope
+    }
+
+    /// A node's output or a map's element, by name, from the inside to the outside.
+    fn named(&self, frame: FrameId, at: Option<InstanceId>, name: &str) -> Option<Shared> {
+        let mut at = at;
+        let mut current = Some(frame);
+        while let Some(frame) = current {
+            if let Some(value) = at.and_then(|at| self.element_name(at, name)) {
+                return Some(value);
+            }
+            if let Some(id) = self.node_in(frame, name) {
+                return Some(self.instance(id).output.clone());
+            }
+            let frame = self.frame(frame);
+            at = frame.owner;
+            current = frame.owner.filter(|_| frame.sees_outside).map(|owner| self.instance(owner).frame);
+        }
+        None
+    }
+
+    /// `item` (or its `as` name) and `index` of a mapped node's element.
+    fn element_name(&self, id: InstanceId, name: &str) -> Option<Shared> {
+        let element = self.instance(id).element.as_ref()?;
+        if name == "index" {
+            return Some(Shared::new(&json!(element.index)));
+        }
+        let map = self.node(id).map.as_ref()?;
+        (map.name == name).then(|| element.item.clone())
+    }
+
+    fn node_in(&self, frame: FrameId, name: &str) -> Option<InstanceId> {
+        let frame = self.frame(frame);
+        frame.graph.index.get(name).map(|index| frame.nodes[*index])
+    }
+
+    /// The frames whose nodes a template in `frame` may name, from the inside to the outside.
+    fn visible_frames(&self, frame: FrameId) -> impl Iterator<Item = FrameId> {
+        std::iter::successors(Some(frame), |frame| {
+            let frame = self.frame(*frame);
+            frame.owner.filter(|_| frame.sees_outside).map(|owner| self.instance(owner).frame)
+        })
+    }
+
+    fn visible_node(&self, frame: FrameId, name: &str) -> Option<InstanceId> {
+        self.visible_frames(frame).find_map(|frame| self.node_in(frame, name))
+    }
+
+    fn all_visible_nodes(&self, frame: FrameId) -> Vec<(String, Shared)> {
+        let frames: Vec<_> = self.visible_frames(frame).collect();
+        let ids = frames.into_iter().flat_map(|frame| self.frame(frame).nodes.iter().copied());
+        ids.map(|id| (self.node(id).id.to_string(), self.node_names(self.instance(id)))).collect()
+    }
+
+    /// `run`: `id` and `started_at`.
+    fn run_names(&self) -> Shared {
+        let id = self.run.map(|run| run.to_string());
+        Shared::new(&json!({"id": id, "started_at": self.started_at.to_string()}))
+    }
+
+    /// `loop`: `iteration` and `previous`, of the innermost loop.
+    fn loop_names(&self, frame: FrameId) -> Shared {
+        let looped = self.visible_frames(frame).find(|frame| self.frame(*frame).iteration.is_some());
+        let Some(frame) = looped.map(|frame| self.frame(frame)) else { return Shared::none() };
+        let iteration = Shared::new(&json!(frame.iteration));
+        Shared::object([("iteration".to_owned(), iteration), ("previous".to_owned(), frame.previous.clone())].into_iter().collect())
+    }
+
+    /// `nodes.ID`.
+    fn node_names(&self, instance: &Instance) -> Shared {
+        let duration = match (instance.started_at, instance.ended_at) {
+            (Some(started), Some(ended)) => Value::from((ended.as_millisecond() - started.as_millisecond()).max(0)),
+            _ => Value::Null,
+        };
+        let facts = json!({
+            "status": instance.status.as_str(),
+            "error": instance.error.as_ref().map(|error| error.message.as_str()),
+            "attempts": instance.attempt,
+            "cost_usd": instance.spend.usd,
+            "duration_ms": duration,
+        });
+        let mut names: IndexMap<String, Shared> =
+            facts.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), Shared::new(value))).collect();
+        names.insert("output".to_owned(), instance.output.clone());
+        Shared::object(names)
+    }
+}

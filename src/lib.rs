@@ -22,6 +22,7 @@
 pub mod agent;
 pub mod cli;
 pub mod diagnostic;
+pub mod engine;
 pub mod error;
 pub mod manifest;
 pub mod model;

@@ -130,6 +130,9 @@ pub enum EventBody {
         /// For a node with `route`, the nodes that were chosen.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         routed_to: Option<Vec<String>>,
+        /// What was overlooked to get the answer, e.g. a code fence around it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<String>,
     },
     /// A node failed for good.
     NodeFailed {

@@ -148,6 +148,10 @@ impl RunState {
         &self.instance(id).path
     }
 
+    pub(super) fn id_of(&self, path: &NodePath) -> Option<InstanceId> {
+        self.by_path.get(path).copied()
+    }
+
     pub(super) fn is_final(&self, id: InstanceId) -> bool {
         self.instance(id).status.is_final()
     }

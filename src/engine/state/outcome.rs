@@ -18,8 +18,16 @@ impl RunState {
     /// # Errors
     /// `Template` when its `route` cannot be evaluated or has no case for the value.
     pub(in crate::engine) fn success(&self, id: InstanceId, output: Value) -> Result<EventBody> {
+        self.success_with_notes(id, output, Vec::new())
+    }
+
+    /// The event of an instance that has its output, and what was overlooked to get it.
+    ///
+    /// # Errors
+    /// As [`RunState::success`].
+    pub(in crate::engine) fn success_with_notes(&self, id: InstanceId, output: Value, notes: Vec<String>) -> Result<EventBody> {
         let routed_to = if self.instance(id).element.is_some() { None } else { self.route(id, &output)? };
-        Ok(EventBody::NodeSucceeded { node: self.path(id).clone(), attempt: self.instance(id).attempt, output, routed_to })
+        Ok(EventBody::NodeSucceeded { node: self.path(id).clone(), attempt: self.instance(id).attempt, output, routed_to, notes })
     }
 
     /// The event of an instance whose present attempt failed: another attempt at a later time, or failure for good.

@@ -1,0 +1,88 @@
+//! One attempt of an agent's node, as a task of its own; it speaks to the scheduler by messages only.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    observer::{Observer, Progress},
+    state::{InstanceId, Start},
+};
+use crate::{
+    agent::{Answered, CallRecord, Journal, Models, Task, drive},
+    error::{Error, ErrorKind, Result},
+    model::{NodePath, RunId},
+};
+
+/// A model answered, and the attempt goes on: the answer is to be recorded first.
+pub(super) struct Called {
+    pub(super) id: InstanceId,
+    pub(super) call: CallRecord,
+    /// Told when it is durable, or why the attempt must end.
+    pub(super) recorded: oneshot::Sender<Result<()>>,
+}
+
+/// Everything an attempt needs.
+pub(super) struct Attempt {
+    pub(super) run: RunId,
+    pub(super) start: Box<Start>,
+    pub(super) recorded: Vec<CallRecord>,
+    pub(super) models: Arc<Models>,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) calls: mpsc::UnboundedSender<Called>,
+}
+
+impl Attempt {
+    /// Runs to the end.
+    pub(super) async fn run(self) -> Answered {
+        let node = self.start.work.node();
+        let Some(model) = &node.model else {
+            let error = Error::new(ErrorKind::Invalid, format!("agent `{}` has no model", node.agent.name))
+                .hint("give the agent a `model`, or `[defaults] model` in the manifest");
+            return Answered { outcome: Err(error), last_call: None, notes: Vec::new() };
+        };
+        let task = Task {
+            run: self.run,
+            node: &self.start.path,
+            attempt: self.start.attempt,
+            agent: &node.agent,
+            model,
+            system: self.start.work.system.clone(),
+            prompt: self.start.work.prompt.clone(),
+            output: node.output.as_deref(),
+            temperature: node.temperature,
+            max_tokens: node.max_tokens,
+            max_turns: node.max_turns,
+            call_timeout: node.call_timeout,
+        };
+        let journal = Traces { attempt: &self, node: &self.start.path };
+        drive(task, &self.models, &self.recorded, &journal).await
+    }
+}
+
+/// The journal of an attempt: calls go to the log, pieces of text to the observer.
+struct Traces<'a> {
+    attempt: &'a Attempt,
+    node: &'a NodePath,
+}
+
+#[async_trait]
+impl Journal for Traces<'_> {
+    async fn record(&self, call: CallRecord) -> Result<()> {
+        let (recorded, durable) = oneshot::channel();
+        let start = &self.attempt.start;
+        let called = Called { id: start.id, call, recorded };
+        let gone = || Error::new(ErrorKind::Cancelled, "the run has ended");
+        self.attempt.calls.send(called).map_err(|_| gone())?;
+        durable.await.map_err(|_| gone())?
+    }
+
+    fn on_call(&self, ordinal: u32) {
+        self.attempt.observer.on_progress(self.attempt.run, &Progress::CallStarted { node: self.node, ordinal });
+    }
+
+    fn on_text(&self, text: &str) {
+        self.attempt.observer.on_progress(self.attempt.run, &Progress::Text { node: self.node, text });
+    }
+}

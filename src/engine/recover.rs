@@ -1,0 +1,61 @@
+//! Reading a run's log back: verified, decoded, of a version this program knows.
+
+use std::sync::Arc;
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::{Event, EventBody, RunId},
+    store::{Digest, Record, Store, StreamId, verify_chain},
+};
+
+/// How many records are read at once.
+const PAGE: usize = 4_096;
+
+/// A run as its log tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedRun {
+    /// The run.
+    pub run: RunId,
+    /// All its events, the first of which is `RunCreated`.
+    pub events: Vec<Event>,
+    /// The hash of the last record.
+    pub last: Digest,
+}
+
+/// Reads all events of a run and verifies that none is damaged or missing.
+///
+/// # Errors
+/// `NotFound`; `Corrupt`, naming the first bad record, or the version that this program does not know; those of the store.
+pub async fn read_run(store: &Arc<dyn Store>, run: RunId) -> Result<RecordedRun> {
+    let stream = StreamId::run(run);
+    let mut events = Vec::new();
+    let mut last = Digest::ZERO;
+    loop {
+        let first = events.len() as u64;
+        let page = store.read(&stream, first, PAGE).await?;
+        last = verify_chain(&stream, first, last, &page)?;
+        for record in &page {
+            events.push(decode(&stream, record)?);
+        }
+        if page.len() < PAGE {
+            break;
+        }
+    }
+    match events.first().map(|event| &event.body) {
+        Some(EventBody::RunCreated { .. }) => Ok(RecordedRun { run, events, last }),
+        Some(_) => Err(Error::new(ErrorKind::Corrupt, format!("the log of run `{run}` does not begin with its creation"))),
+        None => Err(Error::new(ErrorKind::NotFound, format!("there is no run `{run}`"))
+            .hint("`agentflow runs list` shows the runs of this store; `--store` names another")),
+    }
+}
+
+fn decode(stream: &StreamId, record: &Record) -> Result<Event> {
+    let place = || format!("record {} of `{stream}`", record.seq);
+    if record.version > EventBody::VERSION {
+        let message = format!("{} has format version {}, this program knows up to {}", place(), record.version, EventBody::VERSION);
+        return Err(Error::new(ErrorKind::Corrupt, message).hint("use the version of agentflow that recorded the run, or a newer one"));
+    }
+    let body = serde_json::from_str(&record.body)
+        .map_err(|error| Error::new(ErrorKind::Corrupt, format!("{} cannot be read", place())).source(error))?;
+    Ok(Event { seq: record.seq, at: record.at, body })
+}

@@ -1,0 +1,458 @@
+//! The loop of a run: asks the state what to do, does it, records what came of it.
+//!
+//! Nothing waits for a level of the graph: an attempt starts as soon as its own inputs are there, a place is free, and the events it
+//! rests on are durable.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, HashSet},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use indexmap::IndexMap;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::{AbortHandle, JoinError, JoinSet},
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    Engine, RunOptions, RunResult,
+    attempt::{Attempt, Called},
+    clock::Clock,
+    log::RunLog,
+    observer::{Observer, Progress},
+    recover::read_run,
+    state::{InstanceId, RunState, Start, Step},
+    stop::{Stop, Wish},
+};
+use crate::{
+    agent::Answered,
+    error::{Error, ErrorKind, Result},
+    model::{Event, EventBody, RunId, RunStatus, Seq},
+    plan::Plan,
+    store::{Digest, StreamId},
+};
+
+/// What an attempt's task gives back.
+type Ended = (InstanceId, Answered);
+type Renewal = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+/// One run being driven.
+pub(super) struct Scheduler {
+    engine: Engine,
+    run: RunId,
+    observer: Arc<dyn Observer>,
+    clock: Clock,
+    state: RunState,
+    log: RunLog,
+    attempts: JoinSet<Ended>,
+    handles: HashMap<InstanceId, AbortHandle>,
+    calls: (mpsc::UnboundedSender<Called>, mpsc::UnboundedReceiver<Called>),
+    /// Starts that wait until what they rest on is durable.
+    held: Vec<Box<Start>>,
+    /// Attempts that wait until their answer is durable.
+    unrecorded: Vec<(Seq, InstanceId, oneshot::Sender<Result<()>>)>,
+    time_limits: BinaryHeap<Reverse<(Instant, InstanceId)>>,
+    timed: HashSet<InstanceId>,
+    /// When the whole run is out of time.
+    run_limit: Option<Instant>,
+    /// Whether something that gathered is waited for.
+    is_urgent: bool,
+    /// When what gathered is written although nothing waits for it.
+    flush_at: Option<Instant>,
+    /// Whether this process holds the run; it does not when the run had ended before.
+    is_claimed: bool,
+    renew_at: Instant,
+    renewal: Option<Renewal>,
+    /// Set when the run is to stop: until when calls in flight may end.
+    stop_at: Option<Instant>,
+}
+
+/// What woke the loop.
+enum Woken {
+    Written(Result<Vec<Event>>),
+    Called(Called),
+    Ended(Result<Ended, JoinError>),
+    Renewed(Result<()>),
+    Wish(Wish),
+    Timer,
+}
+
+impl Scheduler {
+    /// Claims a new run and puts its first event into the log.
+    pub(super) async fn create(engine: &Engine, plan: Arc<Plan>, options: RunOptions, observer: Arc<dyn Observer>) -> Result<Self> {
+        let stream = StreamId::run(options.run);
+        let epoch = engine.store.claim(&stream, &options.owner, engine.settings.lease).await?;
+        let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, 0, Digest::ZERO);
+        let state = RunState::new(Arc::clone(&plan), &options.env);
+        let mut scheduler = Self::new(engine, options.run, observer, state, log);
+        scheduler.record(EventBody::RunCreated {
+            run: options.run,
+            workflow: plan.name.clone(),
+            plan_digest: plan.digest.clone(),
+            sources: plan.stored_sources.clone(),
+            inputs: options.inputs,
+            settings: options.settings,
+            agentflow: env!("CARGO_PKG_VERSION").to_owned(),
+            owner: options.owner,
+        })?;
+        Ok(scheduler)
+    }
+
+    /// Claims a recorded run and rebuilds its state.
+    pub(super) async fn recover(
+        engine: &Engine,
+        plan: Arc<Plan>,
+        options: RunOptions,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self> {
+        let recorded = read_run(&engine.store, options.run).await?;
+        let ended = recorded.events.last().is_some_and(|event| matches!(event.body, EventBody::RunFinished { .. }));
+        let (epoch, recorded) = if ended {
+            (0, recorded)
+        } else {
+            let epoch = engine.store.claim(&StreamId::run(options.run), &options.owner, engine.settings.lease).await?;
+            // The former owner may have written until the claim.
+            (epoch, read_run(&engine.store, options.run).await?)
+        };
+        if let Some(EventBody::RunCreated { plan_digest, .. }) = recorded.events.first().map(|event| &event.body)
+            && *plan_digest != plan.digest
+        {
+            return Err(Error::new(ErrorKind::Divergent, format!("run `{}` was recorded with another workflow", options.run)));
+        }
+        let state = RunState::replay(plan, &options.env, &recorded.events)?;
+        let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, state.next_seq(), recorded.last);
+        let mut scheduler = Self::new(engine, options.run, observer, state, log);
+        scheduler.is_claimed = !ended;
+        if !ended {
+            scheduler.record(EventBody::RunResumed { owner: options.owner })?;
+        }
+        Ok(scheduler)
+    }
+
+    fn new(engine: &Engine, run: RunId, observer: Arc<dyn Observer>, state: RunState, log: RunLog) -> Self {
+        let now = Instant::now();
+        let run_limit = state.plan().limits.timeout.map(|limit| now + limit);
+        Self {
+            engine: engine.clone(),
+            run,
+            observer,
+            clock: Clock::start(),
+            state,
+            log,
+            attempts: JoinSet::new(),
+            handles: HashMap::new(),
+            calls: mpsc::unbounded_channel(),
+            held: Vec::new(),
+            unrecorded: Vec::new(),
+            time_limits: BinaryHeap::new(),
+            timed: HashSet::new(),
+            run_limit,
+            is_urgent: true,
+            flush_at: None,
+            is_claimed: true,
+            renew_at: now + engine.settings.lease / 3,
+            renewal: None,
+            stop_at: None,
+        }
+    }
+
+    /// Runs until the run has ended or is to stop.
+    pub(super) async fn drive(mut self, stop: Stop) -> Result<RunResult> {
+        let mut wishes = stop.watch();
+        while !self.is_done() {
+            if self.stop_at.is_none() {
+                self.decide()?;
+            }
+            self.launch();
+            self.write_if_needed();
+            if self.is_done() {
+                break;
+            }
+            match self.wait(&mut wishes).await {
+                Woken::Written(events) => self.on_written(&events?),
+                Woken::Called(called) => self.on_called(called)?,
+                Woken::Ended(ended) => self.on_ended(ended)?,
+                Woken::Renewed(result) => {
+                    self.renewal = None;
+                    result?;
+                }
+                Woken::Wish(wish) => self.on_wish(wish),
+                Woken::Timer => self.on_timer()?,
+            }
+        }
+        self.close().await
+    }
+
+    fn is_done(&self) -> bool {
+        let stopped = self.stop_at.is_some_and(|at| self.attempts.is_empty() || at <= Instant::now());
+        self.state.ending().is_some() || stopped
+    }
+
+    /// Records every decision that the events so far allow.
+    fn decide(&mut self) -> Result<()> {
+        while let Some(step) = self.state.next_step(self.clock.now()) {
+            match step {
+                Step::Record(body) => self.record(body)?,
+                Step::Start(start) => {
+                    self.record(start.event.clone())?;
+                    self.held.push(start);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts an event into the log and into the state.
+    fn record(&mut self, body: EventBody) -> Result<()> {
+        let event = self.log.push(self.clock.now(), body)?;
+        self.state.apply(&event)?;
+        match &event.body {
+            EventBody::AttemptStarted { node, .. } => {
+                if let Some(id) = self.state.id_of(node) {
+                    self.set_time_limit(id);
+                }
+            }
+            EventBody::AttemptFailed { node, attempt, retry_at, .. } => {
+                let delay = Duration::try_from(retry_at.duration_since(event.at)).unwrap_or_default();
+                self.observer.on_progress(self.run, &Progress::RetryWaiting { node, attempt: attempt + 1, delay });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn set_time_limit(&mut self, id: InstanceId) {
+        if let Some(limit) = self.state.time_limit(id)
+            && self.timed.insert(id)
+        {
+            self.time_limits.push(Reverse((Instant::now() + limit, id)));
+        }
+    }
+
+    /// Starts the attempts whose grounds are durable.
+    fn launch(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        for start in std::mem::take(&mut self.held) {
+            if self.state.is_final(start.id) || self.stop_at.is_some() {
+                continue;
+            }
+            if !self.log.is_durable(start.horizon) {
+                self.held.push(start);
+                continue;
+            }
+            let node = start.work.node();
+            let model = node.model.as_ref().map(ToString::to_string).unwrap_or_default();
+            let agent = Some((node.agent.name.as_str(), model.as_str()));
+            self.observer.on_progress(self.run, &Progress::AttemptStarted { node: &start.path, attempt: start.attempt, agent });
+            let id = start.id;
+            let attempt = Attempt {
+                run: self.run,
+                recorded: self.state.recorded(id).to_vec(),
+                start,
+                models: Arc::clone(&self.engine.models),
+                observer: Arc::clone(&self.observer),
+                calls: self.calls.0.clone(),
+            };
+            let handle = self.attempts.spawn(async move { (id, attempt.run().await) });
+            self.handles.insert(id, handle);
+        }
+    }
+
+    /// Gives the store what gathered, when something waits for it; otherwise sees to it that it does not wait for long.
+    fn write_if_needed(&mut self) {
+        if !self.log.has_unwritten() || self.log.is_writing() {
+            return;
+        }
+        if self.is_urgent || !self.held.is_empty() || !self.unrecorded.is_empty() {
+            self.log.write();
+            self.is_urgent = false;
+            self.flush_at = None;
+        } else {
+            self.flush_at.get_or_insert_with(|| Instant::now() + self.engine.settings.flush_after);
+        }
+    }
+
+    async fn wait(&mut self, wishes: &mut watch::Receiver<Wish>) -> Woken {
+        let timer = self.next_timer();
+        let renewal = &mut self.renewal;
+        tokio::select! {
+            biased;
+            Ok(()) = wishes.changed() => Woken::Wish(*wishes.borrow_and_update()),
+            Some(called) = self.calls.1.recv() => Woken::Called(called),
+            Some(ended) = self.attempts.join_next() => Woken::Ended(ended),
+            events = self.log.written() => Woken::Written(events),
+            result = async { match renewal { Some(renewal) => renewal.await, None => std::future::pending().await } } => Woken::Renewed(result),
+            () = sleep_until(timer) => Woken::Timer,
+        }
+    }
+
+    fn next_timer(&self) -> Instant {
+        let wake = self.state.next_wake().filter(|_| self.stop_at.is_none()).map(|at| self.clock.instant(at));
+        let limit = self.time_limits.peek().map(|Reverse((at, _))| *at);
+        let timers = [self.flush_at, self.stop_at, self.run_limit, wake, limit];
+        timers.into_iter().flatten().min().unwrap_or(self.renew_at).min(self.renew_at)
+    }
+
+    /// Shows what has become durable, and lets attempts go on that waited for it.
+    fn on_written(&mut self, events: &[Event]) {
+        for event in events {
+            self.observer.on_event(self.run, event);
+        }
+        let (durable, waiting) = std::mem::take(&mut self.unrecorded).into_iter().partition(|(seq, ..)| self.log.is_durable(*seq));
+        self.unrecorded = waiting;
+        for (_, id, recorded) in durable {
+            let verdict = match self.state.exceeded_budget(id) {
+                _ if self.stop_at.is_some() => Err(Error::new(ErrorKind::Interrupted, "the run is stopping")),
+                Some(error) => Err(error),
+                None => Ok(()),
+            };
+            // An attempt that is gone needs no answer.
+            recorded.send(verdict).ok();
+        }
+    }
+
+    fn on_called(&mut self, called: Called) -> Result<()> {
+        if self.state.is_final(called.id) {
+            return Ok(());
+        }
+        let seq = self.state.next_seq();
+        self.record(self.state.responded(called.id, called.call))?;
+        self.unrecorded.push((seq, called.id, called.recorded));
+        self.is_urgent = true;
+        Ok(())
+    }
+
+    /// Takes the result of an attempt, and of all others that ended meanwhile.
+    fn on_ended(&mut self, ended: Result<Ended, JoinError>) -> Result<()> {
+        let mut next = Some(ended);
+        while let Some(ended) = next {
+            match ended {
+                Ok((id, answered)) => self.on_answered(id, answered)?,
+                Err(error) if error.is_cancelled() => {}
+                Err(error) => return Err(Error::new(ErrorKind::Internal, "an attempt's task broke off").source(error)),
+            }
+            next = self.attempts.try_join_next();
+        }
+        Ok(())
+    }
+
+    fn on_answered(&mut self, id: InstanceId, answered: Answered) -> Result<()> {
+        self.handles.remove(&id);
+        if self.state.is_final(id) {
+            return Ok(());
+        }
+        self.is_urgent = true;
+        if let Some(call) = answered.last_call {
+            self.record(self.state.responded(id, call))?;
+        }
+        let body = match answered.outcome {
+            Ok(output) => match self.state.success_with_notes(id, output, answered.notes) {
+                Ok(body) => body,
+                Err(error) => self.state.failure(id, &error, self.clock.now()),
+            },
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Divergent => return Err(error),
+            Err(error) => self.state.failure(id, &error, self.clock.now()),
+        };
+        self.record(body)
+    }
+
+    fn on_wish(&mut self, wish: Wish) {
+        match wish {
+            Wish::GoOn => {}
+            Wish::Gracefully => self.stop_at = Some(Instant::now() + self.engine.settings.grace),
+            Wish::AtOnce => self.stop_at = Some(Instant::now()),
+        }
+    }
+
+    fn on_timer(&mut self) -> Result<()> {
+        let now = Instant::now();
+        if self.flush_at.is_some_and(|at| at <= now) {
+            self.flush_at = None;
+            self.is_urgent = true;
+        }
+        if self.renew_at <= now {
+            self.renew_at = now + self.engine.settings.lease / 3;
+            if self.renewal.is_none() {
+                self.renewal = Some(Box::pin(self.log.renew(self.engine.settings.lease)));
+            }
+        }
+        if self.run_limit.is_some_and(|at| at <= now) {
+            return self.end_of_time();
+        }
+        while let Some(Reverse((at, id))) = self.time_limits.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.time_limits.pop();
+            if !self.state.is_final(id) {
+                self.is_urgent = true;
+                let limit = self.state.time_limit(id).unwrap_or_default();
+                let error = Error::new(ErrorKind::Timeout, format!("no result within its time limit of {}", in_words(limit)))
+                    .hint("raise the node's `timeout`");
+                for body in self.state.time_out(id, &error) {
+                    self.record(body)?;
+                }
+                self.abort_ended();
+            }
+        }
+        Ok(())
+    }
+
+    /// The run's own time limit has passed.
+    fn end_of_time(&mut self) -> Result<()> {
+        self.run_limit = None;
+        let limit = self.state.plan().limits.timeout.unwrap_or_default();
+        let error = Error::new(ErrorKind::Timeout, format!("the run did not end within its time limit of {}", in_words(limit)))
+            .hint("raise `limits.timeout` in the workflow");
+        for id in self.state.running_attempts() {
+            self.record(self.state.cancelled(id))?;
+        }
+        self.abort_ended();
+        self.record(EventBody::RunFinished {
+            status: RunStatus::Failed,
+            outputs: IndexMap::new(),
+            error: Some(error.to_record()),
+            spend: self.state.spend(),
+        })
+    }
+
+    /// Ends the tasks whose instance has ended without them.
+    fn abort_ended(&mut self) {
+        let state = &self.state;
+        self.handles.retain(|id, handle| {
+            let ended = state.is_final(*id);
+            if ended {
+                handle.abort();
+            }
+            !ended
+        });
+    }
+
+    /// Writes what is left, gives the run back and says how it stands.
+    async fn close(mut self) -> Result<RunResult> {
+        self.attempts.shutdown().await;
+        let events = self.log.flush().await?;
+        self.on_written(&events);
+        if self.is_claimed {
+            self.log.renew(Duration::ZERO).await?;
+        }
+        let spend = self.state.spend();
+        let run = self.run;
+        Ok(match self.state.ending().cloned() {
+            Some(ending) => RunResult { run, status: ending.status, outputs: ending.outputs, error: ending.error, spend },
+            None => RunResult { run, status: RunStatus::Running, outputs: IndexMap::new(), error: None, spend },
+        })
+    }
+}
+
+/// `1.5 s`, `90 s`.
+fn in_words(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}

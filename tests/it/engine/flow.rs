@@ -1,0 +1,209 @@
+//! Runs of small workflows over the mock provider and the in-memory store, told as sentences.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use agentflow::{
+    agent::{Models, ModelsSettings},
+    diagnostic::{DiagnosticFormat, DiskFiles, render},
+    engine::{Engine, EngineSettings, Observer, Progress, RunOptions, RunResult, Stop, read_run},
+    error::Result,
+    model::{Event, EventBody, RunId, RunStatus, Value},
+    plan::{CompileOptions, ManifestChoice, Plan, compile_text},
+    provider::{MockAnswer, MockProvider, MockSettings, Providers},
+    store::{InMemoryStore, Store, this_process},
+};
+use indexmap::IndexMap;
+use serde_json::json;
+
+/// Compiles a workflow that is expected to be right.
+#[track_caller]
+pub(crate) fn plan(yaml: &str) -> Arc<Plan> {
+    let compiled =
+        compile_text(Path::new("flow.yaml"), yaml.to_owned(), &ManifestChoice::None, &DiskFiles, &CompileOptions::default());
+    match compiled.plan {
+        Some(plan) => plan,
+        None => panic!("{}", render(&compiled.diagnostics, &compiled.sources, DiagnosticFormat::Text { color: false, width: 120 })),
+    }
+}
+
+/// A workflow to run, with what its agents answer.
+pub(crate) struct Flow {
+    pub(crate) plan: Arc<Plan>,
+    answers: BTreeMap<String, Vec<MockAnswer>>,
+    inputs: IndexMap<String, Value>,
+    latency: Duration,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) run: RunId,
+    pub(crate) stop: Stop,
+}
+
+impl Flow {
+    #[track_caller]
+    pub(crate) fn new(yaml: &str) -> Self {
+        Self {
+            plan: plan(yaml),
+            answers: BTreeMap::new(),
+            inputs: IndexMap::new(),
+            latency: Duration::ZERO,
+            store: Arc::new(InMemoryStore::default()),
+            run: RunId::generate(),
+            stop: Stop::default(),
+        }
+    }
+
+    /// The next answer of a node or agent.
+    pub(crate) fn answer(mut self, who: &str, answer: impl Into<Value>) -> Self {
+        self.answers.entry(who.to_owned()).or_default().push(MockAnswer::Value(answer.into()));
+        self
+    }
+
+    /// The next `times` calls of a node or agent fail with `status`.
+    pub(crate) fn fail(mut self, who: &str, status: u16, times: usize) -> Self {
+        let error = MockAnswer::from_value(json!({"error": {"status": status}})).unwrap();
+        self.answers.entry(who.to_owned()).or_default().extend(vec![error; times]);
+        self
+    }
+
+    pub(crate) fn input(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.inputs.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn latency(mut self, latency: Duration) -> Self {
+        self.latency = latency;
+        self
+    }
+
+    pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = store;
+        self
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        let settings = MockSettings { seed: 1, latency: self.latency, answers: self.answers.clone() };
+        let mut providers = Providers::default();
+        providers.answer_everything_by(Arc::new(MockProvider::new(settings)));
+        let models = Models::new(providers, ModelsSettings::default());
+        Engine::new(Arc::clone(&self.store), Arc::new(models), EngineSettings::default())
+    }
+
+    pub(crate) fn options(&self) -> RunOptions {
+        RunOptions {
+            run: self.run,
+            owner: this_process(),
+            inputs: self.plan.complete_inputs(self.inputs.clone()).unwrap(),
+            settings: Value::Null,
+            env: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) async fn run(&self) -> Ran {
+        let watcher = Arc::new(Watcher::default());
+        let result = self.engine().run(Arc::clone(&self.plan), self.options(), watcher.clone(), self.stop.clone()).await;
+        self.ran(result.unwrap(), &watcher).await
+    }
+
+    pub(crate) async fn resume(&self) -> Ran {
+        let watcher = Arc::new(Watcher::default());
+        let result = self.try_resume(watcher.clone()).await;
+        self.ran(result.unwrap(), &watcher).await
+    }
+
+    pub(crate) async fn try_resume(&self, watcher: Arc<Watcher>) -> Result<RunResult> {
+        self.engine().resume(Arc::clone(&self.plan), self.options(), watcher, Stop::default()).await
+    }
+
+    async fn ran(&self, result: RunResult, watcher: &Watcher) -> Ran {
+        let events = read_run(&self.store, self.run).await.unwrap().events;
+        let calls = watcher.calls.lock().unwrap().clone();
+        Ran { result, events, calls, shown: watcher.shown.lock().unwrap().clone() }
+    }
+}
+
+/// Notes what an engine shows.
+#[derive(Default)]
+pub(crate) struct Watcher {
+    calls: Mutex<Vec<String>>,
+    shown: Mutex<Vec<Event>>,
+}
+
+impl Observer for Watcher {
+    fn on_event(&self, _run: RunId, event: &Event) {
+        self.shown.lock().unwrap().push(event.clone());
+    }
+
+    fn on_progress(&self, _run: RunId, progress: &Progress<'_>) {
+        if let Progress::CallStarted { node, ordinal } = progress {
+            self.calls.lock().unwrap().push(format!("{node}#{ordinal}"));
+        }
+    }
+}
+
+/// A run that the engine has let go of.
+pub(crate) struct Ran {
+    pub(crate) result: RunResult,
+    pub(crate) events: Vec<Event>,
+    /// The calls that left the engine, `node#ordinal`, in order.
+    pub(crate) calls: Vec<String>,
+    pub(crate) shown: Vec<Event>,
+}
+
+impl Ran {
+    #[track_caller]
+    pub(crate) fn succeeded(self) -> Self {
+        assert_eq!(self.result.status, RunStatus::Succeeded, "{:?}", self.result.error);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn failed(self, message: &str) -> Self {
+        assert_eq!(self.result.status, RunStatus::Failed);
+        assert_eq!(self.result.error.as_ref().map(|error| error.message.as_str()), Some(message));
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn output(self, name: &str, expected: impl Into<Value>) -> Self {
+        assert_eq!(self.result.outputs.get(name), Some(&expected.into()), "output `{name}` of {:?}", self.result.outputs);
+        self
+    }
+
+    /// Each node with the way it ended, in the order of ending.
+    pub(crate) fn endings(&self) -> Vec<String> {
+        let ending = |event: &Event| match &event.body {
+            EventBody::NodeSucceeded { node, .. } => Some(format!("{node} succeeded")),
+            EventBody::NodeFailed { node, .. } => Some(format!("{node} failed")),
+            EventBody::NodeSkipped { node, .. } => Some(format!("{node} skipped")),
+            EventBody::NodeCancelled { node } => Some(format!("{node} cancelled")),
+            _ => None,
+        };
+        self.events.iter().filter_map(ending).collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn ended(self, expected: &[&str]) -> Self {
+        assert_eq!(self.endings(), expected);
+        self
+    }
+
+    /// How the nodes ended, sorted: for runs whose order is not the point.
+    #[track_caller]
+    pub(crate) fn ended_in_any_order(self, expected: &[&str]) -> Self {
+        let mut endings = self.endings();
+        endings.sort();
+        assert_eq!(endings, expected);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn attempts(self, node: &str, expected: usize) -> Self {
+        let is_start = |event: &&Event| matches!(&event.body, EventBody::AttemptStarted { node: started, .. } if started.as_str() == node);
+        assert_eq!(self.events.iter().filter(is_start).count(), expected, "attempts of `{node}`");
+        self
+    }
+}

@@ -1,0 +1,74 @@
+//! Bounds of a run: budgets, counts, concurrency.
+
+use std::time::Duration;
+
+use agentflow::error::ErrorKind;
+
+use super::flow::Flow;
+
+#[tokio::test(start_paused = true)]
+async fn a_spent_token_budget_ends_the_run() {
+    let flow = Flow::new(
+        "
+limits: { max_tokens: 5 }
+agents: { a: { model: mock/m } }
+nodes:
+  one: { agent: a, prompt: 'a rather long prompt, to spend the budget' }
+  two: { agent: a, prompt: '{{ one }}', on_error: continue }
+",
+    );
+    let ran = flow.run().await;
+    let error = ran.result.error.as_ref().unwrap();
+    assert_eq!(error.kind, ErrorKind::Budget);
+    assert!(error.message.starts_with("node `two`: the budget `limits.max_tokens` is spent"), "{error:?}");
+    assert_eq!(ran.calls, ["one#0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn node_instances_are_bounded() {
+    let flow = Flow::new(
+        "
+limits: { nodes: 3 }
+nodes:
+  list: { value: [1, 2, 3, 4, 5] }
+  each: { map: list, value: '{{ item }}' }
+",
+    );
+    let ran = flow.run().await;
+    assert_eq!(ran.result.error.as_ref().unwrap().kind, ErrorKind::Budget);
+}
+
+#[tokio::test(start_paused = true)]
+async fn iterations_are_bounded_over_all_loops() {
+    let flow = Flow::new(
+        "
+limits: { iterations: 4 }
+nodes: { n: { value: 1, loop: { max: 100 } } }
+",
+    );
+    let ran = flow.run().await;
+    assert_eq!(ran.result.error.as_ref().unwrap().kind, ErrorKind::Budget);
+}
+
+/// How long a map of eight calls of a second takes.
+async fn time_of(limits: &str, map: &str) -> Duration {
+    let flow = Flow::new(&format!(
+        "
+limits: {{ {limits} }}
+agents: {{ a: {{ model: mock/m }} }}
+nodes:
+  list: {{ value: [1, 2, 3, 4, 5, 6, 7, 8] }}
+  each: {{ map: list, agent: a, prompt: '{{{{ item }}}}'{map} }}
+"
+    ));
+    let began = tokio::time::Instant::now();
+    flow.latency(Duration::from_secs(1)).run().await.succeeded();
+    Duration::from_secs(began.elapsed().as_secs())
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_in_flight_are_bounded_by_the_run_and_by_the_map() {
+    assert_eq!(time_of("concurrency: 8", "").await, Duration::from_secs(1));
+    assert_eq!(time_of("concurrency: 4", "").await, Duration::from_secs(2));
+    assert_eq!(time_of("concurrency: 8", ", concurrency: 2").await, Duration::from_secs(4));
+}

@@ -3,6 +3,7 @@
 //! `compile` runs the passes in order: `catalog` (agents), `resolve` (names), `graph` (edges, cycles, reachability; the only user of
 //! petgraph), `rules` (what may be read where). `builder` makes a workflow in code; `draw` shows a plan.
 
+mod inputs;
 mod types;
 
 pub use types::{

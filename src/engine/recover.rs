@@ -52,8 +52,11 @@ pub async fn read_run(store: &Arc<dyn Store>, run: RunId) -> Result<RecordedRun>
 fn decode(stream: &StreamId, record: &Record) -> Result<Event> {
     let place = || format!("record {} of `{stream}`", record.seq);
     if record.version > EventBody::VERSION {
-        let message = format!("{} has format version {}, this program knows up to {}", place(), record.version, EventBody::VERSION);
-        return Err(Error::new(ErrorKind::Corrupt, message).hint("use the version of agentflow that recorded the run, or a newer one"));
+        let message =
+            format!("{} has format version {}, this program knows up to {}", place(), record.version, EventBody::VERSION);
+        return Err(
+            Error::new(ErrorKind::Corrupt, message).hint("use the version of agentflow that recorded the run, or a newer one")
+        );
     }
     let body = serde_json::from_str(&record.body)
         .map_err(|error| Error::new(ErrorKind::Corrupt, format!("{} cannot be read", place())).source(error))?;

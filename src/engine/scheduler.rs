@@ -83,7 +83,12 @@ enum Woken {
 
 impl Scheduler {
     /// Claims a new run and puts its first event into the log.
-    pub(super) async fn create(engine: &Engine, plan: Arc<Plan>, options: RunOptions, observer: Arc<dyn Observer>) -> Result<Self> {
+    pub(super) async fn create(
+        engine: &Engine,
+        plan: Arc<Plan>,
+        options: RunOptions,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self> {
         let stream = StreamId::run(options.run);
         let epoch = engine.store.claim(&stream, &options.owner, engine.settings.lease).await?;
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, 0, Digest::ZERO);
@@ -304,7 +309,8 @@ impl Scheduler {
         for event in events {
             self.observer.on_event(self.run, event);
         }
-        let (durable, waiting) = std::mem::take(&mut self.unrecorded).into_iter().partition(|(seq, ..)| self.log.is_durable(*seq));
+        let (durable, waiting) =
+            std::mem::take(&mut self.unrecorded).into_iter().partition(|(seq, ..)| self.log.is_durable(*seq));
         self.unrecorded = waiting;
         for (_, id, recorded) in durable {
             let verdict = match self.state.exceeded_budget(id) {

@@ -38,7 +38,11 @@ impl Plan {
             return Ok(complete);
         }
         let known: Vec<_> = self.inputs.keys().map(|name| format!("`{name}`")).collect();
-        let hint = if known.is_empty() { "the workflow takes no inputs".to_owned() } else { format!("its inputs are {}", known.join(", ")) };
+        let hint = if known.is_empty() {
+            "the workflow takes no inputs".to_owned()
+        } else {
+            format!("its inputs are {}", known.join(", "))
+        };
         Err(Error::new(ErrorKind::Invalid, problems.join("; ")).context(format!("workflow `{}`", self.name)).hint(hint))
     }
 }

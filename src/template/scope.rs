@@ -5,7 +5,11 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use indexmap::IndexMap;
 use minijinja::value::Value as Data;
 
-use crate::{model::Value, template::convert};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::Value,
+    template::{budget::Budget, convert},
+};
 
 /// A value of a run, converted once for all templates. Cloning copies no data.
 #[derive(Clone)]
@@ -34,6 +38,15 @@ impl Shared {
     #[must_use]
     pub fn list(items: impl IntoIterator<Item = Self>) -> Self {
         Self(items.into_iter().map(|item| item.0).collect())
+    }
+
+    /// The value as it was before conversion.
+    ///
+    /// # Errors
+    /// `Template`, when it is larger than a template may make a value.
+    pub fn to_json(&self) -> Result<Value> {
+        convert::to_json(&self.0, &mut Budget::new())
+            .map_err(|fault| Error::new(ErrorKind::Template, format!("an output {}", fault.message)))
     }
 }
 

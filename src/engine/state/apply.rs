@@ -140,7 +140,9 @@ impl RunState {
         let iteration = self.node(id).looped.as_ref().map(|_| 1);
         let inner_inputs = match (&inner_plan, inputs) {
             (Some(_), Some(inputs)) => object(inputs),
-            (Some(_), None) => return Err(misfit(format!("node `{}` runs a workflow, but its inputs are not in the log", self.path(id)))),
+            (Some(_), None) => {
+                return Err(misfit(format!("node `{}` runs a workflow, but its inputs are not in the log", self.path(id))));
+            }
             (None, _) => self.frame(frame).inputs.clone(),
         };
         let plan = inner_plan.unwrap_or_else(|| Arc::clone(&self.frame(frame).plan));
@@ -482,7 +484,6 @@ fn node_error(path: &NodePath, error: &ErrorRecord) -> ErrorRecord {
     }
     named
 }
-
 
 fn misfit(what: String) -> Error {
     Error::new(ErrorKind::Divergent, format!("the log does not fit the plan: {what}"))

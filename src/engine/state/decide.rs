@@ -184,7 +184,8 @@ impl RunState {
             return Some(self.failure(id, &error, now));
         }
         let attempt = self.instance(id).attempt + 1;
-        let started = |inputs| EventBody::AttemptStarted { node: self.path(id).clone(), attempt, agent: None, elements: None, inputs };
+        let started =
+            |inputs| EventBody::AttemptStarted { node: self.path(id).clone(), attempt, agent: None, elements: None, inputs };
         let node = self.node(id);
         match &node.kind {
             NodeKind::Agent(_) => {
@@ -208,10 +209,17 @@ impl RunState {
     }
 
     /// The inputs of an inner workflow, defaults applied and checked.
-    fn inner_inputs(&self, id: InstanceId, plan: &Plan, with: &IndexMap<String, TemplateTree>) -> Result<IndexMap<String, Value>> {
+    fn inner_inputs(
+        &self,
+        id: InstanceId,
+        plan: &Plan,
+        with: &IndexMap<String, TemplateTree>,
+    ) -> Result<IndexMap<String, Value>> {
         let given = with
             .iter()
-            .map(|(name, tree)| Ok((name.clone(), self.render(id, tree).map_err(|error| error.context(format!("input `{name}`")))?)))
+            .map(|(name, tree)| {
+                Ok((name.clone(), self.render(id, tree).map_err(|error| error.context(format!("input `{name}`")))?))
+            })
             .collect::<Result<IndexMap<_, _>>>()?;
         plan.complete_inputs(given)
     }
@@ -232,11 +240,14 @@ impl RunState {
     /// The elements a mapped node has, by its expression.
     pub(super) fn map_items(&self, id: InstanceId) -> Result<Vec<Shared>> {
         let Some(map) = &self.node(id).map else { return Ok(Vec::new()) };
-        let list = map.over.evaluate_shared(&self.scope_at(id, map.over.references(), None))?;
-        list.items().ok_or_else(|| {
-            Error::new(ErrorKind::Template, format!("`map: {}` gives {}, not a list", map.over.source(), list.type_name()))
-                .hint("map over an expression that gives a list")
-        })
+        match map.over.evaluate(&self.scope_at(id, map.over.references(), None))? {
+            Value::Array(items) => Ok(items.iter().map(Shared::new).collect()),
+            other => Err(Error::new(
+                ErrorKind::Template,
+                format!("`map: {}` gives {}, not a list", map.over.source(), kind_of(&other)),
+            )
+            .hint("map over an expression that gives a list")),
+        }
     }
 
     fn examine_elements(&mut self, id: InstanceId, now: Timestamp) -> Option<EventBody> {
@@ -253,11 +264,12 @@ impl RunState {
             return (active == 0).then(|| EventBody::NodeCancelled { node: self.path(id).clone() });
         }
         if open == 0 {
-            let outputs = ids.map(|child| self.instance(InstanceId(child)).output.to_json()).collect::<Result<Vec<_>>>();
-            return match outputs.and_then(|outputs| self.success(id, Value::Array(outputs))) {
-                Ok(body) => Some(body),
-                Err(error) => Some(self.failure(id, &error, now)),
-            };
+            let outputs = ids.map(|child| self.instance(InstanceId(child)).output.to_json()).collect::<Result<_>>();
+            return Some(
+                outputs
+                    .and_then(|outputs| self.success(id, Value::Array(outputs)))
+                    .unwrap_or_else(|error| self.failure(id, &error, now)),
+            );
         }
         // Elements start in order; those before the window have ended or may still run.
         let settled = u32::try_from(ids.len() - open).unwrap_or(u32::MAX);
@@ -290,9 +302,9 @@ impl RunState {
         let frame = self.frame(inner);
         if let (Some(looped), Some(iteration)) = (&self.node(id).looped, frame.iteration) {
             let done = match &looped.until {
-                Some(until) => until
-                    .is_true(&self.scope_inside(inner, until.references()))
-                    .map_err(|error| error.context("`until`"))?,
+                Some(until) => {
+                    until.is_true(&self.scope_inside(inner, until.references())).map_err(|error| error.context("`until`"))?
+                }
                 None => false,
             };
             if !done && iteration < looped.max && !self.is_halted_at(id) {
@@ -393,11 +405,15 @@ impl RunState {
             return Ok(self.begin(id, now).map(Step::Record));
         };
         let system = match &agent.system {
-            Some(system) => Some(system.render_text(&self.scope_at(id, system.references(), None)).map_err(|e| e.context("`system`"))?),
+            Some(system) => {
+                Some(system.render_text(&self.scope_at(id, system.references(), None)).map_err(|e| e.context("`system`"))?)
+            }
             None => None,
         };
-        let prompt =
-            agent.prompt.render_text(&self.scope_at(id, agent.prompt.references(), None)).map_err(|error| error.context("`prompt`"))?;
+        let prompt = agent
+            .prompt
+            .render_text(&self.scope_at(id, agent.prompt.references(), None))
+            .map_err(|error| error.context("`prompt`"))?;
         // An attempt that a dead process left behind goes on; it is not a new one.
         let attempt = if instance.status == NodeStatus::Waiting { instance.attempt + 1 } else { instance.attempt.max(1) };
         let path = instance.path.clone();
@@ -452,5 +468,17 @@ impl RunState {
             Ok(outputs) => finished(RunStatus::Succeeded, outputs, None),
             Err(error) => finished(RunStatus::Failed, IndexMap::new(), Some(error)),
         })
+    }
+}
+
+/// The kind of a value, with its article.
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "none",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
     }
 }

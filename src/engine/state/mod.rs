@@ -134,8 +134,7 @@ impl RunState {
         self.instances
             .iter()
             .map(|instance| {
-                let output = instance.output.to_json().unwrap_or(Value::Null);
-                (instance.path.clone(), (instance.status, instance.attempt, output))
+                (instance.path.clone(), (instance.status, instance.attempt, instance.output.to_json().unwrap_or(Value::Null)))
             })
             .collect()
     }
@@ -218,15 +217,14 @@ impl RunState {
 
     /// Whether the instance is an element of a map of which another element has failed.
     fn siblings_failed(&self, id: InstanceId) -> bool {
-        self.instance(id).element.as_ref().is_some_and(|element| {
-            matches!(&self.instance(element.parent).inner, Inner::Elements(elements) if elements.failed.is_some())
-        })
+        self.instance(id).element.as_ref().is_some_and(
+            |element| matches!(&self.instance(element.parent).inner, Inner::Elements(elements) if elements.failed.is_some()),
+        )
     }
 
     fn find(&self, path: &NodePath) -> Result<InstanceId> {
-        self.by_path
-            .get(path)
-            .copied()
-            .ok_or_else(|| Error::new(ErrorKind::Divergent, format!("the log names node `{path}`, which the plan does not have there")))
+        self.by_path.get(path).copied().ok_or_else(|| {
+            Error::new(ErrorKind::Divergent, format!("the log names node `{path}`, which the plan does not have there"))
+        })
     }
 }

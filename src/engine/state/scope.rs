@@ -127,7 +127,9 @@ impl RunState {
         let looped = self.visible_frames(frame).find(|frame| self.frame(*frame).iteration.is_some());
         let Some(frame) = looped.map(|frame| self.frame(frame)) else { return Shared::none() };
         let iteration = Shared::new(&json!(frame.iteration));
-        Shared::object([("iteration".to_owned(), iteration), ("previous".to_owned(), frame.previous.clone())].into_iter().collect())
+        Shared::object(
+            [("iteration".to_owned(), iteration), ("previous".to_owned(), frame.previous.clone())].into_iter().collect(),
+        )
     }
 
     /// `nodes.ID`.

@@ -43,7 +43,10 @@ impl fmt::Display for StreamId {
     }
 }
 
-/// How often a stream has been taken over, from 1.
+/// The most bytes of a record's body, and of a document's JSON text: 16 MiB.
+pub const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// Grows with every take-over of a stream, from 1.
 pub type Epoch = u64;
 
 /// SHA-256.
@@ -123,12 +126,17 @@ pub fn verify_chain(stream: &StreamId, first: Seq, previous: Digest, records: &[
     for (expected, record) in (first..).zip(records) {
         let right = chain(last, stream, record.seq, record.at, &record.kind, record.version, &record.body);
         if record.seq != expected || record.hash != right {
-            return Err(Error::new(ErrorKind::Corrupt, format!("record {expected} of `{stream}` is damaged"))
-                .hint("restore the store from a backup; the records before this one are intact"));
+            return Err(damaged(stream, expected));
         }
         last = record.hash;
     }
     Ok(last)
+}
+
+/// The error for a record that is not what was written.
+pub(super) fn damaged(stream: &StreamId, seq: Seq) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("record {seq} of `{stream}` is damaged"))
+        .hint("restore the store from a backup; the records before this one are intact")
 }
 
 /// The key of a document: parts divided by `/`, e.g. `breaker/openai`.
@@ -148,13 +156,19 @@ impl Key {
     }
 }
 
-/// The version of a document: how often it has been written, from 1.
+/// The version of a document: grows with every write, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version(pub u64);
 
 impl Version {
     /// The version of a document that is not there.
     pub const ABSENT: Self = Self(0);
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// A document with its version.

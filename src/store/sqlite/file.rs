@@ -1,0 +1,168 @@
+//! Opens the file, makes it when it is not there, and refuses what is not ours.
+
+use std::{
+    fs::{self, File},
+    io::{self, ErrorKind as IoErrorKind},
+    path::Path,
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    store::{
+        Synchronous,
+        sqlite::{
+            failure::{Failure, describe, describe_io},
+            schema::{APPLICATION_ID, SCHEMA, VERSION},
+        },
+    },
+};
+
+/// How long a statement waits for another process before it gives up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The oldest SQLite that can be trusted with several connections in write-ahead mode.
+///
+/// # Source
+/// SQLite's "The WAL-reset bug": fixed in 3.51.3.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// Opens the writing connection to the store at `path`; makes the store when it is not there.
+pub(super) fn open(path: &Path, synchronous: Synchronous) -> Result<Connection> {
+    assert!(rusqlite::version_number() >= OLDEST_SQLITE, "SQLite {} is too old", rusqlite::version());
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => {
+            let text = format!("store `{}` is a folder", path.display());
+            return Err(Error::new(ErrorKind::StoreUnavailable, text).hint("name a file in it: `--store sqlite:PATH`"));
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == IoErrorKind::NotFound => create(path)?,
+        Err(error) => return Err(describe_io(path, "opened", error)),
+    }
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| describe(path, error))?;
+    set_up_writer(&connection, path, synchronous).map_err(|failure| failure.into_error(path))?;
+    Ok(connection)
+}
+
+/// Opens a connection that can only read the store at `path`, which a writing connection has checked.
+pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;")?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+fn set_up_writer(connection: &Connection, path: &Path, synchronous: Synchronous) -> Result<(), Failure> {
+    if !has_our_tables(connection, path)? {
+        initialize(connection)?;
+    }
+    if connection.is_readonly("main")? {
+        let text = format!("store `{}` cannot be written", path.display());
+        return Err(Error::new(ErrorKind::StoreUnavailable, text)
+            .hint("check the permissions of the file and of its folder, or name another place with `--store sqlite:PATH`")
+            .into());
+    }
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != "wal" {
+        connection.pragma_update(None, "journal_mode", "wal")?;
+    }
+    let synchronous = match synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+    };
+    // The writer copies the log into the file itself, when nobody waits for it.
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 0; \
+         PRAGMA journal_size_limit = 16777216;"
+    ))?;
+    // The writer decides at its end whether the copying is worth two flushes.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}
+
+/// Whether the file holds a store of this version; `false` for an empty one.
+fn has_our_tables(connection: &Connection, path: &Path) -> Result<bool, Failure> {
+    // One transaction: another process may be filling an empty file just now.
+    let reading = connection.unchecked_transaction()?;
+    let application: i32 = reading.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = reading.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = reading.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    reading.commit()?;
+    if application == APPLICATION_ID && version == VERSION {
+        return Ok(true);
+    }
+    let file = path.display();
+    if application == APPLICATION_ID {
+        let text = format!("store `{file}` has version {version}; this agentflow reads version {VERSION}");
+        let hint = "upgrade agentflow, or name another store with `--store sqlite:PATH`";
+        return Err(Error::new(ErrorKind::Corrupt, text).hint(hint).into());
+    }
+    if application == 0 && version == 0 && tables == 0 {
+        return Ok(false);
+    }
+    let text = format!("`{file}` is a database of another program");
+    Err(Error::new(ErrorKind::Invalid, text).hint("name another file with `--store sqlite:PATH`").into())
+}
+
+/// Fills an empty database, unless another process has just done so.
+fn initialize(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("BEGIN EXCLUSIVE")?;
+    let filled = connection.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0)).and_then(|application| {
+        if application != APPLICATION_ID {
+            connection.execute_batch(SCHEMA)?;
+            connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+            connection.pragma_update(None, "user_version", VERSION)?;
+        }
+        Ok(())
+    });
+    connection.execute_batch(if filled.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    filled
+}
+
+/// Makes a store at `path`, in one step: nobody ever sees half of it, and of two processes that try, one wins.
+fn create(path: &Path) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder).map_err(|error| describe_io(path, "made", error))?;
+    let draft = tempfile::Builder::new()
+        .prefix(".agentflow-")
+        .suffix(".new")
+        .tempfile_in(folder)
+        .map_err(|error| describe_io(path, "made", error))?;
+    fill(draft.path()).map_err(|error| describe(path, error))?;
+    draft.as_file().sync_all().map_err(|error| describe_io(path, "made", error))?;
+    match draft.persist_noclobber(path) {
+        Ok(_) => {}
+        Err(error) if error.error.kind() == IoErrorKind::AlreadyExists => return Ok(()),
+        // No rename without replacing here: leave an empty file, which is filled under a lock.
+        Err(_) => match File::create_new(path) {
+            Err(error) if error.kind() != IoErrorKind::AlreadyExists => return Err(describe_io(path, "made", error)),
+            _ => return Ok(()),
+        },
+    }
+    sync_folder(folder).map_err(|error| describe_io(path, "made", error))
+}
+
+/// Writes an empty store to the draft, which nobody else sees and whose flush comes after.
+fn fill(draft: &Path) -> rusqlite::Result<()> {
+    let connection = connect(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;")?;
+    initialize(&connection)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.close().map_err(|(_, error)| error)
+}
+
+/// Makes a new name in `folder` durable.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

@@ -1,0 +1,120 @@
+CREATE TABLE streams (
+    number      INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,  -- 'run/' and the run's id
+    epoch       INTEGER NOT NULL,      -- grows with every take-over; only the newest may append
+    host        TEXT NOT NULL,         -- who took it over last
+    process     INTEGER NOT NULL,
+    started     INTEGER NOT NULL,      -- when that process did, in the host's own units
+    lease_until INTEGER NOT NULL       -- microseconds since 1970; until then nobody else may take it over
+) STRICT;
+
+CREATE TABLE records (
+    id      INTEGER PRIMARY KEY,       -- stream << 32 | seq: one tree, a stream's records side by side, in order
+    at      INTEGER NOT NULL,          -- microseconds since 1970
+    kind    TEXT NOT NULL,
+    version INTEGER NOT NULL,          -- of the body's format
+    body    TEXT NOT NULL,             -- JSON
+    hash    BLOB NOT NULL,             -- SHA-256 over the previous record's hash and all other columns
+    stream  INTEGER AS (id >> 32) VIRTUAL,
+    seq     INTEGER AS (id & 4294967295) VIRTUAL
+) STRICT;
+
+CREATE TABLE documents (
+    key     TEXT PRIMARY KEY NOT NULL,
+    version INTEGER NOT NULL,          -- grows with every write
+    value   TEXT NOT NULL              -- JSON
+) STRICT;
+
+CREATE TABLE removed (                 -- what is made anew begins above, so that no old holder mistakes it for its own
+    what    TEXT PRIMARY KEY NOT NULL, -- 'epoch' of a stream, 'version' of a document
+    highest INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO removed (what, highest) VALUES ('epoch', 0), ('version', 0);
+
+CREATE VIEW events AS                  -- all that happened, in order
+SELECT substr(streams.id, 5) AS run,
+       records.seq,
+       strftime('%Y-%m-%dT%H:%M:%fZ', records.at / 1e6, 'unixepoch') AS at,
+       records.kind,
+       records.body ->> '$.node' AS node,
+       records.body
+FROM streams
+JOIN records ON records.id BETWEEN streams.number << 32 AND (streams.number << 32) + 4294967295
+WHERE streams.id LIKE 'run/%';
+
+CREATE VIEW model_calls AS             -- one row per answer of a model
+SELECT run,
+       node,
+       body ->> '$.attempt' AS attempt,
+       body ->> '$.ordinal' AS ordinal,                              -- within the attempt, from 0
+       body ->> '$.model' AS model,
+       body ->> '$.response.usage.input_tokens' AS input_tokens,
+       body ->> '$.response.usage.output_tokens' AS output_tokens,
+       body ->> '$.cost.usd' AS usd,                                 -- NULL unless the price is known
+       CASE json_type(body, '$.cost') WHEN 'object' THEN 'priced' ELSE body ->> '$.cost' END AS pricing,
+       body ->> '$.duration_ms' AS duration_ms,
+       at AS finished,
+       body ->> '$.response.content' AS answer
+FROM events
+WHERE kind = 'model_responded';
+
+CREATE VIEW tool_calls AS              -- one row per result of a tool; empty until nodes can call tools
+SELECT run,
+       node,
+       body ->> '$.attempt' AS attempt,
+       body ->> '$.ordinal' AS ordinal,
+       body ->> '$.tool' AS tool,
+       body ->> '$.status' AS status,
+       body ->> '$.duration_ms' AS duration_ms,
+       at AS finished
+FROM events
+WHERE kind = 'tool_responded';
+
+CREATE VIEW runs AS
+SELECT created.run,
+       created.body ->> '$.workflow' AS workflow,
+       coalesce(finished.body ->> '$.status', 'running') AS status,  -- also of a run whose process died
+       created.at AS started,
+       finished.at AS finished,
+       coalesce(calls.calls, 0) AS calls,
+       coalesce(calls.tokens, 0) AS tokens,
+       calls.usd,                                                    -- of the priced calls; NULL when there is none
+       finished.body ->> '$.error.message' AS error
+FROM events AS created
+LEFT JOIN events AS finished ON finished.run = created.run AND finished.kind = 'run_finished'
+LEFT JOIN (
+    SELECT run, count(*) AS calls, sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) AS tokens, sum(usd) AS usd
+    FROM model_calls GROUP BY run
+) AS calls ON calls.run = created.run
+WHERE created.kind = 'run_created';
+
+CREATE VIEW attempts AS                -- one row per try of a node
+SELECT tries.run,
+       tries.node,
+       tries.attempt,
+       tries.agent,
+       CASE
+           WHEN tries.succeeded THEN 'succeeded'
+           WHEN tries.failed THEN 'failed'
+           WHEN ended.run IS NOT NULL THEN 'cancelled'
+           ELSE 'running'                                            -- also when its process died
+       END AS status,
+       tries.error,
+       tries.started,
+       tries.finished
+FROM (
+    SELECT run,
+           node,
+           body ->> '$.attempt' AS attempt,
+           max(body ->> '$.agent') AS agent,
+           max(kind = 'node_succeeded') AS succeeded,
+           max(kind IN ('attempt_failed', 'node_failed')) AS failed,
+           max(body ->> '$.error.message') AS error,
+           min(at) FILTER (WHERE kind = 'attempt_started') AS started,
+           max(at) FILTER (WHERE kind <> 'attempt_started') AS finished
+    FROM events
+    WHERE kind IN ('attempt_started', 'attempt_failed', 'node_succeeded', 'node_failed') AND body ->> '$.attempt' > 0
+    GROUP BY run, node, attempt
+) AS tries
+LEFT JOIN events AS ended ON ended.run = tries.run AND ended.kind = 'run_finished';

@@ -1,0 +1,198 @@
+//! The thread with the one writing connection: takes all that waits, commits it as one transaction, answers everyone.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use rusqlite::{Connection, wal::CheckpointMode};
+use tokio::sync::oneshot;
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    store::{
+        Synchronous,
+        sqlite::{
+            failure::{Failure, describe, is_passing},
+            file,
+        },
+    },
+};
+
+/// From how many pages on the log is copied into the file while the store is open (4 MiB, as SQLite does by default).
+const COPY_FROM: i32 = 1_000;
+
+/// From how many pages on the log is copied when the store is closed: fewer are read back faster, at the next opening, than
+/// two flushes take now.
+const COPY_AT_END_FROM: i32 = 256;
+
+/// Hands work to the writing thread. The work of one caller is done in the order in which it was handed over.
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Opens the store at `path` on a new thread, which then waits for work.
+    pub(super) async fn start(path: PathBuf, synchronous: Synchronous) -> Result<Self> {
+        let (queue, work) = mpsc::channel();
+        let (opened, open) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || match file::open(&path, synchronous) {
+                Ok(connection) => {
+                    if opened.send(Ok(())).is_ok() {
+                        serve(connection, &path, &work);
+                    }
+                }
+                Err(error) => drop(opened.send(Err(error))),
+            })
+            .map_err(|error| Error::new(ErrorKind::StoreUnavailable, "no thread can be started for the store").source(error))?;
+        open.await.unwrap_or_else(|_| Err(gone()))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Does `work` in a transaction and returns its result when that is durable.
+    ///
+    /// The work is in the queue once the returned future was polled, and is done even if that is dropped then.
+    ///
+    /// INVARIANT: `work` refuses before it writes anything. A refusal does not undo the transaction, which holds the work of
+    /// others too.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T> {
+        let (waiter, answer) = oneshot::channel();
+        let job = Box::new(Waiting { work: Some(work), result: None, waiter });
+        self.queue.as_ref().and_then(|queue| queue.send(job).ok()).ok_or_else(gone)?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+/// Waits until all that was handed over is written.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been printed by then, and its waiters have been told.
+            drop(thread.join());
+        }
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+fn gone() -> Error {
+    Error::new(ErrorKind::StoreUnavailable, "the store's writer has ended")
+}
+
+/// Something to be written, and somebody who waits for it.
+trait Job: Send {
+    /// Does the work in the transaction that is open; keeps the result for `answer`. Fails only when SQLite does.
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+
+    /// Tells who waits: what `run` kept when the transaction was committed, the given error otherwise.
+    fn answer(self: Box<Self>, failed: Option<Error>);
+}
+
+struct Waiting<W, T> {
+    work: Option<W>,
+    result: Option<Result<T>>,
+    waiter: oneshot::Sender<Result<T>>,
+}
+
+impl<W, T> Job for Waiting<W, T>
+where
+    W: FnOnce(&Connection) -> Result<T, Failure> + Send,
+    T: Send,
+{
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        self.result = Some(match work(connection) {
+            Ok(value) => Ok(value),
+            Err(Failure::Refused(error)) => Err(error),
+            Err(Failure::Sqlite(error)) => return Err(error),
+        });
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, failed: Option<Error>) {
+        let Self { result, waiter, .. } = *self;
+        let answer = failed.map_or_else(|| result.unwrap_or_else(|| Err(gone())), Err);
+        // Who does not wait any more does not want to know.
+        drop(waiter.send(answer));
+    }
+}
+
+/// Commits what comes until every sender is gone, or until the disk fails.
+fn serve(mut connection: Connection, path: &Path, queue: &mpsc::Receiver<Box<dyn Job>>) {
+    let pages = Arc::new(AtomicI32::new(0));
+    let seen = Arc::clone(&pages);
+    let hook = move |_: &mut rusqlite::hooks::Wal, pages| {
+        seen.store(pages, Ordering::Relaxed);
+        Ok(())
+    };
+    if let Err(error) = connection.wal_hook(Some(hook)) {
+        return refuse(queue, Vec::new(), path, error);
+    }
+    let mut group: Vec<Box<dyn Job>> = Vec::new();
+    while let Ok(first) = queue.recv() {
+        group.push(first);
+        group.extend(queue.try_iter());
+        match commit(&connection, &mut group) {
+            Ok(()) => group.drain(..).for_each(|job| job.answer(None)),
+            Err(error) if is_passing(&error) => {
+                let error = describe(path, error).to_record();
+                group.drain(..).for_each(|job| job.answer(Some(error.clone().into())));
+            }
+            Err(error) => {
+                drop(connection);
+                return refuse(queue, group, path, error);
+            }
+        }
+        if pages.load(Ordering::Relaxed) >= COPY_FROM {
+            copy_log(&connection, CheckpointMode::PASSIVE);
+        }
+    }
+    if pages.load(Ordering::Relaxed) >= COPY_AT_END_FROM {
+        copy_log(&connection, CheckpointMode::TRUNCATE);
+    }
+}
+
+/// Does all of `group` in one transaction. On an error nothing of it is done.
+fn commit(connection: &Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let done = group
+        .iter_mut()
+        .try_for_each(|job| job.run(connection))
+        .and_then(|()| connection.prepare_cached("COMMIT")?.execute([]).map(drop));
+    if done.is_err() && !connection.is_autocommit() {
+        // Some errors end the transaction by themselves; when this one fails too, the first says why.
+        drop(connection.execute_batch("ROLLBACK"));
+    }
+    done
+}
+
+/// Answers with `error` until every sender is gone. The connection is closed: nothing is tried again blindly.
+fn refuse(queue: &mpsc::Receiver<Box<dyn Job>>, group: Vec<Box<dyn Job>>, path: &Path, error: rusqlite::Error) {
+    let error = describe(path, error).to_record();
+    group.into_iter().chain(queue.iter()).for_each(|job| job.answer(Some(error.clone().into())));
+}
+
+/// Copies the write-ahead log into the file.
+fn copy_log(connection: &Connection, mode: CheckpointMode) {
+    // What fails here is lost to nobody: the records are in the log, and the next copy tries again.
+    if let Err(error) = connection.wal_checkpoint_v2(Some("main"), mode) {
+        tracing::warn!(%error, "the store's log could not be copied into its file");
+    }
+}

@@ -1,0 +1,5 @@
+//! All integration tests, in one binary: a module per behaviour.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod store;

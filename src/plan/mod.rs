@@ -3,9 +3,26 @@
 //! `compile` runs the passes in order: `catalog` (agents), `resolve` (names), `graph` (edges, cycles, reachability; the only user of
 //! petgraph), `rules` (what may be read where). `builder` makes a workflow in code; `draw` shows a plan.
 
+mod assemble;
+mod catalog;
+mod certain;
+mod compile;
+mod draft;
+mod graph;
 mod inputs;
+mod links;
+mod resolve;
+mod rules;
+mod scope;
+mod shapes;
+mod texts;
 mod types;
 
+pub use catalog::{Catalog, CatalogEntry, catalog};
+pub use compile::{
+    CompileOptions, Compiled, CompiledManifest, MANIFEST_NAMES, ManifestChoice, compile, compile_manifest, compile_text,
+    find_manifest,
+};
 pub use types::{
     AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind, NodePlan,
     OnError, Plan, RoutePlan,

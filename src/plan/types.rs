@@ -20,7 +20,8 @@ pub struct Plan {
     pub description: Option<String>,
     /// SHA-256 over all sources, in hex.
     pub digest: String,
-    /// The files it was made of, for messages.
+    /// The files it was made of, for messages. Empty, as are `digest` and `stored_sources`, in the plan of an inner workflow: the
+    /// outermost plan has them.
     pub sources: Sources,
     /// The same for the log: workflow first, manifest (if any) second, then prompts and inner workflows.
     pub stored_sources: Vec<StoredSource>,
@@ -34,6 +35,8 @@ pub struct Plan {
     pub graph: Arc<GraphPlan>,
     /// What it gives, in the order written.
     pub outputs: IndexMap<String, TemplateTree>,
+    /// JSON Schema of the object of its outputs, as far as it is known; outputs that may be absent are no required fields.
+    pub output_schema: Value,
     /// All agents that its nodes use, those of inner workflows included, by name.
     pub agents: BTreeMap<String, Arc<AgentProfile>>,
 }

@@ -189,6 +189,18 @@ impl Expression {
         Machine::new(scope).is_true(&self.inner.code).map_err(|fault| self.inner.error(fault))
     }
 
+    /// The paths that are certainly there when the expression holds: `["a"]` of `a is not none`, of `nodes.a.status == "succeeded"`.
+    #[must_use]
+    pub fn present_when_true(&self) -> Vec<Vec<String>> {
+        reference::present_when_true(&self.inner.code)
+    }
+
+    /// The parts that `and` joins, as written.
+    #[must_use]
+    pub fn conjuncts(&self) -> Vec<&str> {
+        reference::conjuncts(&self.inner.code).into_iter().filter_map(|range| self.source().get(range)).map(str::trim).collect()
+    }
+
     /// The value of an expression that reads nothing, e.g. `1 > 2`; `None` for any other.
     #[must_use]
     pub fn constant(&self) -> Option<Value> {

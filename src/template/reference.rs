@@ -1,9 +1,12 @@
 //! Which names a template reads, where, and whether it says what stands for an absent one.
 
+use std::ops::Range;
+
 use minijinja::value::Value as Data;
 
 use crate::template::{
     Reference,
+    operate::Comparison,
     syntax::{Kind, Node, Statement, Target},
 };
 
@@ -202,7 +205,51 @@ fn present_if(condition: &Node, outcome: bool) -> Vec<Path> {
         Kind::Default(subject, other, _) if outcome && other.as_deref().is_none_or(is_false) => {
             path_of(subject).into_iter().collect()
         }
+        Kind::Compare(first, others) if outcome => match others.as_slice() {
+            [(comparison, other)] => told_by(first, *comparison, other),
+            _ => Vec::new(),
+        },
         _ => Vec::new(),
+    }
+}
+
+/// What a comparison that holds tells beyond its own sides: `nodes.ID.status == "succeeded"` that the node has an output, and
+/// `loop.iteration > 1` that there is an iteration before.
+fn told_by(first: &Node, comparison: Comparison, other: &Node) -> Vec<Path> {
+    let (Some(path), Kind::Const(value)) = (path_of(first), &other.kind) else { return Vec::new() };
+    let names: Vec<&str> = path.iter().map(String::as_str).collect();
+    match (names.as_slice(), comparison) {
+        (["nodes", id, "status"], Comparison::Equal) if value.as_str() == Some("succeeded") => {
+            vec![vec![(*id).to_owned()], ["nodes", id, "output"].map(str::to_owned).to_vec()]
+        }
+        (["loop", "iteration"], comparison) => {
+            let bound = i64::try_from(value.clone()).ok();
+            let later = match comparison {
+                Comparison::Greater => bound.is_some_and(|bound| bound >= 1),
+                Comparison::GreaterOrEqual => bound.is_some_and(|bound| bound >= 2),
+                Comparison::NotEqual => bound == Some(1),
+                _ => false,
+            };
+            if later { vec![["loop", "previous"].map(str::to_owned).to_vec()] } else { Vec::new() }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The paths that are certainly there when the expression holds.
+pub(super) fn present_when_true(node: &Node) -> Vec<Path> {
+    present_if(node, true)
+}
+
+/// The parts of an expression that `and` joins, as bytes of the source.
+pub(super) fn conjuncts(node: &Node) -> Vec<Range<usize>> {
+    match &node.kind {
+        Kind::And(left, right) => {
+            let mut parts = conjuncts(left);
+            parts.extend(conjuncts(right));
+            parts
+        }
+        _ => vec![node.range.clone()],
     }
 }
 

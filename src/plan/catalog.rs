@@ -1,0 +1,264 @@
+//! The agents a workflow may use: those of the manifest, and the workflow's own, which win. Defaults are applied and files read.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
+
+use crate::{
+    diagnostic::{Code, Diagnostic, Files, Sources, Span, Spanned, nearest},
+    manifest::{AgentManifest, Entries, Manifest, ManifestDefaults},
+    model::{AgentName, AgentProfile, BUILT_IN_PROVIDERS, ModelRef},
+    plan::{
+        draft::{Place, place_of},
+        texts,
+    },
+    template::Template,
+};
+
+/// Agents by name, ascending.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    entries: BTreeMap<String, CatalogEntry>,
+}
+
+/// One agent.
+#[derive(Debug, Clone)]
+pub struct CatalogEntry {
+    profile: Option<Arc<AgentProfile>>,
+    system: Option<(Place, Template)>,
+    span: Span,
+    inline: bool,
+}
+
+impl CatalogEntry {
+    /// The agent; `None` when its name is invalid, which has been reported.
+    #[must_use]
+    pub fn profile(&self) -> Option<&Arc<AgentProfile>> {
+        self.profile.as_ref()
+    }
+
+    /// Where it is written.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// Whether it is in the workflow rather than in the manifest.
+    #[must_use]
+    pub fn is_inline(&self) -> bool {
+        self.inline
+    }
+
+    pub(super) fn system(&self) -> Option<&(Place, Template)> {
+        self.system.as_ref()
+    }
+}
+
+impl Catalog {
+    /// The agents, by name.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &CatalogEntry)> {
+        self.entries.iter().map(|(name, entry)| (name.as_str(), entry))
+    }
+
+    /// The agent called `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&CatalogEntry> {
+        self.entries.get(name)
+    }
+
+    /// The name of the agent that has all of `wanted`, and why it is that one; the first by name when there are several.
+    pub(super) fn choose(&self, wanted: &[&str]) -> Option<(&str, String)> {
+        let has_all = |entry: &CatalogEntry| {
+            let profile = entry.profile.as_deref();
+            profile
+                .is_some_and(|profile| wanted.iter().all(|capability| profile.capabilities.iter().any(|has| has == capability)))
+        };
+        let fitting: Vec<&str> = self.entries().filter(|(_, entry)| has_all(entry)).map(|(name, _)| name).collect();
+        let asked = wanted.iter().map(|capability| format!("`{capability}`")).collect::<Vec<_>>().join(" and ");
+        match fitting[..] {
+            [] => None,
+            [only] => Some((only, format!("the only agent with {asked}"))),
+            [first, ..] => {
+                let all = fitting.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                Some((first, format!("the first by name of {} agents with {asked}: {all}", fitting.len())))
+            }
+        }
+    }
+
+    /// All capabilities that some agent has.
+    pub(super) fn capabilities(&self) -> BTreeSet<&str> {
+        let profiles = self.entries.values().filter_map(|entry| entry.profile.as_deref());
+        profiles.flat_map(|profile| &profile.capabilities).map(String::as_str).collect()
+    }
+}
+
+/// Reads the agents of a manifest, defaults applied.
+pub fn catalog(manifest: &Manifest, files: &dyn Files, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Catalog {
+    let providers = providers(Some(manifest));
+    for (name, _) in &manifest.providers {
+        check_name("provider", name, problems);
+    }
+    if let Some(model) = &manifest.defaults.model {
+        parse_model(model, &providers, problems);
+    }
+    let mut reader = Reader { files, sources, problems, providers: &providers, defaults: &manifest.defaults };
+    let mut catalog = Catalog::default();
+    for (name, agent) in &manifest.agents {
+        let entry = reader.read(name, agent, false);
+        catalog.entries.insert(name.value.clone(), entry);
+    }
+    catalog
+}
+
+/// What is needed to read agents beyond their own text.
+pub(super) struct Reader<'a> {
+    pub(super) files: &'a dyn Files,
+    pub(super) sources: &'a mut Sources,
+    pub(super) problems: &'a mut Vec<Diagnostic>,
+    pub(super) providers: &'a BTreeSet<String>,
+    pub(super) defaults: &'a ManifestDefaults,
+}
+
+impl Reader<'_> {
+    /// `base` with the agents of a workflow, which win over those of the same name.
+    pub(super) fn with_inline(&mut self, base: &Catalog, inline: &Entries<AgentManifest>) -> Catalog {
+        let mut catalog = base.clone();
+        for (name, agent) in inline {
+            let entry = self.read(name, agent, true);
+            catalog.entries.insert(name.value.clone(), entry);
+        }
+        catalog
+    }
+
+    fn read(&mut self, name: &Spanned<String>, agent: &AgentManifest, inline: bool) -> CatalogEntry {
+        check_name("agent", name, self.problems);
+        if let (Some(_), Some(file)) = (&agent.system, &agent.system_file) {
+            self.problems.push(
+                Diagnostic::error(Code::KEY_COMBINATION, file.span, "`system` and `system_file` exclude each other")
+                    .hint("keep one of them"),
+            );
+        }
+        let system = self.system(agent);
+        let model = match &agent.model {
+            Some(model) => parse_model(model, self.providers, self.problems),
+            // A bad default has been reported where it is written.
+            None => self.defaults.model.as_ref().and_then(|model| model.value.parse().ok()),
+        };
+        let value = |own: &Option<Spanned<u32>>, default: &Option<Spanned<u32>>| {
+            own.as_ref().or(default.as_ref()).map(|number| number.value)
+        };
+        let profile = AgentName::new(&name.value).ok().map(|name| {
+            Arc::new(AgentProfile {
+                name,
+                description: agent.description.as_ref().map(|text| text.value.clone()),
+                capabilities: agent.capabilities.iter().map(|capability| capability.value.clone()).collect(),
+                model,
+                system: system.as_ref().map(|(_, template)| template.source().to_owned()),
+                temperature: agent.temperature.as_ref().or(self.defaults.temperature.as_ref()).map(|number| number.value),
+                max_tokens: value(&agent.max_tokens, &self.defaults.max_tokens),
+                max_turns: value(&agent.max_turns, &None),
+                timeout: agent.timeout.as_ref().or(self.defaults.timeout.as_ref()).map(|timeout| timeout.value),
+                max_concurrent: value(&agent.max_concurrent, &None),
+            })
+        });
+        CatalogEntry { profile, system, span: agent.span, inline }
+    }
+
+    fn system(&mut self, agent: &AgentManifest) -> Option<(Place, Template)> {
+        if let Some(text) = &agent.system {
+            let place = Place::Text(text.span);
+            return Some((place, parse_template(&text.value, place, self.sources, self.problems)?));
+        }
+        let named = agent.system_file.as_ref()?;
+        let base = self.sources.get(named.span.file).path.clone();
+        match texts::read(self.files, self.sources, &base, &named.value) {
+            Ok((file, text)) => Some((Place::File(file), parse_template(&text, Place::File(file), self.sources, self.problems)?)),
+            Err(problem) => {
+                self.problems.push(problem.at(named.span));
+                None
+            }
+        }
+    }
+}
+
+/// All provider names there are: those of the manifest and the built-in ones.
+pub(super) fn providers(manifest: Option<&Manifest>) -> BTreeSet<String> {
+    let written = manifest.iter().flat_map(|manifest| &manifest.providers).map(|(name, _)| name.value.clone());
+    BUILT_IN_PROVIDERS.iter().map(|name| (*name).to_owned()).chain(written).collect()
+}
+
+/// Reads a template; a problem is reported with its place inside the text.
+pub(super) fn parse_template(text: &str, place: Place, sources: &Sources, problems: &mut Vec<Diagnostic>) -> Option<Template> {
+    match Template::parse(text) {
+        Ok(template) => Some(template),
+        Err(problem) => {
+            let code = if problem.unknown_function { Code::UNKNOWN_FUNCTION } else { Code::TEMPLATE_SYNTAX };
+            let span = place_of(sources, place, text, problem.range);
+            let diagnostic = Diagnostic::error(code, span, problem.message);
+            problems.push(match problem.hint {
+                Some(hint) => diagnostic.hint(hint),
+                None => diagnostic,
+            });
+            None
+        }
+    }
+}
+
+/// Reads `provider/model` and looks the provider up.
+pub(super) fn parse_model(
+    written: &Spanned<String>,
+    providers: &BTreeSet<String>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<ModelRef> {
+    let model: ModelRef = match written.value.parse() {
+        Ok(model) => model,
+        Err(err) => {
+            let err: crate::Error = err;
+            let diagnostic = Diagnostic::error(Code::BAD_MODEL, written.span, err.message());
+            problems.push(match err.hints().first() {
+                Some(hint) => diagnostic.hint(hint),
+                None => diagnostic,
+            });
+            return None;
+        }
+    };
+    if providers.contains(model.provider.as_str()) {
+        return Some(model);
+    }
+    problems.push(unknown_provider(&model, written.span, providers));
+    None
+}
+
+/// The problem of a model whose provider nobody knows.
+pub(super) fn unknown_provider(model: &ModelRef, span: Span, providers: &BTreeSet<String>) -> Diagnostic {
+    let name = model.provider.as_str();
+    let hint = match nearest(name, providers.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}/{}`?", model.model),
+        None => format!(
+            "add `[providers.{name}]` with its `base_url` to the manifest, or use one of {}",
+            BUILT_IN_PROVIDERS.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        ),
+    };
+    Diagnostic::error(Code::BAD_MODEL, span, format!("unknown provider `{name}`"))
+        .label("is neither in the manifest nor built in")
+        .hint(hint)
+}
+
+/// Checks the grammar of names.
+pub(super) fn check_name(what: &str, name: &Spanned<String>, problems: &mut Vec<Diagnostic>) -> bool {
+    if AgentName::new(&name.value).is_ok() {
+        return true;
+    }
+    problems.push(
+        Diagnostic::error(Code::INVALID_NAME, name.span, format!("`{}` is no valid {what} name", name.value.escape_default()))
+            .hint("use 1 to 64 of a-z, 0-9, `_` and `-`, beginning with a letter or a digit"),
+    );
+    false
+}
+
+/// The folder of a file; empty for a file without one.
+pub(super) fn folder(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new(""))
+}

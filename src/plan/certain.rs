@@ -1,0 +1,317 @@
+//! Which outputs are certain to be there when a node runs. Everything else must be read with a guard.
+//!
+//! Computed over each graph in topological order, from the rules of execution: `join: all` starts a node when all its edges are
+//! decided, none of its sources failed unhandled, and one edge (one of the control edges, if it has any) is taken.
+
+use crate::{
+    manifest::{Join, OnErrorManifest},
+    plan::{
+        draft::{CodeId, Codes, NodeDraft, Role},
+        links::{Kind, Links},
+        scope::{Scope, Target},
+    },
+};
+
+/// A set of node indices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bits(Vec<u64>);
+
+impl Bits {
+    fn new(count: usize) -> Self {
+        Self(vec![0; count.div_ceil(64)])
+    }
+
+    fn insert(&mut self, index: usize) {
+        self.0[index / 64] |= 1 << (index % 64);
+    }
+
+    pub(super) fn contains(&self, index: usize) -> bool {
+        self.0[index / 64] >> (index % 64) & 1 == 1
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(own, other)| *own |= other);
+    }
+
+    fn keep(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(own, other)| *own &= other);
+    }
+}
+
+/// What is certain in one graph. All by index as written.
+#[derive(Debug)]
+pub(super) struct Certain {
+    /// Outputs that are there when the node's `when` is evaluated.
+    pub(super) before: Vec<Bits>,
+    /// Outputs that are there while the node runs.
+    pub(super) during: Vec<Bits>,
+    /// Outputs that are there when the graph has ended well.
+    pub(super) end: Bits,
+    /// Nodes that run whenever the graph does.
+    pub(super) always: Vec<bool>,
+    /// Nodes that can never run, and nodes that only follow such nodes.
+    pub(super) never: Vec<bool>,
+}
+
+/// What an expression is when it never changes.
+pub(super) fn constant(codes: &Codes, code: Option<CodeId>) -> Option<bool> {
+    let expression = codes.expression(code?)?;
+    if !expression.references().is_empty() {
+        return None;
+    }
+    expression.is_true(&crate::template::Scope::new()).ok()
+}
+
+/// Whether a failure of the node leaves an output, or ends the run.
+fn failure_keeps_output(node: &NodeDraft<'_>) -> bool {
+    matches!(node.on_error(), OnErrorManifest::Fail | OnErrorManifest::Use(_))
+}
+
+/// Whether, when its plain, routed or conditional edge is taken, the node has an output.
+pub(super) fn taken_has_output(node: &NodeDraft<'_>) -> bool {
+    !matches!(node.on_error(), OnErrorManifest::Continue)
+}
+
+/// Fills in `certain` of a graph and of all graphs in it.
+pub(super) fn fill(codes: &Codes, scope: &Scope<'_, '_>) {
+    let graph = scope.graph;
+    for (index, node) in graph.nodes.iter().enumerate() {
+        if let Some(inner) = node.inner() {
+            fill(codes, &Scope { graph: inner, outer: Some((scope, index)) });
+        }
+    }
+    let count = graph.nodes.len();
+    let mut work = Work {
+        codes,
+        scope,
+        links: graph.links(),
+        open: vec![false; count],
+        always: vec![false; count],
+        never: vec![false; count],
+        before: vec![Bits::new(count); count],
+        during: vec![Bits::new(count); count],
+    };
+    for index in graph.links().order.clone() {
+        work.node(index);
+    }
+    let mut end = Bits::new(count);
+    for (index, node) in graph.nodes.iter().enumerate().filter(|(index, _)| work.always[*index]) {
+        end.add(&work.during[index]);
+        if failure_keeps_output(node) {
+            end.insert(index);
+        }
+    }
+    let Work { before, during, always, never, .. } = work;
+    graph.certain.set(Certain { before, during, end, always, never }).expect("each graph is filled once");
+}
+
+struct Work<'w, 's, 'm> {
+    codes: &'w Codes,
+    scope: &'w Scope<'s, 'm>,
+    links: &'w Links,
+    /// Nodes that run whenever the graph does, if their own `when` is true.
+    open: Vec<bool>,
+    always: Vec<bool>,
+    never: Vec<bool>,
+    before: Vec<Bits>,
+    during: Vec<Bits>,
+}
+
+impl Work<'_, '_, '_> {
+    fn node(&mut self, index: usize) {
+        let node = &self.scope.graph.nodes[index];
+        let when = constant(self.codes, node.when);
+        let possible: Vec<(usize, Kind)> = self.deciding(index).filter(|(from, kind)| self.can_be_taken(*from, *kind)).collect();
+        let has_edges = !self.links.incoming[index].is_empty();
+        self.never[index] = when == Some(false) || (has_edges && possible.is_empty());
+        self.open[index] = !self.never[index] && self.is_open(index);
+        self.always[index] = self.open[index] && (node.when.is_none() || when == Some(true));
+        let before = self.certain_before(index, &possible);
+        let mut during = before.clone();
+        self.add_tested(index, &mut during);
+        self.before[index] = before;
+        self.during[index] = during;
+    }
+
+    /// The edges of which one must be taken: the control edges if there are any, else all.
+    fn deciding(&self, index: usize) -> impl Iterator<Item = (usize, Kind)> + use<'_> {
+        let edges = &self.links.incoming[index];
+        let control = edges.iter().any(|edge| edge.kind.is_control());
+        edges.iter().filter(move |edge| edge.kind.is_control() == control).map(|edge| (edge.from, edge.kind))
+    }
+
+    fn can_be_taken(&self, from: usize, kind: Kind) -> bool {
+        let impossible = matches!(kind, Kind::Conditional(code) if constant(self.codes, Some(code)) == Some(false));
+        !self.never[from] && !impossible
+    }
+
+    /// Whether the node runs in every run of the graph, its own `when` aside.
+    fn is_open(&self, index: usize) -> bool {
+        let edges: Vec<(usize, Kind)> = self.deciding(index).collect();
+        if self.links.incoming[index].is_empty() {
+            return true;
+        }
+        if edges.iter().any(|(from, kind)| self.always[*from] && self.surely_taken(*from, *kind, index)) {
+            return true;
+        }
+        // A single edge from a node that may not run, or that may not be taken, decides it.
+        edges.len() > 1 && self.is_covered(index)
+    }
+
+    /// Whether the edge is taken whenever its source has run and the run goes on.
+    fn surely_taken(&self, from: usize, kind: Kind, to: usize) -> bool {
+        let handled = !matches!(self.scope.graph.nodes[from].on_error(), OnErrorManifest::Goto(_));
+        match kind {
+            Kind::Plain => handled,
+            Kind::Conditional(code) => handled && constant(self.codes, Some(code)) == Some(true),
+            Kind::Routed => handled && self.route_leads(from, |target| target == to),
+            Kind::OnError => false,
+        }
+    }
+
+    /// Whether every choice of the route leads to a target that `leads`.
+    fn route_leads(&self, from: usize, leads: impl Fn(usize) -> bool) -> bool {
+        let Some(choices) = &self.links.routes[from] else { return false };
+        // Without a default another value is a failure; unless that ends the run, nothing may be chosen then.
+        let fails = matches!(self.scope.graph.nodes[from].on_error(), OnErrorManifest::Fail);
+        let mut sets = choices.cases.iter().chain(&choices.default);
+        (choices.default.is_some() || fails) && sets.all(|targets| targets.iter().any(|target| leads(*target)))
+    }
+
+    /// Whether every way through the graph leads to the node: some node that always runs cannot run without it.
+    fn is_covered(&self, index: usize) -> bool {
+        let graph = self.scope.graph;
+        // Whether a node that has run makes this one run; filled backwards from it.
+        let mut leads = vec![false; graph.nodes.len()];
+        for from in self.links.order[..self.links.rank[index]].iter().rev().copied() {
+            let arrives = |to: usize, kind: Kind| {
+                if to == index {
+                    return self.deciding(index).any(|(source, own)| source == from && own == kind);
+                }
+                let unconditional = graph.nodes[to].when.is_none();
+                leads[to] && unconditional && self.deciding(to).any(|(source, own)| source == from && own == kind)
+            };
+            let plain = self.links.outgoing[from].iter().any(|to| arrives(*to, Kind::Plain));
+            let routed = self.route_leads(from, |to| arrives(to, Kind::Routed));
+            leads[from] = match self.links.handlers[from] {
+                Some(handler) => (plain || routed) && arrives(handler, Kind::OnError),
+                None => plain || routed,
+            };
+            if leads[from] && self.always[from] {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn certain_before(&self, index: usize, possible: &[(usize, Kind)]) -> Bits {
+        let graph = self.scope.graph;
+        let node = &graph.nodes[index];
+        let mut certain = Bits::new(graph.nodes.len());
+        let mut common: Option<Bits> = None;
+        for (from, kind) in possible {
+            let mut given = self.during[*from].clone();
+            if *kind != Kind::OnError && taken_has_output(&graph.nodes[*from]) {
+                given.insert(*from);
+            }
+            match &mut common {
+                Some(common) => common.keep(&given),
+                None => common = Some(given),
+            }
+        }
+        if let Some(common) = common {
+            certain.add(&common);
+        }
+        if node.written.join.as_ref().is_some_and(|join| join.value == Join::Any) {
+            return certain;
+        }
+        for edge in &self.links.incoming[index] {
+            let runs = self.always[edge.from] || (self.open[edge.from] && self.same_when(edge.from, index));
+            if runs {
+                certain.add(&self.during[edge.from]);
+                if failure_keeps_output(&graph.nodes[edge.from]) {
+                    certain.insert(edge.from);
+                }
+            }
+        }
+        certain
+    }
+
+    /// Whether the `when` of `source` is a part, joined by `and`, of that of `node`.
+    fn same_when(&self, source: usize, node: usize) -> bool {
+        let parts = |index: usize| {
+            let code = self.scope.graph.nodes[index].when?;
+            Some(self.codes.expression(code)?.conjuncts())
+        };
+        match (parts(source), parts(node)) {
+            (Some(source), Some(node)) => source.iter().all(|part| node.contains(part)),
+            (Some(_) | None, _) => false,
+        }
+    }
+
+    /// Adds what the node's own `when` tests: when it holds, that is there.
+    fn add_tested(&self, index: usize, certain: &mut Bits) {
+        let node = &self.scope.graph.nodes[index];
+        for path in tested(self.codes, node) {
+            let source = match path.first().map(String::as_str) {
+                Some("nodes") => path.get(1).and_then(|id| self.scope.graph.index.get(id.as_str())),
+                Some(id) => self.scope.graph.index.get(id),
+                None => None,
+            };
+            if let Some(source) = source.copied().filter(|source| self.links.rank[*source] < self.links.rank[index]) {
+                certain.insert(source);
+                certain.add(&self.during[source]);
+            }
+        }
+    }
+}
+
+/// The paths that are there when the node's `when` holds.
+pub(super) fn tested(codes: &Codes, node: &NodeDraft<'_>) -> Vec<Vec<String>> {
+    node.when.and_then(|code| codes.expression(code)).map(crate::template::Expression::present_when_true).unwrap_or_default()
+}
+
+/// Whether the output of the node that `target` means is certain where `role` of `node` reads it.
+pub(super) fn is_certain(scope: &Scope<'_, '_>, node: Option<usize>, role: Role, target: Target) -> bool {
+    let (Target::Node { up, index } | Target::State { up, index }) = target else { return true };
+    let certain = scope.graph.certain();
+    let Some(own) = node else {
+        // The outputs of a workflow, and `until` over an inner graph.
+        return match (up, scope.outer) {
+            (0, _) => certain.end.contains(index),
+            (_, Some((outer, container))) => during(outer, container, up - 1, index),
+            (_, None) => true,
+        };
+    };
+    if certain.never[own] {
+        return true;
+    }
+    if up > 0 {
+        return during(scope, own, up, index);
+    }
+    let draft = &scope.graph.nodes[own];
+    match role {
+        Role::When => certain.before[own].contains(index),
+        Role::Condition(from) => {
+            let source = &scope.graph.nodes[from];
+            (from == index && taken_has_output(source))
+                || certain.during[from].contains(index)
+                || certain.before[own].contains(index)
+        }
+        Role::Route if index == own => taken_has_output(draft),
+        Role::Until if index == own => true,
+        Role::Body | Role::Map | Role::Until | Role::Route | Role::Use | Role::Output => certain.during[own].contains(index),
+    }
+}
+
+/// Whether a node `up` graphs outwards is certain while the node `own` runs.
+fn during(scope: &Scope<'_, '_>, own: usize, up: usize, index: usize) -> bool {
+    if up == 0 {
+        let certain = scope.graph.certain();
+        return certain.never[own] || certain.during[own].contains(index);
+    }
+    match scope.outer {
+        Some((outer, container)) => during(outer, container, up - 1, index),
+        None => true,
+    }
+}

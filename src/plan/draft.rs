@@ -1,0 +1,309 @@
+//! A workflow between manifest and plan: names are looked up and templates parsed, and everything still knows where it is written.
+//!
+//! `resolve` makes a draft, `links`, `certain` and `shapes` fill it in, `rules` judge it, `assemble` makes the plan of it.
+
+use std::{cell::OnceCell, collections::HashMap, ops::Range};
+
+use crate::{
+    diagnostic::{FileId, Sources, Span, Spanned},
+    manifest::{NodeManifest, OnErrorManifest},
+    model::{ModelRef, Value},
+    plan::{Plan, certain::Certain, links::Links, scope::Target},
+    template::{Expression, Reference, Template},
+};
+
+/// Where the source of a template stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    /// In a string of a workflow or manifest.
+    Text(Span),
+    /// It is a file.
+    File(FileId),
+}
+
+/// A parsed template or expression.
+#[derive(Debug)]
+pub(super) struct Code {
+    pub(super) place: Place,
+    pub(super) kind: CodeKind,
+}
+
+#[derive(Debug)]
+pub(super) enum CodeKind {
+    Template(Template),
+    Expression(Expression),
+}
+
+impl Code {
+    pub(super) fn source(&self) -> &str {
+        match &self.kind {
+            CodeKind::Template(template) => template.source(),
+            CodeKind::Expression(expression) => expression.source(),
+        }
+    }
+
+    pub(super) fn references(&self) -> &[Reference] {
+        match &self.kind {
+            CodeKind::Template(template) => template.references(),
+            CodeKind::Expression(expression) => expression.references(),
+        }
+    }
+
+    /// The one reference that is all there is: of `a.b` or `{{ a.b }}`, nothing around it.
+    pub(super) fn only_reference(&self) -> Option<usize> {
+        let [reference] = self.references() else { return None };
+        let source = self.source();
+        let (before, after) = (source.get(..reference.range.start)?.trim(), source.get(reference.range.end..)?.trim());
+        let alone = match &self.kind {
+            CodeKind::Expression(_) => before.is_empty() && after.is_empty(),
+            CodeKind::Template(_) => matches!(before, "{{" | "{{-") && matches!(after, "}}" | "-}}"),
+        };
+        // A template keeps its value's type only when nothing stands around the braces, white space included.
+        let bare = matches!(self.kind, CodeKind::Expression(_)) || source.trim().len() == source.len();
+        (alone && bare).then_some(0)
+    }
+}
+
+/// Which of the [`Codes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct CodeId(usize);
+
+/// A reference: the number `reference` of a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Site {
+    pub(super) code: CodeId,
+    pub(super) reference: usize,
+}
+
+/// All templates and expressions of one workflow.
+#[derive(Debug, Default)]
+pub(super) struct Codes(Vec<Code>);
+
+impl Codes {
+    pub(super) fn add(&mut self, place: Place, kind: CodeKind) -> CodeId {
+        self.0.push(Code { place, kind });
+        CodeId(self.0.len() - 1)
+    }
+
+    pub(super) fn get(&self, id: CodeId) -> &Code {
+        &self.0[id.0]
+    }
+
+    pub(super) fn template(&self, id: CodeId) -> Option<&Template> {
+        match &self.0[id.0].kind {
+            CodeKind::Template(template) => Some(template),
+            CodeKind::Expression(_) => None,
+        }
+    }
+
+    pub(super) fn expression(&self, id: CodeId) -> Option<&Expression> {
+        match &self.0[id.0].kind {
+            CodeKind::Expression(expression) => Some(expression),
+            CodeKind::Template(_) => None,
+        }
+    }
+
+    pub(super) fn reference(&self, site: Site) -> &Reference {
+        &self.0[site.code.0].references()[site.reference]
+    }
+
+    /// Where a reference is written.
+    pub(super) fn span(&self, sources: &Sources, site: Site) -> Span {
+        let code = self.get(site.code);
+        place_of(sources, code.place, code.source(), self.reference(site).range.clone())
+    }
+
+    /// Where a whole template or expression is written.
+    pub(super) fn whole(&self, sources: &Sources, id: CodeId) -> Span {
+        let code = self.get(id);
+        match code.place {
+            Place::Text(span) => span,
+            Place::File(_) => place_of(sources, code.place, code.source(), 0..code.source().len()),
+        }
+    }
+}
+
+/// Where bytes `range` of the decoded text `source` are written.
+pub(super) fn place_of(sources: &Sources, place: Place, source: &str, range: Range<usize>) -> Span {
+    match place {
+        Place::Text(span) => sources.inside(span, source, range),
+        Place::File(file) => Span::new(file, range),
+    }
+}
+
+/// Data with templates in it, as written.
+#[derive(Debug)]
+pub(super) enum TreeDraft {
+    Literal(Value),
+    Text(CodeId),
+    List(Vec<TreeDraft>),
+    Map(Vec<(String, TreeDraft)>),
+    /// A template in it cannot be parsed.
+    Broken,
+}
+
+impl TreeDraft {
+    /// The templates in it, in order.
+    pub(super) fn codes(&self, found: &mut Vec<CodeId>) {
+        match self {
+            Self::Literal(_) | Self::Broken => {}
+            Self::Text(code) => found.push(*code),
+            Self::List(items) => items.iter().for_each(|item| item.codes(found)),
+            Self::Map(entries) => entries.iter().for_each(|(_, value)| value.codes(found)),
+        }
+    }
+}
+
+/// In which place of a node a name is read; decides which names there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// What is evaluated for each instance: prompt, value, inputs of an inner workflow.
+    Body,
+    /// `when`: once, before `map`.
+    When,
+    /// `map`.
+    Map,
+    /// `loop.until`: in the scope of the iteration.
+    Until,
+    /// `route.on`: after the node.
+    Route,
+    /// The condition of the incoming edge from this node.
+    Condition(usize),
+    /// `on_error: { use: … }`.
+    Use,
+    /// An output of the workflow.
+    Output,
+}
+
+/// A reference and what it was found to mean. Levels in the target count from the graph that the node is in; those of `until` of
+/// a node with an inner graph count from that inner graph.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) site: Site,
+    pub(super) role: Role,
+    pub(super) target: Target,
+}
+
+/// A node between manifest and plan.
+#[derive(Debug)]
+pub(super) struct NodeDraft<'m> {
+    pub(super) id: &'m Spanned<String>,
+    pub(super) written: &'m NodeManifest,
+    pub(super) kind: KindDraft<'m>,
+    pub(super) when: Option<CodeId>,
+    pub(super) map: Option<CodeId>,
+    pub(super) until: Option<CodeId>,
+    pub(super) route: Option<CodeId>,
+    /// The conditions of `written.edges`, one each.
+    pub(super) conditions: Vec<Option<CodeId>>,
+    /// What `on_error: { use: … }` gives.
+    pub(super) replacement: Option<TreeDraft>,
+    /// Filled by `links`.
+    pub(super) reads: OnceCell<Vec<Read>>,
+    /// JSON Schema of the output of one instance. Filled by `shapes`.
+    pub(super) element: OnceCell<Option<Value>>,
+    /// JSON Schema of the output, of a mapped node that of the list. Filled by `shapes`.
+    pub(super) output: OnceCell<Option<Value>>,
+}
+
+impl NodeDraft<'_> {
+    /// What templates call the element of a mapped node.
+    pub(super) fn element_name(&self) -> Option<&str> {
+        self.written.map.as_ref()?;
+        Some(self.written.map_as.as_ref().map_or("item", |name| name.value.as_str()))
+    }
+
+    pub(super) fn is_looped(&self) -> bool {
+        self.written.looped.is_some()
+    }
+
+    pub(super) fn on_error(&self) -> &OnErrorManifest {
+        self.written.on_error.as_ref().map_or(&OnErrorManifest::Fail, |written| &written.value)
+    }
+
+    pub(super) fn inner(&self) -> Option<&GraphDraft<'_>> {
+        match &self.kind {
+            KindDraft::Graph(graph) => Some(graph),
+            KindDraft::Agent(_) | KindDraft::Value(_) | KindDraft::Workflow { .. } | KindDraft::Broken => None,
+        }
+    }
+
+    /// Its templates and expressions, with the place of each. Those of an inner graph are not its own.
+    pub(super) fn codes(&self) -> Vec<(Role, CodeId)> {
+        let mut found = Vec::new();
+        found.extend(self.when.map(|code| (Role::When, code)));
+        found.extend(self.map.map(|code| (Role::Map, code)));
+        let mut body = Vec::new();
+        match &self.kind {
+            KindDraft::Agent(agent) => {
+                body.extend(agent.prompt);
+                body.extend(agent.system);
+            }
+            KindDraft::Value(tree) => tree.codes(&mut body),
+            KindDraft::Workflow { with, .. } => with.iter().for_each(|(_, tree)| tree.codes(&mut body)),
+            KindDraft::Graph(_) | KindDraft::Broken => {}
+        }
+        found.extend(body.into_iter().map(|code| (Role::Body, code)));
+        found.extend(self.until.map(|code| (Role::Until, code)));
+        found.extend(self.route.map(|code| (Role::Route, code)));
+        let mut replacement = Vec::new();
+        if let Some(tree) = &self.replacement {
+            tree.codes(&mut replacement);
+        }
+        found.extend(replacement.into_iter().map(|code| (Role::Use, code)));
+        found
+    }
+}
+
+/// What a node does.
+#[derive(Debug)]
+pub(super) enum KindDraft<'m> {
+    Agent(AgentDraft<'m>),
+    Value(TreeDraft),
+    Workflow {
+        /// `None` when it cannot be used; that has been reported.
+        plan: Option<std::sync::Arc<Plan>>,
+        with: Vec<(&'m Spanned<String>, TreeDraft)>,
+    },
+    Graph(GraphDraft<'m>),
+    /// It could not be read, which has been reported.
+    Broken,
+}
+
+/// A node that runs an agent.
+#[derive(Debug)]
+pub(super) struct AgentDraft<'m> {
+    /// The agent's name in the catalog; `None` when there is none, which has been reported.
+    pub(super) agent: Option<String>,
+    /// How it was chosen by capability.
+    pub(super) chosen_by: Option<String>,
+    pub(super) model: Option<ModelRef>,
+    pub(super) prompt: Option<CodeId>,
+    pub(super) system: Option<CodeId>,
+    /// JSON Schema of the answer; text when absent.
+    pub(super) output: Option<&'m Value>,
+    pub(super) temperature: Option<f64>,
+    pub(super) max_tokens: Option<u32>,
+    pub(super) max_turns: Option<u32>,
+}
+
+/// A graph between manifest and plan; the nodes in the order written.
+#[derive(Debug)]
+pub(super) struct GraphDraft<'m> {
+    pub(super) nodes: Vec<NodeDraft<'m>>,
+    pub(super) index: HashMap<&'m str, usize>,
+    /// Filled by `links`.
+    pub(super) links: OnceCell<Links>,
+    /// Filled by `certain`.
+    pub(super) certain: OnceCell<Certain>,
+}
+
+impl GraphDraft<'_> {
+    pub(super) fn links(&self) -> &Links {
+        self.links.get().expect("`links` has filled every graph before anything asks for its edges")
+    }
+
+    pub(super) fn certain(&self) -> &Certain {
+        self.certain.get().expect("`certain` has filled every graph before anything asks for it")
+    }
+}

@@ -1,0 +1,455 @@
+//! From a manifest to a draft: names are checked, agents, models, prompt files and inner workflows looked up, templates parsed.
+
+use std::{
+    cell::OnceCell,
+    collections::{BTreeSet, HashMap},
+};
+
+use crate::{
+    diagnostic::{Code, Diagnostic, FileId, Span, Spanned, nearest},
+    manifest::{
+        AgentChoice, Entries, InputManifest, NodeKindManifest, NodeManifest, OnErrorManifest, Schema, Tree, TreeKind,
+        WorkflowManifest,
+    },
+    model::{ModelRef, NodeId, Value},
+    plan::{
+        Plan,
+        catalog::{Catalog, folder, parse_model, parse_template},
+        compile::Compiler,
+        draft::{AgentDraft, CodeId, CodeKind, Codes, GraphDraft, KindDraft, NodeDraft, Place, TreeDraft, place_of},
+        scope::listed,
+        texts,
+    },
+    schema::Validator,
+    template::{Expression, RESERVED_NAMES, TemplateTree, is_identifier},
+};
+
+/// A workflow between manifest and plan.
+#[derive(Debug)]
+pub(super) struct WorkflowDraft<'m> {
+    pub(super) graph: GraphDraft<'m>,
+    pub(super) outputs: Vec<(&'m Spanned<String>, TreeDraft)>,
+    pub(super) codes: Codes,
+    /// The defaults of the inputs, as values.
+    pub(super) defaults: Vec<Option<Value>>,
+    /// The names of the agents that nodes use.
+    pub(super) used_agents: BTreeSet<String>,
+}
+
+/// The ids of a graph and of those around it.
+struct Ids<'a, 'm> {
+    own: HashMap<&'m str, Span>,
+    up: Option<&'a Ids<'a, 'm>>,
+}
+
+impl Ids<'_, '_> {
+    fn find(&self, id: &str) -> Option<Span> {
+        self.own.get(id).copied().or_else(|| self.up?.find(id))
+    }
+}
+
+/// Turns one workflow into a draft.
+pub(super) struct Resolver<'c, 'a, 'm> {
+    compiler: &'c mut Compiler<'a>,
+    agents: &'c Catalog,
+    workflow: &'m WorkflowManifest,
+    codes: Codes,
+    used_agents: BTreeSet<String>,
+    prompts: HashMap<FileId, Option<CodeId>>,
+}
+
+impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
+    pub(super) fn new(compiler: &'c mut Compiler<'a>, agents: &'c Catalog, workflow: &'m WorkflowManifest) -> Self {
+        Self { compiler, agents, workflow, codes: Codes::default(), used_agents: BTreeSet::new(), prompts: HashMap::new() }
+    }
+
+    pub(super) fn workflow(mut self) -> WorkflowDraft<'m> {
+        let workflow = self.workflow;
+        let defaults = workflow.inputs.iter().map(|(name, input)| self.input(name, input)).collect();
+        let graph = self.graph(&workflow.nodes, None);
+        let outputs = workflow.outputs.iter().map(|(name, tree)| (name, self.tree(tree))).collect();
+        WorkflowDraft { graph, outputs, codes: self.codes, defaults, used_agents: self.used_agents }
+    }
+
+    fn report(&mut self, problem: Diagnostic) {
+        self.compiler.report(problem);
+    }
+
+    fn input(&mut self, name: &Spanned<String>, input: &InputManifest) -> Option<Value> {
+        if !is_identifier(&name.value) || name.value.chars().any(|c| c.is_ascii_uppercase()) || name.value.len() > 64 {
+            let problem = Diagnostic::error(
+                Code::INVALID_NAME,
+                name.span,
+                format!("`{}` is no valid input name", name.value.escape_default()),
+            );
+            self.report(
+                problem.hint("use 1 to 64 of a-z, 0-9 and `_`, beginning with a letter or `_`: it is read as `inputs.NAME`"),
+            );
+        }
+        let default = input.default.as_ref()?;
+        let value = literal(default);
+        if let Ok(validator) = Validator::new(&input.schema.json) {
+            let problems = validator.problems(&value);
+            if !problems.is_empty() {
+                let message = format!("the default of input `{}` breaks its type: {}", name.value, problems.join("; "));
+                self.report(
+                    Diagnostic::error(Code::VALUE_BREAKS_SCHEMA, default.span, message)
+                        .related(input.schema.span, "the type is written here"),
+                );
+            }
+        }
+        Some(value)
+    }
+
+    fn graph(&mut self, nodes: &'m Entries<NodeManifest>, up: Option<&Ids<'_, 'm>>) -> GraphDraft<'m> {
+        let own = nodes.iter().map(|(id, _)| (id.value.as_str(), id.span)).collect();
+        let ids = Ids { own, up };
+        let index = nodes.iter().enumerate().map(|(index, (id, _))| (id.value.as_str(), index)).collect();
+        let nodes = nodes.iter().map(|(id, written)| self.node(id, written, &ids)).collect();
+        GraphDraft { nodes, index, links: OnceCell::new(), certain: OnceCell::new() }
+    }
+
+    fn node(&mut self, id: &'m Spanned<String>, written: &'m NodeManifest, ids: &Ids<'_, 'm>) -> NodeDraft<'m> {
+        self.check_id(id, ids.up);
+        self.check_map(written, ids);
+        self.check_loop(written);
+        let kind = match &written.kind {
+            NodeKindManifest::Agent { .. } => KindDraft::Agent(self.agent(id, &written.kind)),
+            NodeKindManifest::Value(tree) => KindDraft::Value(self.tree(tree)),
+            NodeKindManifest::Workflow { path, with } => self.inner_workflow(path, with),
+            NodeKindManifest::Nodes(nodes) => KindDraft::Graph(self.graph(nodes, Some(ids))),
+            NodeKindManifest::Broken => KindDraft::Broken,
+        };
+        let replacement = match written.on_error.as_ref().map(|written| &written.value) {
+            Some(OnErrorManifest::Use(tree)) => Some(self.tree(tree)),
+            Some(OnErrorManifest::Fail | OnErrorManifest::Continue | OnErrorManifest::Goto(_)) | None => None,
+        };
+        NodeDraft {
+            id,
+            written,
+            kind,
+            when: written.when.as_ref().and_then(|text| self.expression(text)),
+            map: written.map.as_ref().and_then(|text| self.expression(text)),
+            until: written.looped.as_ref().and_then(|looped| self.expression(looped.until.as_ref()?)),
+            route: written.route.as_ref().and_then(|route| self.expression(&route.on)),
+            conditions: written.edges.iter().map(|edge| self.expression(edge.condition.as_ref()?)).collect(),
+            replacement,
+            reads: OnceCell::new(),
+            element: OnceCell::new(),
+            output: OnceCell::new(),
+        }
+    }
+
+    fn check_id(&mut self, id: &Spanned<String>, enclosing: Option<&Ids<'_, 'm>>) {
+        if NodeId::new(&id.value).is_err() {
+            let message = format!("`{}` is no valid node id", id.value.escape_default());
+            self.report(
+                Diagnostic::error(Code::INVALID_NAME, id.span, message)
+                    .hint("use 1 to 64 of a-z, 0-9, `_` and `-`, beginning with a letter or a digit"),
+            );
+        } else if RESERVED_NAMES.contains(&id.value.as_str()) {
+            self.report(reserved(id, "a node"));
+        } else if let Some(first) = enclosing.and_then(|ids| ids.find(&id.value)) {
+            self.report(
+                Diagnostic::error(Code::DUPLICATE_KEY, id.span, format!("node `{}` has the id of an enclosing node", id.value))
+                    .related(first, "the other one is here")
+                    .hint("rename one of them: an inner graph reads outer nodes by their id"),
+            );
+        }
+    }
+
+    fn check_map(&mut self, written: &NodeManifest, ids: &Ids<'_, 'm>) {
+        if written.map.is_none() {
+            let name = written.map_as.as_ref().map(|name| ("as", name.span));
+            let concurrency = written.concurrency.as_ref().map(|number| ("concurrency", number.span));
+            for (key, span) in name.into_iter().chain(concurrency) {
+                self.report(
+                    Diagnostic::error(Code::KEY_COMBINATION, span, format!("`{key}` needs `map`"))
+                        .hint("add `map: LIST`, or remove the key"),
+                );
+            }
+            return;
+        }
+        let Some(name) = &written.map_as else { return };
+        if !is_identifier(&name.value) || name.value.chars().any(|c| c.is_ascii_uppercase()) || name.value.len() > 64 {
+            self.report(
+                Diagnostic::error(Code::INVALID_NAME, name.span, format!("`{}` is no valid name", name.value.escape_default()))
+                    .hint("use 1 to 64 of a-z, 0-9 and `_`, beginning with a letter or `_`: templates read the element by it"),
+            );
+        } else if name.value != "item" && RESERVED_NAMES.contains(&name.value.as_str()) {
+            self.report(reserved(name, "an element"));
+        } else if let Some(first) = ids.find(&name.value) {
+            self.report(
+                Diagnostic::error(Code::DUPLICATE_KEY, name.span, format!("`{}` is the id of a node", name.value))
+                    .related(first, "the node is here")
+                    .hint("give the element another name"),
+            );
+        }
+    }
+
+    fn check_loop(&mut self, written: &NodeManifest) {
+        let Some(looped) = &written.looped else { return };
+        if looped.max.is_none() {
+            self.report(
+                Diagnostic::error(Code::UNBOUNDED_LOOP, looped.span, "the loop has no bound")
+                    .hint("add `max`, for example `loop: { until: …, max: 5 }`: every workflow must be sure to end"),
+            );
+        }
+    }
+
+    fn agent(&mut self, id: &'m Spanned<String>, written: &'m NodeKindManifest) -> AgentDraft<'m> {
+        let NodeKindManifest::Agent { agent, prompt, prompt_file, output, model, temperature, max_tokens, max_turns } = written
+        else {
+            unreachable!("called for agents only");
+        };
+        let (name, chosen_by) = self.choose(agent);
+        let entry = name.as_deref().and_then(|name| self.agents.get(name));
+        let own_model = model.as_ref().map(|model| parse_model(model, &self.compiler.providers, &mut self.compiler.problems));
+        let agent_model = || entry?.profile()?.model.clone();
+        let overridden: Option<ModelRef> =
+            name.as_ref().and_then(|name| self.compiler.options.model_overrides.get(name)).cloned();
+        let model = overridden.or_else(|| own_model.unwrap_or_else(agent_model));
+        let system = entry.and_then(|entry| entry.system().cloned());
+        let system = system.map(|(place, template)| self.codes.add(place, CodeKind::Template(template)));
+        self.used_agents.extend(name.clone());
+        AgentDraft {
+            agent: name,
+            chosen_by,
+            model,
+            prompt: self.prompt(id, prompt.as_ref(), prompt_file.as_ref()),
+            system,
+            output: output.as_ref().map(|schema: &Schema| &schema.json).filter(|json| !is_text(json)),
+            temperature: temperature.as_ref().map(|number| number.value),
+            max_tokens: max_tokens.as_ref().map(|number| number.value),
+            max_turns: max_turns.as_ref().map(|number| number.value),
+        }
+    }
+
+    fn choose(&mut self, choice: &AgentChoice) -> (Option<String>, Option<String>) {
+        match choice {
+            AgentChoice::Name(name) => {
+                if self.agents.get(&name.value).is_some() {
+                    return (Some(name.value.clone()), None);
+                }
+                if !self.compiler.agents_unknown {
+                    let problem = self.unknown_agent(name);
+                    self.report(problem);
+                }
+                (None, None)
+            }
+            AgentChoice::Capabilities(wanted) => {
+                let names: Vec<&str> = wanted.iter().map(|capability| capability.value.as_str()).collect();
+                if let Some((name, why)) = self.agents.choose(&names) {
+                    return (Some(name.to_owned()), Some(why));
+                }
+                if !self.compiler.agents_unknown {
+                    self.report_unknown_capabilities(wanted);
+                }
+                (None, None)
+            }
+        }
+    }
+
+    fn unknown_agent(&self, name: &Spanned<String>) -> Diagnostic {
+        let names: Vec<&str> = self.agents.entries().map(|(name, _)| name).collect();
+        let hint = match nearest(&name.value, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.is_empty() => {
+                "there are no agents: define it under `agents:` of the workflow, or in an `agents.toml` beside it".to_owned()
+            }
+            None => format!("the agents are {}", listed(names)),
+        };
+        Diagnostic::error(Code::UNKNOWN_AGENT, name.span, format!("unknown agent `{}`", name.value)).hint(hint)
+    }
+
+    fn report_unknown_capabilities(&mut self, wanted: &[Spanned<String>]) {
+        let known = self.agents.capabilities();
+        let unknown: Vec<_> = wanted.iter().filter(|capability| !known.contains(capability.value.as_str())).collect();
+        let mut problems = Vec::new();
+        for capability in &unknown {
+            let hint = match nearest(&capability.value, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known.is_empty() => "no agent has `capabilities`".to_owned(),
+                None => format!("the agents have {}", listed(known.iter().copied())),
+            };
+            let message = format!("no agent has the capability `{}`", capability.value);
+            problems.push(Diagnostic::error(Code::UNKNOWN_CAPABILITY, capability.span, message).hint(hint));
+        }
+        if let (true, Some(first)) = (unknown.is_empty(), wanted.first()) {
+            let all = listed(wanted.iter().map(|capability| capability.value.as_str()));
+            problems.push(
+                Diagnostic::error(Code::UNKNOWN_CAPABILITY, first.span, format!("no agent has all of {all}"))
+                    .hint("ask for fewer capabilities, or give them to one agent"),
+            );
+        }
+        self.compiler.problems.extend(problems);
+    }
+
+    fn prompt(&mut self, id: &Spanned<String>, text: Option<&Spanned<String>>, file: Option<&Spanned<String>>) -> Option<CodeId> {
+        match (text, file) {
+            (Some(text), None) => self.template(&text.value, Place::Text(text.span)),
+            (None, Some(file)) => self.prompt_file(file),
+            (Some(text), Some(file)) => {
+                self.report(
+                    Diagnostic::error(Code::KEY_COMBINATION, file.span, "`prompt` and `prompt_file` exclude each other")
+                        .related(text.span, "the other one is here")
+                        .hint("keep one of them"),
+                );
+                None
+            }
+            (None, None) => {
+                self.report(
+                    Diagnostic::error(Code::MISSING_KEY, id.span, format!("agent node `{}` has no prompt", id.value))
+                        .hint("add `prompt: …` or `prompt_file: PATH`"),
+                );
+                None
+            }
+        }
+    }
+
+    fn prompt_file(&mut self, named: &Spanned<String>) -> Option<CodeId> {
+        let base = self.compiler.sources.get(named.span.file).path.clone();
+        match texts::read(self.compiler.files, &mut self.compiler.sources, &base, &named.value) {
+            Ok((file, text)) => {
+                if let Some(known) = self.prompts.get(&file) {
+                    return *known;
+                }
+                let code = self.template(&text, Place::File(file));
+                self.prompts.insert(file, code);
+                code
+            }
+            Err(problem) => {
+                self.report(problem.at(named.span));
+                None
+            }
+        }
+    }
+
+    fn inner_workflow(&mut self, path: &'m Spanned<String>, with: &'m Entries<Tree>) -> KindDraft<'m> {
+        let base = self.compiler.sources.get(path.span.file).path.clone();
+        let file = folder(&base).join(&path.value);
+        let plan = self.compiler.inner_workflow(&file, path.span);
+        let given: Vec<_> = with.iter().map(|(name, tree)| (name, self.tree(tree))).collect();
+        if let Some(plan) = &plan {
+            self.check_inputs(plan, path, with, &given);
+        }
+        KindDraft::Workflow { plan, with: given }
+    }
+
+    fn check_inputs(
+        &mut self,
+        plan: &Plan,
+        path: &Spanned<String>,
+        with: &Entries<Tree>,
+        given: &[(&Spanned<String>, TreeDraft)],
+    ) {
+        for ((name, draft), (_, tree)) in given.iter().zip(with) {
+            let Some(input) = plan.inputs.get(&name.value) else {
+                let names = plan.inputs.keys().map(String::as_str);
+                let hint = match nearest(&name.value, names.clone()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if plan.inputs.is_empty() => "it takes none".to_owned(),
+                    None => format!("it takes {}", listed(names)),
+                };
+                let message = format!("workflow `{}` has no input `{}`", path.value, name.value);
+                self.report(Diagnostic::error(Code::INNER_INPUTS, name.span, message).hint(hint));
+                continue;
+            };
+            if let TreeDraft::Literal(value) = draft
+                && let Ok(validator) = Validator::new(&input.schema)
+                && let problems = validator.problems(value)
+                && !problems.is_empty()
+            {
+                let message = format!("input `{}` of workflow `{}`: {}", name.value, path.value, problems.join("; "));
+                self.report(Diagnostic::error(Code::INNER_INPUTS, tree.span, message));
+            }
+        }
+        for (name, input) in &plan.inputs {
+            if input.default.is_none() && !with.iter().any(|(given, _)| given.value == *name) {
+                let message = format!("workflow `{}` needs the input `{name}`", path.value);
+                self.report(
+                    Diagnostic::error(Code::INNER_INPUTS, path.span, message).hint(format!("add `with: {{ {name}: … }}`")),
+                );
+            }
+        }
+    }
+
+    fn template(&mut self, text: &str, place: Place) -> Option<CodeId> {
+        let template = parse_template(text, place, &self.compiler.sources, &mut self.compiler.problems)?;
+        Some(self.codes.add(place, CodeKind::Template(template)))
+    }
+
+    fn expression(&mut self, text: &Spanned<String>) -> Option<CodeId> {
+        let place = Place::Text(text.span);
+        match Expression::parse(&text.value) {
+            Ok(expression) => Some(self.codes.add(place, CodeKind::Expression(expression))),
+            Err(problem) => {
+                let code = if problem.unknown_function { Code::UNKNOWN_FUNCTION } else { Code::EXPRESSION_SYNTAX };
+                let span = place_of(&self.compiler.sources, place, &text.value, problem.range);
+                let braces = text.value.trim_start().starts_with("{{");
+                let hint = problem.hint.or_else(|| braces.then(|| "an expression is written without `{{ }}`".to_owned()));
+                let diagnostic = Diagnostic::error(code, span, problem.message);
+                self.report(match hint {
+                    Some(hint) => diagnostic.hint(hint),
+                    None => diagnostic,
+                });
+                None
+            }
+        }
+    }
+
+    fn tree(&mut self, tree: &Tree) -> TreeDraft {
+        match &tree.kind {
+            TreeKind::String(text) if TemplateTree::is_template(text) => {
+                self.template(text, Place::Text(tree.span)).map_or(TreeDraft::Broken, TreeDraft::Text)
+            }
+            TreeKind::List(items) => {
+                let items: Vec<_> = items.iter().map(|item| self.tree(item)).collect();
+                let literals: Option<Vec<Value>> = items.iter().map(TreeDraft::as_literal).collect();
+                literals.map_or(TreeDraft::List(items), |literals| TreeDraft::Literal(Value::Array(literals)))
+            }
+            TreeKind::Map(entries) => {
+                let entries: Vec<_> = entries.iter().map(|(key, value)| (key.value.clone(), self.tree(value))).collect();
+                let literals: Option<serde_json::Map<String, Value>> =
+                    entries.iter().map(|(key, value)| Some((key.clone(), value.as_literal()?))).collect();
+                literals.map_or(TreeDraft::Map(entries), |literals| TreeDraft::Literal(Value::Object(literals)))
+            }
+            TreeKind::Null | TreeKind::Bool(_) | TreeKind::Integer(_) | TreeKind::Float(_) | TreeKind::String(_) => {
+                TreeDraft::Literal(literal(tree))
+            }
+        }
+    }
+}
+
+impl TreeDraft {
+    fn as_literal(&self) -> Option<Value> {
+        match self {
+            Self::Literal(value) => Some(value.clone()),
+            Self::Text(_) | Self::List(_) | Self::Map(_) | Self::Broken => None,
+        }
+    }
+}
+
+fn reserved(name: &Spanned<String>, what: &str) -> Diagnostic {
+    Diagnostic::error(Code::RESERVED_NAME, name.span, format!("`{}` cannot be the name of {what}", name.value))
+        .label("means something else in templates")
+        .hint("choose another name")
+}
+
+/// Whether a schema asks for plain text, which is no structured output.
+fn is_text(schema: &Value) -> bool {
+    schema.as_object().is_some_and(|schema| schema.len() == 1 && schema.get("type").is_some_and(|kind| kind == "string"))
+}
+
+/// A tree as a value, strings as they are.
+pub(super) fn literal(tree: &Tree) -> Value {
+    match &tree.kind {
+        TreeKind::Null => Value::Null,
+        TreeKind::Bool(value) => Value::Bool(*value),
+        TreeKind::Integer(value) => Value::from(*value),
+        TreeKind::Float(value) => Value::from(*value),
+        TreeKind::String(value) => Value::String(value.clone()),
+        TreeKind::List(items) => Value::Array(items.iter().map(literal).collect()),
+        TreeKind::Map(entries) => Value::Object(entries.iter().map(|(key, value)| (key.value.clone(), literal(value))).collect()),
+    }
+}

@@ -223,8 +223,11 @@ impl fmt::Debug for Expression {
 impl<T> Compiled<T> {
     /// Says which part of the source failed, and on which line if there are several.
     fn error(&self, fault: Fault) -> Error {
-        let range = fault.range.unwrap_or(0..self.source.len());
-        let mut excerpt: String = self.source[range.clone()].split_whitespace().collect::<Vec<_>>().join(" ");
+        let Some(range) = fault.range else {
+            return Error::new(ErrorKind::Template, fault.message);
+        };
+        let mut excerpt: String =
+            self.source.get(range.clone()).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
         if excerpt.chars().count() > MAX_EXCERPT {
             excerpt = excerpt.chars().take(MAX_EXCERPT).chain(['…']).collect();
         }

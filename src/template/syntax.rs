@@ -351,7 +351,7 @@ impl Lowering<'_> {
 
     /// Where a node stands. MiniJinja's spans are exact for what has no parts on the left; for the others only the end is.
     fn range(&self, kind: &Kind, own: Range<usize>) -> Range<usize> {
-        let start = match kind {
+        let mut start = match kind {
             Kind::Field(base, _) | Kind::Item(base, _) | Kind::Slice(base, _) | Kind::Compare(base, _) => base.range.start,
             Kind::And(left, _) | Kind::Or(left, _) | Kind::Binary(_, left, _) => left.range.start,
             Kind::If { then, .. } => then.range.start,
@@ -362,6 +362,13 @@ impl Lowering<'_> {
             _ => own.start,
         };
         let end = own.end.clamp(start, self.source.len());
+        // Parentheses are in no span; one that closes inside belongs with the one that opens before.
+        while let (Some(inner), Some(before)) = (self.source.get(start..end), self.source.get(..start)) {
+            if inner.matches(')').count() <= inner.matches('(').count() || !before.trim_end().ends_with('(') {
+                break;
+            }
+            start = before.trim_end().len() - 1;
+        }
         start..end
     }
 

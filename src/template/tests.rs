@@ -268,6 +268,8 @@ fn what_is_not_there_is_an_error_that_names_it() {
         "{{ [{'a': 1}, none] | map(attribute='a') }}",
         "`[{'a': 1}, none] | map(attribute='a')`: element 1 has no `a`; `map(attribute=\"a\", default=…)` says what stands for it",
     );
+    fails("{{ 1 + (1 - (1 - 'a')) }}", "`1 - 'a'`: `-` does not work between a number and a string");
+    fails("{{ ((1) + 2) + none }}", "`((1) + 2) + none`: `+` does not work between a number and none");
     fails("{{ 1 / 0 }}", "`1 / 0`: divides by zero");
     fails("{{ 9223372036854775807 * 4 }}", "`9223372036854775807 * 4`: gives a whole number of more than 64 bits");
     fails("{{ 1e308 * 10 }}", "`1e308 * 10`: gives no number that can be represented");

@@ -10,8 +10,22 @@ use crate::{
 };
 
 /// The providers that every project has without naming them in its manifest, ascending. `azure` needs a `base_url` there.
-pub const BUILT_IN_PROVIDERS: &[&str] =
-    &["anthropic", "azure", "gemini", "groq", "mistral", "mock", "ollama", "openai", "openrouter"];
+pub const BUILT_IN_PROVIDERS: &[&str] = &[
+    "anthropic",
+    "azure",
+    "deepseek",
+    "gemini",
+    "groq",
+    "llamacpp",
+    "lmstudio",
+    "mistral",
+    "mock",
+    "ollama",
+    "openai",
+    "openrouter",
+    "together",
+    "vllm",
+];
 
 /// A model and who serves it, written `provider/model`, e.g. `openai/gpt-5-mini` or `ollama/qwen3:8b`.
 ///

@@ -1,19 +1,32 @@
 //! Who answers model calls. The [`Provider`] trait is what a user plugs in; [`Providers`] finds the one a model names.
 
+mod anthropic;
+mod builtin;
+mod http;
 mod mock;
+mod openai;
+mod pricing;
+mod refusal;
 mod simulate;
+mod sse;
 mod status;
+mod stream;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 
 use crate::{
     error::Result,
     model::{ChatRequest, ChatResponse, Price, ProviderName},
 };
 
+pub use anthropic::AnthropicProvider;
+pub use builtin::{BuiltIn, BuiltInKind, builtin};
+pub use http::{HttpClient, HttpTimes};
 pub use mock::{MockAnswer, MockProvider, MockSettings};
+pub use openai::OpenAiProvider;
 
 /// Is told each piece of an answer as it arrives. Returns at once.
 pub type OnText<'a> = dyn Fn(&str) + Send + Sync + 'a;
@@ -38,6 +51,21 @@ pub trait Provider: fmt::Debug + Send + Sync {
     fn is_simulated(&self) -> bool {
         false
     }
+}
+
+/// What a provider that is a server needs to know.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Its name in the manifest, for messages.
+    pub name: ProviderName,
+    /// Where its interface begins, e.g. `http://127.0.0.1:8000/v1`.
+    pub base_url: String,
+    /// The key, if it wants one. Never shown, not even where the server repeats it.
+    pub key: Option<SecretString>,
+    /// Further headers of every request; they replace those of the same name.
+    pub headers: Vec<(String, String)>,
+    /// What models cost, by name; goes before the built-in list.
+    pub prices: BTreeMap<String, Price>,
 }
 
 /// The providers of a run, by name.

@@ -424,7 +424,6 @@ fn merge(whole: Value, part: Value) -> Value {
     };
     for (key, value) in part {
         let merged = match (key.as_str(), whole.shift_remove(&key)) {
-            (_, None) => value,
             ("properties", Some(Value::Object(mut known))) => {
                 for (name, schema) in value.as_object().cloned().unwrap_or_default() {
                     let joined = match known.shift_remove(&name) {
@@ -436,11 +435,7 @@ fn merge(whole: Value, part: Value) -> Value {
                 Value::Object(known)
             }
             ("items", Some(known)) => merge(known, value),
-            ("required", Some(Value::Array(mut known))) => {
-                known.extend(value.as_array().cloned().unwrap_or_default());
-                Value::Array(known)
-            }
-            ("allOf", Some(Value::Array(mut known))) => {
+            ("required" | "allOf", Some(Value::Array(mut known))) => {
                 known.extend(value.as_array().cloned().unwrap_or_default());
                 Value::Array(known)
             }
@@ -455,7 +450,7 @@ fn merge(whole: Value, part: Value) -> Value {
                 if known.as_f64() < value.as_f64() { known } else { value }
             }
             ("type", Some(Value::String(known))) if known == "integer" => Value::String(known),
-            (_, Some(_)) => value,
+            _ => value,
         };
         whole.insert(key, merged);
     }

@@ -10,9 +10,8 @@ pub(super) fn kind_of_status(status: u16) -> ErrorKind {
     match status {
         401 | 403 => ErrorKind::Auth,
         402 => ErrorKind::Quota,
-        408 | 409 | 425 => ErrorKind::Transient,
         429 | 529 => ErrorKind::Throttle,
-        500..=599 => ErrorKind::Transient,
+        408 | 409 | 425 | 500..=599 => ErrorKind::Transient,
         _ => ErrorKind::Request,
     }
 }
@@ -65,6 +64,8 @@ pub(super) fn kind_of_name(name: &str) -> Option<ErrorKind> {
         | "INVALID_ARGUMENT"
         | "NOT_FOUND" => ErrorKind::Request,
         "content_filter" | "content_policy_violation" | "content_filter_error" => ErrorKind::Refused,
+        // The server's own check of a structured answer: the model may do better next time.
+        "json_validate_failed" => ErrorKind::Malformed,
         _ => return None,
     })
 }
@@ -88,6 +89,7 @@ pub(super) fn kind_of_error(status: Option<u16>, names: &[&str], message: &str) 
         ErrorKind::Throttle | ErrorKind::Request if account_is_empty || has(ErrorKind::Quota) => ErrorKind::Quota,
         ErrorKind::Transient if has(ErrorKind::Throttle) => ErrorKind::Throttle,
         ErrorKind::Request if has(ErrorKind::Refused) => ErrorKind::Refused,
+        ErrorKind::Request if has(ErrorKind::Malformed) => ErrorKind::Malformed,
         ErrorKind::Request if status == 400 && has(ErrorKind::Auth) => ErrorKind::Auth,
         kind => kind,
     }

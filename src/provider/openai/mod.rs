@@ -1,0 +1,98 @@
+//! Servers that speak OpenAI's chat completions.
+//!
+//! Requests are built with the types of `async-openai`, so that they are what OpenAI documents. Sending and reading are ours:
+//! its client drops the headers of an error (`Retry-After` among them), has no bound for what it reads, and its answer types
+//! refuse servers that leave fields out.
+
+mod answer;
+mod request;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use reqwest::header::{AUTHORIZATION, HeaderName};
+
+use crate::{
+    error::{ErrorKind, Result},
+    model::{ChatRequest, ChatResponse, Price},
+    provider::{
+        OnText, Provider, ServerSettings,
+        http::{Endpoint, HttpClient, is_local},
+        openai::{answer::Completions, request::Dialect},
+        pricing, stream,
+    },
+};
+
+/// How often a request is put into other words for a server that does not know some of it.
+const MAX_REFUSALS: u32 = 6;
+
+/// A server that speaks OpenAI's chat completions.
+#[derive(Debug)]
+pub struct OpenAiProvider {
+    http: HttpClient,
+    endpoint: Endpoint,
+    prices: BTreeMap<String, Price>,
+    /// How the server wants to be spoken to, for a model it has not refused anything of.
+    usual: Dialect,
+    /// What was learned from refusals, by model.
+    learned: Mutex<HashMap<String, Dialect>>,
+}
+
+impl OpenAiProvider {
+    /// Makes one for `settings.base_url`, to which `/chat/completions` is appended. Opens no connection.
+    ///
+    /// # Errors
+    /// `Invalid` when the URL, the key or a header cannot be used.
+    pub fn new(settings: ServerSettings, http: HttpClient) -> Result<Self> {
+        let ServerSettings { name, base_url, key, headers, prices } = settings;
+        let is_azure = base_url.contains(".azure.com");
+        // Azure takes keys in a header of its own; a bearer token is something else there.
+        let key_header = if is_azure { (HeaderName::from_static("api-key"), "") } else { (AUTHORIZATION, "Bearer ") };
+        let endpoint = Endpoint::new(name.as_str(), &base_url, "/chat/completions", key.as_ref(), key_header, &headers)?;
+        let is_openai = is_azure || endpoint.url.host_str() == Some("api.openai.com");
+        let usual = Dialect::usual(is_openai, is_local(&endpoint.url));
+        Ok(Self { http, endpoint, prices, usual, learned: Mutex::default() })
+    }
+
+    fn dialect(&self, model: &str) -> Dialect {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner).get(model).copied().unwrap_or(self.usual)
+    }
+
+    fn learn(&self, model: &str, dialect: Dialect) {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned(), dialect);
+    }
+}
+
+#[async_trait]
+impl Provider for OpenAiProvider {
+    async fn chat(&self, request: &ChatRequest, on_text: &OnText<'_>) -> Result<ChatResponse> {
+        let usual = self.dialect(&request.model);
+        let mut dialect = usual;
+        let mut refusals = 0;
+        let mut answer = loop {
+            match self.http.post(&self.endpoint, &request.model, dialect.body(request)?).await {
+                Ok(answer) => break answer,
+                // A refused request is not answered and not paid: putting it differently is no retry.
+                Err(error) if error.kind() == ErrorKind::Request && refusals < MAX_REFUSALS => {
+                    let Some(other) = dialect.adapted(request, error.message()) else { return Err(error) };
+                    tracing::warn!(refused = %error, "asking again without what the server refuses");
+                    dialect = other;
+                    refusals += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        if dialect != usual {
+            self.learn(&request.model, dialect);
+        }
+        let draft = stream::read(&mut answer, &Completions, on_text).await?;
+        draft.into_response(answer.asked(), &request.model)
+    }
+
+    fn price(&self, model: &str) -> Option<Price> {
+        self.prices.get(model).copied().or_else(|| pricing::price(self.endpoint.url.host_str()?, model))
+    }
+}

@@ -1,0 +1,270 @@
+//! Puts a call into the words a server knows. OpenAI's own are tried first; what a server refuses by name is said differently.
+
+use async_openai::types::chat::{
+    ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,
+    ChatCompletionRequestUserMessage, ChatCompletionStreamOptions, CreateChatCompletionRequest, ResponseFormat,
+    ResponseFormatJsonSchema,
+};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::{ChatMessage, ChatRequest, OutputSchema, Role},
+};
+
+/// Which of several ways a server takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dialect {
+    /// Asks for the usage at the end of a stream.
+    usage: bool,
+    /// What the most tokens of the answer are called.
+    token_limit: TokenLimit,
+    /// Says the temperature; some models have only one.
+    temperature: bool,
+    /// How the form of a structured answer is asked for.
+    structure: Structure,
+    /// Puts the schema into the system message as well.
+    schema_in_prompt: bool,
+}
+
+/// What the most tokens of the answer are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TokenLimit {
+    /// `max_tokens`, as most servers call it.
+    Tokens,
+    /// `max_completion_tokens`, as reasoning models of OpenAI want it.
+    CompletionTokens,
+}
+
+/// How the form of a structured answer is asked for, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Structure {
+    /// A schema the server enforces, strictly if it can be.
+    Strict,
+    /// A schema the server follows as it can.
+    Schema,
+    /// Any JSON object.
+    Object,
+    /// By words only.
+    Words,
+}
+
+impl Dialect {
+    /// How a server is spoken to before it has refused anything. A server on this host constrains the tokens of the answer to
+    /// the schema without telling the model of it, so the prompt does.
+    pub(super) fn usual(is_openai: bool, is_local: bool) -> Self {
+        Self {
+            usage: true,
+            token_limit: if is_openai { TokenLimit::CompletionTokens } else { TokenLimit::Tokens },
+            temperature: true,
+            structure: Structure::Strict,
+            schema_in_prompt: is_local && !is_openai,
+        }
+    }
+
+    /// The body of the request, JSON.
+    ///
+    /// # Errors
+    /// `Internal` if it cannot be written as JSON.
+    pub(super) fn body(self, request: &ChatRequest) -> Result<Vec<u8>> {
+        let limit = request.max_tokens;
+        #[expect(clippy::cast_possible_truncation, reason = "a temperature has few digits")]
+        let temperature = request.temperature.filter(|_| self.temperature).map(|temperature| temperature as f32);
+        #[expect(deprecated, reason = "servers other than OpenAI's know only `max_tokens`")]
+        let body = CreateChatCompletionRequest {
+            model: request.model.clone(),
+            messages: self.messages(request),
+            temperature,
+            max_completion_tokens: limit.filter(|_| self.token_limit == TokenLimit::CompletionTokens),
+            max_tokens: limit.filter(|_| self.token_limit == TokenLimit::Tokens),
+            response_format: request.output.as_ref().and_then(|output| self.response_format(output)),
+            stream: Some(true),
+            stream_options: self
+                .usage
+                .then_some(ChatCompletionStreamOptions { include_usage: Some(true), include_obfuscation: None }),
+            ..CreateChatCompletionRequest::default()
+        };
+        serde_json::to_vec(&body).map_err(|err| Error::new(ErrorKind::Internal, "a chat request has no JSON form").source(err))
+    }
+
+    fn messages(self, request: &ChatRequest) -> Vec<ChatCompletionRequestMessage> {
+        let told_by_words = self.schema_in_prompt || matches!(self.structure, Structure::Object | Structure::Words);
+        let mut words = request.output.as_ref().filter(|_| told_by_words).map(in_words);
+        let mut messages = Vec::with_capacity(request.messages.len() + 1);
+        if let Some(words) = words.take_if(|_| request.messages.first().is_none_or(|first| first.role != Role::System)) {
+            messages.push(system(&words));
+        }
+        for ChatMessage { role, content } in &request.messages {
+            messages.push(match role {
+                Role::System => match words.take() {
+                    Some(words) => system(&format!("{content}\n\n{words}")),
+                    None => system(content),
+                },
+                Role::User => ChatCompletionRequestMessage::User(ChatCompletionRequestUserMessage::from(content.as_str())),
+                Role::Assistant => {
+                    ChatCompletionRequestMessage::Assistant(ChatCompletionRequestAssistantMessage::from(content.as_str()))
+                }
+            });
+        }
+        messages
+    }
+
+    fn response_format(self, output: &OutputSchema) -> Option<ResponseFormat> {
+        let schema = |strict| ResponseFormat::JsonSchema {
+            json_schema: ResponseFormatJsonSchema {
+                description: None,
+                name: output.name.clone(),
+                schema: output.schema.clone(),
+                strict: Some(strict),
+            },
+        };
+        match self.structure {
+            Structure::Strict => Some(schema(output.strict)),
+            Structure::Schema => Some(schema(false)),
+            Structure::Object => Some(ResponseFormat::JsonObject),
+            Structure::Words => None,
+        }
+    }
+
+    /// Another way to say what a server refused with `message`; `None` when it does not name anything we can say differently.
+    pub(super) fn adapted(self, request: &ChatRequest, message: &str) -> Option<Self> {
+        let message = message.to_ascii_lowercase();
+        let names = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        // A value out of range is the author's to correct; only a parameter as such can be said differently.
+        let is_unknown = names(&[
+            "unsupported",
+            "not support",
+            "unrecognized",
+            "unknown",
+            "unexpected",
+            "not permitted",
+            "not allowed",
+            "invalid parameter",
+            "deprecated",
+            "extra",
+            "instead",
+            "does not exist",
+        ]);
+        if self.usage && names(&["stream_options", "include_usage"]) {
+            return Some(Self { usage: false, ..self });
+        }
+        if request.max_tokens.is_some() && is_unknown && names(&["max_completion_tokens", "max_tokens"]) {
+            // Only away from what was said: a server that refuses both is not asked in circles for long.
+            let (said, other) = match self.token_limit {
+                TokenLimit::Tokens => ("max_tokens", TokenLimit::CompletionTokens),
+                TokenLimit::CompletionTokens => ("max_completion_tokens", TokenLimit::Tokens),
+            };
+            return message.contains(said).then_some(Self { token_limit: other, ..self });
+        }
+        if self.temperature && request.temperature.is_some() && is_unknown && names(&["temperature"]) {
+            return Some(Self { temperature: false, ..self });
+        }
+        let output = request.output.as_ref()?;
+        if names(&["response_format", "schema", "grammar", "structured output", "json_object", "json mode"]) {
+            let structure = match self.structure {
+                Structure::Strict if output.strict => Structure::Schema,
+                Structure::Strict | Structure::Schema => Structure::Object,
+                Structure::Object => Structure::Words,
+                Structure::Words => return None,
+            };
+            return Some(Self { structure, ..self });
+        }
+        None
+    }
+}
+
+fn system(text: &str) -> ChatCompletionRequestMessage {
+    ChatCompletionRequestMessage::System(ChatCompletionRequestSystemMessage::from(text))
+}
+
+/// The form of the answer, for the model to read.
+fn in_words(output: &OutputSchema) -> String {
+    format!("Answer with one JSON object that follows this JSON Schema, and with nothing else:\n{}", output.schema)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::{AgentName, CallOrigin, NodeId, NodePath, RunId};
+
+    fn request(output: Option<Value>) -> ChatRequest {
+        ChatRequest {
+            origin: CallOrigin {
+                run: RunId::generate(),
+                node: NodePath::root(&NodeId::new("n").unwrap()),
+                agent: AgentName::new("a").unwrap(),
+                attempt: 1,
+                ordinal: 0,
+            },
+            model: "m".to_owned(),
+            messages: vec![ChatMessage::new(Role::System, "Be brief."), ChatMessage::new(Role::User, "Hi")],
+            output: output.map(|schema| OutputSchema { name: "answer".to_owned(), schema, strict: true }),
+            temperature: Some(0.2),
+            max_tokens: Some(100),
+        }
+    }
+
+    fn body(dialect: Dialect, request: &ChatRequest) -> Value {
+        serde_json::from_slice(&dialect.body(request).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_plain_request_says_only_what_is_set() {
+        let openai = Dialect::usual(true, false);
+        assert_eq!(
+            body(openai, &request(None)),
+            json!({
+                "model": "m",
+                "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}],
+                "temperature": 0.2, "max_completion_tokens": 100,
+                "stream": true, "stream_options": {"include_usage": true},
+            })
+        );
+        let bare = ChatRequest { temperature: None, max_tokens: None, ..request(None) };
+        let keys: Vec<_> = body(openai, &bare).as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["messages", "model", "stream", "stream_options"]);
+        assert_eq!(body(Dialect::usual(false, false), &request(None))["max_tokens"], 100);
+    }
+
+    #[test]
+    fn a_schema_is_sent_as_a_response_format() {
+        let schema = json!({"type": "object"});
+        assert_eq!(
+            body(Dialect::usual(true, false), &request(Some(schema.clone())))["response_format"],
+            json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": true}})
+        );
+        let local = body(Dialect::usual(false, true), &request(Some(schema)));
+        assert!(local["messages"][0]["content"].as_str().unwrap().ends_with("nothing else:\n{\"type\":\"object\"}"));
+    }
+
+    #[test]
+    fn what_a_server_refuses_by_name_is_said_differently() {
+        let request = request(Some(json!({"type": "object"})));
+        let usual = Dialect::usual(false, false);
+        let after = |dialect: Dialect, message: &str| dialect.adapted(&request, message);
+        assert_eq!(after(usual, "Extra inputs are not permitted: stream_options"), Some(Dialect { usage: false, ..usual }));
+        let tokens = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
+        let other = Dialect { token_limit: TokenLimit::CompletionTokens, ..usual };
+        assert_eq!(after(usual, tokens), Some(other));
+        assert_eq!(after(other, "unknown field max_completion_tokens"), Some(usual));
+        assert_eq!(after(other, "max_completion_tokens is too large: 100"), None);
+        let warm =
+            "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.";
+        assert_eq!(after(usual, warm), Some(Dialect { temperature: false, ..usual }));
+        assert_eq!(after(usual, "model `x` not found"), None);
+    }
+
+    #[test]
+    fn a_form_is_asked_for_in_weaker_and_weaker_ways() {
+        let request = request(Some(json!({"type": "object"})));
+        let mut dialect = Dialect::usual(false, false);
+        let mut formats = Vec::new();
+        while let Some(other) = dialect.adapted(&request, "This response_format type is unavailable now") {
+            dialect = other;
+            formats.push(body(dialect, &request)["response_format"]["type"].clone());
+        }
+        assert_eq!(formats, [json!("json_schema"), json!("json_object"), Value::Null]);
+        assert!(body(dialect, &request)["messages"][0]["content"].as_str().unwrap().contains("JSON Schema"));
+    }
+}

@@ -8,6 +8,7 @@ mod catalog;
 mod certain;
 mod compile;
 mod draft;
+mod draw;
 mod graph;
 mod inputs;
 mod links;
@@ -23,6 +24,7 @@ pub use compile::{
     CompileOptions, Compiled, CompiledManifest, MANIFEST_NAMES, ManifestChoice, compile, compile_manifest, compile_text,
     find_manifest,
 };
+pub use draw::{DrawFormat, draw};
 pub use types::{
     AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind, NodePlan,
     OnError, Plan, RoutePlan,

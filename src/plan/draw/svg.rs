@@ -1,0 +1,332 @@
+//! SVG: one self-contained picture without scripts, legible on light and on dark ground.
+
+use std::fmt::{self, Write as _};
+
+use crate::plan::draw::{
+    layers::{self, Item, Layers, Link, Measure},
+    place::{Extents, place},
+    text::{Glyphs, width},
+    view::{GraphView, KindView, NodeView, implied_edges},
+};
+
+// All in pixels.
+const CHAR: usize = 8;
+const LINE: usize = 18;
+const PADDING: usize = 12;
+const GAP: usize = 28;
+const ROW_GAP: usize = 48;
+const MARGIN: usize = 16;
+/// A row of boxes gets no wider, if it can be split.
+const ROW_WIDTH: usize = 1_800;
+/// Text widths of boxes and labels, in characters.
+const TEXT: usize = 40;
+const LABEL: usize = 36;
+
+/// The picture of the graph, titled with the workflow's name.
+pub(super) fn render(name: &str, description: Option<&str>, graph: &GraphView) -> String {
+    let picture = lay_out(graph);
+    let (wide, high) = (picture.width + 2 * MARGIN, picture.height + 2 * MARGIN);
+    let mut out = String::new();
+    write_all(&mut out, (name, description), (wide, high), &picture).expect("writing to a string cannot fail");
+    out
+}
+
+fn write_all(
+    out: &mut String,
+    (name, description): (&str, Option<&str>),
+    (wide, high): (usize, usize),
+    picture: &Picture,
+) -> fmt::Result {
+    writeln!(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {wide} {high}\" width=\"{wide}\" height=\"{high}\" role=\"img\">"
+    )?;
+    writeln!(out, "<title>{}</title>", escape(name))?;
+    if let Some(description) = description {
+        writeln!(out, "<desc>{}</desc>", escape(description))?;
+    }
+    out.push_str(STYLE);
+    picture.write(out, MARGIN, MARGIN)?;
+    writeln!(out, "</svg>")
+}
+
+/// Boxes and labels have a ground of their own; lines and arrow heads are of a grey that shows on white and on black.
+const STYLE: &str = concat!(
+    "<style>\n",
+    "text { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace; fill: #57606a }\n",
+    "text.id { font-weight: bold; fill: #1f2328 }\n",
+    "text.label { font-size: 12px; text-anchor: middle; fill: #1f2328 }\n",
+    "rect { fill: #ffffff; stroke: #8c959f; stroke-width: 1.5 }\n",
+    "rect.agent { fill: #eaf2fd; stroke: #3f78c4 }\n",
+    "rect.value { fill: #eef6ee; stroke: #4c8f5a }\n",
+    "rect.workflow { fill: #fdf3e4; stroke: #b5802f }\n",
+    "rect.frame { fill: #f6f8fa; stroke: #8c959f }\n",
+    "rect.label { fill: #ffffff; stroke: #8c959f; stroke-width: 1 }\n",
+    "path.edge { fill: none; stroke: #808892; stroke-width: 1.6 }\n",
+    "path.dashed { stroke-dasharray: 5 4 }\n",
+    "path.head { fill: #808892 }\n",
+    "</style>\n"
+);
+
+/// A laid out graph; places are relative to its upper left corner.
+struct Picture {
+    width: usize,
+    height: usize,
+    boxes: Vec<Shape>,
+    edges: Vec<Edge>,
+    labels: Vec<Label>,
+}
+
+struct Shape {
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+    class: &'static str,
+    id: String,
+    lines: Vec<String>,
+    tooltip: Option<String>,
+    inner: Option<Picture>,
+}
+
+struct Edge {
+    from: (usize, usize),
+    to: (usize, usize),
+    dashed: bool,
+    has_head: bool,
+}
+
+struct Label {
+    /// The middle of its left edge.
+    at: (usize, usize),
+    text: String,
+}
+
+fn lay_out(graph: &GraphView) -> Picture {
+    let implied = implied_edges(graph);
+    let drawn: Vec<usize> = (0..graph.edges.len()).filter(|&edge| !implied[edge]).collect();
+    let mut shapes: Vec<Shape> = graph.nodes.iter().map(shape).collect();
+    for (edge, _) in graph.edges.iter().zip(&implied).filter(|&(_, &implied)| implied) {
+        let id = &graph.nodes[edge.from].id;
+        let lines = &mut shapes[edge.to].lines;
+        match lines.last_mut().filter(|line| line.starts_with("also needs ")) {
+            Some(line) => write!(line, ", {id}").expect("writing to a string cannot fail"),
+            None => lines.push(format!("also needs {id}")),
+        }
+    }
+    shapes.iter_mut().for_each(Shape::measure);
+    let labels: Vec<String> = graph.edges.iter().map(|edge| fit(&edge.label().unwrap_or_default(), LABEL)).collect();
+    let label_room = |edge: usize| label_width(&labels[edge]) / 2;
+    let arrange = |limit: usize| {
+        let measure = Measure {
+            node: &|node, _| Some(shapes[node].width),
+            label: &label_room,
+            caps: &[TEXT],
+            split_cap: TEXT,
+            most_parts: usize::MAX,
+            trunk: 2,
+            gap: GAP,
+            limit,
+        };
+        layers::arrange(graph, &drawn, &measure)
+    };
+    let layers = arrange(ROW_WIDTH).or_else(|| arrange(usize::MAX / 2)).expect("rows of any width fit").layers;
+    let widths: Vec<usize> =
+        layers.items.iter().map(|item| if let Item::Node(node) = item { shapes[*node].width } else { 2 }).collect();
+    let rooms = layers::rooms_for_labels(&layers, &widths, &label_room);
+    let row_width = |row: &Vec<usize>| row.iter().map(|&item| widths[item] + rooms[item] + GAP).sum::<usize>();
+    let limit = layers.rows.iter().map(row_width).max().unwrap_or(0);
+    let lefts = place(&layers, &Extents { widths: &widths, labels: &rooms, gap: GAP, limit });
+    let rows = stack(&layers, &mut shapes, &lefts);
+    let column = |item: usize| lefts[item] + widths[item] / 2;
+    let reach = |link: &Link| {
+        let top = match layers.items[link.from] {
+            Item::Node(node) => shapes[node].top + shapes[node].height,
+            Item::Trunk => rows.iter().find(|row| row.items.contains(&link.from)).map_or(0, |row| row.bottom),
+        };
+        let bottom = rows.iter().find(|row| row.items.contains(&link.to)).map_or(0, |row| row.top);
+        ((column(link.from), top), (column(link.to), bottom))
+    };
+    let mut edges = Vec::new();
+    let mut placed = Vec::new();
+    for link in &layers.links {
+        let (from, to) = reach(link);
+        let has_head = matches!(layers.items[link.to], Item::Node(_));
+        edges.push(Edge { from, to, dashed: link.dashed, has_head });
+        if let Some(edge) = link.labelled {
+            placed
+                .push(Label { at: (to.0.saturating_sub(label_width(&labels[edge]) / 2), to.1 - 19), text: labels[edge].clone() });
+        }
+    }
+    for row in &rows {
+        for &item in row.items.iter().filter(|&&item| layers.items[item] == Item::Trunk) {
+            let dashed = layers.links.iter().filter(|link| link.from == item).all(|link| link.dashed);
+            edges.push(Edge { from: (column(item), row.top), to: (column(item), row.bottom), dashed, has_head: false });
+        }
+    }
+    for &index in &layers.direct {
+        let edge = &graph.edges[index];
+        let (from, to) = (&shapes[edge.from], &shapes[edge.to]);
+        let ends = ((from.left + from.width / 2, from.top + from.height), (to.left + to.width / 2, to.top));
+        edges.push(Edge { from: ends.0, to: ends.1, dashed: graph.is_dashed(edge), has_head: true });
+    }
+    let right = shapes.iter().map(|shape| shape.left + shape.width);
+    let right = right.chain(placed.iter().map(|label| label.at.0 + label_width(&label.text)));
+    Picture {
+        width: right.chain(lefts.iter().map(|left| left + 2)).max().unwrap_or(0),
+        height: rows.last().map_or(0, |row| row.bottom),
+        boxes: shapes,
+        edges,
+        labels: placed,
+    }
+}
+
+/// A row with its upper and lower edge.
+struct Row<'a> {
+    items: &'a [usize],
+    top: usize,
+    bottom: usize,
+}
+
+/// Puts the rows below each other, and the shapes in their places.
+fn stack<'a>(layers: &'a Layers, shapes: &mut [Shape], lefts: &[usize]) -> Vec<Row<'a>> {
+    let mut rows = Vec::with_capacity(layers.rows.len());
+    let mut top = 0;
+    for items in &layers.rows {
+        let nodes = || items.iter().filter(|&&item| matches!(layers.items[item], Item::Node(_)));
+        let height = nodes().map(|&node| shapes[node].height).max().unwrap_or(0);
+        for &node in nodes() {
+            (shapes[node].left, shapes[node].top) = (lefts[node], top);
+        }
+        rows.push(Row { items, top, bottom: top + height });
+        top += height + ROW_GAP;
+    }
+    rows
+}
+
+fn shape(node: &NodeView) -> Shape {
+    let class = match node.kind {
+        KindView::Agent { .. } => "agent",
+        KindView::Value => "value",
+        KindView::Workflow { .. } => "workflow",
+        KindView::Graph(_) => "frame",
+    };
+    Shape {
+        left: 0,
+        top: 0,
+        width: 0,
+        height: 0,
+        class,
+        id: fit(&node.id, TEXT),
+        lines: node.lines("≤"),
+        tooltip: node.description.clone(),
+        inner: node.inner().map(lay_out),
+    }
+}
+
+impl Shape {
+    /// Wraps the texts and takes the size they need.
+    fn measure(&mut self) {
+        let glyphs = Glyphs { unicode: true };
+        self.lines = self.lines.iter().flat_map(|line| glyphs.wrap(&glyphs.clean(line), TEXT, 3)).collect();
+        let text = self.lines.iter().map(|line| width(line)).chain([width(&self.id)]).max().unwrap_or(0);
+        let (inner_width, inner_height) = self.inner.as_ref().map_or((0, 0), |inner| (inner.width, inner.height + 2 * PADDING));
+        self.width = (text * CHAR).max(inner_width) + 2 * PADDING;
+        self.height = (self.lines.len() + 1) * LINE + inner_height + 2 * PADDING - LINE / 3;
+    }
+
+    fn write(&self, out: &mut String, left: usize, top: usize) -> fmt::Result {
+        let (left, top) = (left + self.left, top + self.top);
+        writeln!(out, "<g>")?;
+        if let Some(tooltip) = &self.tooltip {
+            writeln!(out, "<title>{}</title>", escape(tooltip))?;
+        }
+        writeln!(
+            out,
+            "<rect class=\"{}\" x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\" rx=\"6\"/>",
+            self.class, self.width, self.height
+        )?;
+        let mut baseline = top + PADDING + 11;
+        writeln!(out, "<text class=\"id\" x=\"{}\" y=\"{baseline}\">{}</text>", left + PADDING, escape(&self.id))?;
+        for line in &self.lines {
+            baseline += LINE;
+            writeln!(out, "<text x=\"{}\" y=\"{baseline}\">{}</text>", left + PADDING, escape(line))?;
+        }
+        if let Some(inner) = &self.inner {
+            inner.write(out, left + (self.width - inner.width) / 2, baseline + PADDING + 6)?;
+        }
+        writeln!(out, "</g>")
+    }
+}
+
+impl Picture {
+    fn write(&self, out: &mut String, left: usize, top: usize) -> fmt::Result {
+        for shape in &self.boxes {
+            shape.write(out, left, top)?;
+        }
+        for edge in &self.edges {
+            edge.write(out, left, top)?;
+        }
+        for label in &self.labels {
+            let (x, y) = (label.at.0 + left, label.at.1 + top);
+            writeln!(
+                out,
+                "<rect class=\"label\" x=\"{x}\" y=\"{}\" width=\"{}\" height=\"18\" rx=\"9\"/>",
+                y - 9,
+                label_width(&label.text)
+            )?;
+            writeln!(
+                out,
+                "<text class=\"label\" x=\"{}\" y=\"{}\">{}</text>",
+                x + label_width(&label.text) / 2,
+                y + 4,
+                escape(&label.text)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Edge {
+    fn write(&self, out: &mut String, left: usize, top: usize) -> fmt::Result {
+        let ((x0, y0), (x1, y1)) = ((self.from.0 + left, self.from.1 + top), (self.to.0 + left, self.to.1 + top));
+        let end = if self.has_head { y1.saturating_sub(6) } else { y1 };
+        let middle = usize::midpoint(y0, end);
+        let class = if self.dashed { "edge dashed" } else { "edge" };
+        if x0 == x1 {
+            writeln!(out, "<path class=\"{class}\" d=\"M{x0} {y0}V{end}\"/>")?;
+        } else {
+            writeln!(out, "<path class=\"{class}\" d=\"M{x0} {y0}C{x0} {middle} {x1} {middle} {x1} {end}\"/>")?;
+        }
+        if self.has_head {
+            writeln!(out, "<path class=\"head\" d=\"M{} {}h10l-5 8z\"/>", x1.saturating_sub(5), y1.saturating_sub(8))?;
+        }
+        Ok(())
+    }
+}
+
+fn label_width(text: &str) -> usize {
+    // The font of labels is a bit smaller.
+    width(text) * (CHAR - 1) + 18
+}
+
+fn fit(text: &str, columns: usize) -> String {
+    let glyphs = Glyphs { unicode: true };
+    glyphs.shorten(&glyphs.clean(text), columns)
+}
+
+/// Text for XML, without characters that XML does not have.
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in (Glyphs { unicode: true }).clean(text).chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\u{FFFE}' | '\u{FFFF}' => escaped.push('\u{FFFD}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

@@ -6,7 +6,7 @@
 use crate::{
     manifest::{Join, OnErrorManifest},
     plan::{
-        draft::{CodeId, Codes, NodeDraft, Role},
+        draft::{CodeId, Codes, KindDraft, NodeDraft, Role, TreeDraft},
         links::{Kind, Links},
         scope::{Scope, Target},
     },
@@ -60,6 +60,11 @@ pub(super) fn constant(codes: &Codes, code: Option<CodeId>) -> Option<bool> {
         return None;
     }
     expression.is_true(&crate::template::Scope::new()).ok()
+}
+
+/// Whether there is nothing in the node that could fail.
+fn cannot_fail(node: &NodeDraft<'_>) -> bool {
+    matches!(node.kind, KindDraft::Value(TreeDraft::Literal(_))) && node.codes().is_empty()
 }
 
 /// Whether a failure of the node leaves an output, or ends the run.
@@ -141,7 +146,11 @@ impl Work<'_, '_, '_> {
     }
 
     fn can_be_taken(&self, from: usize, kind: Kind) -> bool {
-        let impossible = matches!(kind, Kind::Conditional(code) if constant(self.codes, Some(code)) == Some(false));
+        let impossible = match kind {
+            Kind::Conditional(code) => constant(self.codes, Some(code)) == Some(false),
+            Kind::OnError => cannot_fail(&self.scope.graph.nodes[from]),
+            Kind::Plain | Kind::Routed => false,
+        };
         !self.never[from] && !impossible
     }
 

@@ -256,10 +256,7 @@ impl Compiler<'_> {
         certain::fill(&draft.codes, &scope);
         let world = shapes::World::new(written, &draft.codes);
         shapes::fill(&world, &scope);
-        rules::check(
-            self,
-            &rules::Checked { world: &world, draft: &draft, scope: &scope, output_reads: &output_reads, agents: &agents },
-        );
+        rules::check(self, &rules::Checked { world: &world, draft: &draft, scope: &scope, output_reads: &output_reads });
         (self.errors() == before).then(|| assemble::plan(self, &world, &draft, &scope, &output_reads, &agents))
     }
 

@@ -34,6 +34,8 @@ pub(super) struct WorkflowDraft<'m> {
     pub(super) defaults: Vec<Option<Value>>,
     /// The names of the agents that nodes use.
     pub(super) used_agents: BTreeSet<String>,
+    /// Whether something of it could not be parsed or read, so that not everything is known that it uses.
+    pub(super) is_incomplete: bool,
 }
 
 /// The ids of a graph and of those around it.
@@ -55,12 +57,21 @@ pub(super) struct Resolver<'c, 'a, 'm> {
     workflow: &'m WorkflowManifest,
     codes: Codes,
     used_agents: BTreeSet<String>,
+    is_incomplete: bool,
     prompts: HashMap<FileId, Option<CodeId>>,
 }
 
 impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
     pub(super) fn new(compiler: &'c mut Compiler<'a>, agents: &'c Catalog, workflow: &'m WorkflowManifest) -> Self {
-        Self { compiler, agents, workflow, codes: Codes::default(), used_agents: BTreeSet::new(), prompts: HashMap::new() }
+        Self {
+            compiler,
+            agents,
+            workflow,
+            codes: Codes::default(),
+            used_agents: BTreeSet::new(),
+            is_incomplete: false,
+            prompts: HashMap::new(),
+        }
     }
 
     pub(super) fn workflow(mut self) -> WorkflowDraft<'m> {
@@ -68,7 +79,14 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         let defaults = workflow.inputs.iter().map(|(name, input)| self.input(name, input)).collect();
         let graph = self.graph(&workflow.nodes, None);
         let outputs = workflow.outputs.iter().map(|(name, tree)| (name, self.tree(tree))).collect();
-        WorkflowDraft { graph, outputs, codes: self.codes, defaults, used_agents: self.used_agents }
+        WorkflowDraft {
+            graph,
+            outputs,
+            codes: self.codes,
+            defaults,
+            used_agents: self.used_agents,
+            is_incomplete: self.is_incomplete,
+        }
     }
 
     fn report(&mut self, problem: Diagnostic) {
@@ -118,7 +136,10 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
             NodeKindManifest::Value(tree) => KindDraft::Value(self.tree(tree)),
             NodeKindManifest::Workflow { path, with } => self.inner_workflow(path, with),
             NodeKindManifest::Nodes(nodes) => KindDraft::Graph(self.graph(nodes, Some(ids))),
-            NodeKindManifest::Broken => KindDraft::Broken,
+            NodeKindManifest::Broken => {
+                self.is_incomplete = true;
+                KindDraft::Broken
+            }
         };
         let replacement = match written.on_error.as_ref().map(|written| &written.value) {
             Some(OnErrorManifest::Use(tree)) => Some(self.tree(tree)),
@@ -319,6 +340,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
                 code
             }
             Err(problem) => {
+                self.is_incomplete = true;
                 self.report(problem.at(named.span));
                 None
             }
@@ -375,8 +397,9 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
     }
 
     fn template(&mut self, text: &str, place: Place) -> Option<CodeId> {
-        let template = parse_template(text, place, &self.compiler.sources, &mut self.compiler.problems)?;
-        Some(self.codes.add(place, CodeKind::Template(template)))
+        let template = parse_template(text, place, &self.compiler.sources, &mut self.compiler.problems);
+        self.is_incomplete |= template.is_none();
+        Some(self.codes.add(place, CodeKind::Template(template?)))
     }
 
     fn expression(&mut self, text: &Spanned<String>) -> Option<CodeId> {
@@ -384,6 +407,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         match Expression::parse(&text.value) {
             Ok(expression) => Some(self.codes.add(place, CodeKind::Expression(expression))),
             Err(problem) => {
+                self.is_incomplete = true;
                 let code = if problem.unknown_function { Code::UNKNOWN_FUNCTION } else { Code::EXPRESSION_SYNTAX };
                 let span = place_of(&self.compiler.sources, place, &text.value, problem.range);
                 let braces = text.value.trim_start().starts_with("{{");

@@ -316,17 +316,40 @@ impl<'scope> Machine<'scope> {
                 let key = self.eval(key)?;
                 field(&base, &key).map_err(|fault| fault.at(node))
             }
+            Kind::And(left, right) => {
+                let left = self.eval(left)?;
+                if left.is_true() { self.soft(right) } else { Ok(Some(left)) }
+            }
+            Kind::Or(left, right) => {
+                let left = self.eval(left)?;
+                if left.is_true() { Ok(Some(left)) } else { self.soft(right) }
+            }
+            Kind::If { test, then, otherwise } => match (self.is_true(test)?, otherwise) {
+                (true, _) => self.soft(then),
+                (false, Some(otherwise)) => self.soft(otherwise),
+                (false, None) => Ok(None),
+            },
+            // What stands for an absent value may be absent itself: `a.x | default(b.y) | default("")`.
+            Kind::Default(subject, Some(other), lax) => match self.present(subject, lax.as_deref())? {
+                Some(value) => Ok(Some(value)),
+                None => self.soft(other),
+            },
             _ => self.eval(node).map(Some),
         }
     }
 
     fn default_of(&mut self, subject: &Node, other: Option<&Node>, lax: Option<&Node>) -> Outcome<Data> {
+        match self.present(subject, lax)? {
+            Some(value) => Ok(value),
+            None => other.map_or_else(|| Ok(Data::from("")), |other| self.eval(other)),
+        }
+    }
+
+    /// The subject of a `default`, unless it is absent or, with `lax`, not true.
+    fn present(&mut self, subject: &Node, lax: Option<&Node>) -> Outcome<Option<Data>> {
         let value = self.soft(subject)?.filter(|value| !is_absent(value));
         let lax = lax.map_or(Ok(false), |lax| self.is_true(lax))?;
-        match value {
-            Some(value) if !lax || value.is_true() => Ok(value),
-            _ => other.map_or_else(|| Ok(Data::from("")), |other| self.eval(other)),
-        }
+        Ok(value.filter(|value| !lax || value.is_true()))
     }
 
     fn given(&mut self, arguments: &Arguments) -> Outcome<Given> {

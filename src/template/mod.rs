@@ -201,6 +201,12 @@ impl Expression {
         reference::conjuncts(&self.inner.code).into_iter().filter_map(|range| self.source().get(range)).map(str::trim).collect()
     }
 
+    /// Whether the value is always true or false: a comparison, a test, or such joined by `and`, `or` and `not`.
+    #[must_use]
+    pub fn is_condition(&self) -> bool {
+        reference::is_condition(&self.inner.code)
+    }
+
     /// The value of an expression that reads nothing, e.g. `1 > 2`; `None` for any other.
     #[must_use]
     pub fn constant(&self) -> Option<Value> {

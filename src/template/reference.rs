@@ -95,7 +95,7 @@ impl Finder {
                 self.node(base, false);
                 bounds.iter().flatten().for_each(|bound| self.node(bound, false));
             }
-            Kind::Not(inner) => self.node(inner, guarded),
+            Kind::Not(inner) => self.node(inner, false),
             Kind::Negative(inner) => self.node(inner, false),
             Kind::And(left, right) => {
                 self.node(left, false);
@@ -124,7 +124,8 @@ impl Finder {
             }
             Kind::Default(subject, other, lax) => {
                 self.node(subject, true);
-                other.iter().chain(lax).for_each(|argument| self.node(argument, false));
+                other.iter().for_each(|other| self.node(other, guarded));
+                lax.iter().for_each(|lax| self.node(lax, false));
             }
             Kind::Absent(subject) => self.node(subject, true),
             Kind::Filter(subject, _, arguments) => {
@@ -239,6 +240,15 @@ fn told_by(first: &Node, comparison: Comparison, other: &Node) -> Vec<Path> {
 /// The paths that are certainly there when the expression holds.
 pub(super) fn present_when_true(node: &Node) -> Vec<Path> {
     present_if(node, true)
+}
+
+/// Whether the node can only be true or false.
+pub(super) fn is_condition(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Not(_) | Kind::Compare(..) | Kind::Absent(_) | Kind::Test(..) => true,
+        Kind::And(left, right) | Kind::Or(left, right) => is_condition(left) && is_condition(right),
+        _ => false,
+    }
 }
 
 /// The parts of an expression that `and` joins, as bytes of the source.

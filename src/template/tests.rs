@@ -187,6 +187,8 @@ fn filters_do_what_their_names_say() {
         ("[{'r': 1}, {}] | rejectattr('r', 'defined')", json!([{}])),
         ("skipped | default('none yet')", json!("none yet")),
         ("skipped.deep.er | default([])", json!([])),
+        ("skipped.deep | default(triage.nothing) | default('x')", json!("x")),
+        ("(skipped.deep if true else 1) | default('x')", json!("x")),
         ("nothing | d('x')", json!("x")),
         ("'' | default('x', true)", json!("x")),
         ("triage.risk | default('x')", json!("high")),
@@ -350,6 +352,12 @@ fn names_of_for_and_set_are_no_references() {
 fn references_that_provide_for_absence_are_guarded() {
     reads("{{ a | default(b) }}", &["a @ a guarded", "b @ b"]);
     reads("{{ a.b | d }}", &["a/b @ a.b guarded"]);
+    reads("{{ a | default(b) | default(c) }}", &["a @ a guarded", "b @ b guarded", "c @ c"]);
+    reads(
+        "{% if loop.iteration > 1 %}{{ loop.previous.a.b }}{% endif %}",
+        &["loop/iteration @ loop.iteration", "loop/previous/a/b @ loop.previous.a.b guarded"],
+    );
+    reads("{{ a.x if nodes.a.status == 'succeeded' }}", &["a/x @ a.x guarded", "nodes/a/status @ nodes.a.status"]);
     reads("{{ a is defined }}{{ b is none }}{{ c is not none }}", &["a @ a guarded", "b @ b guarded", "c @ c guarded"]);
     reads(
         "{% if a is defined %}{{ a.x }}{{ b }}{% else %}{{ a }}{% endif %}{{ a }}",
@@ -365,6 +373,21 @@ fn references_that_provide_for_absence_are_guarded() {
     );
     reads("{{ (a is defined or b is defined) and a.x }}", &["a @ a guarded", "b @ b guarded", "a/x @ a.x"]);
     reads("{{ not (a is none) and a.x }}", &["a @ a guarded", "a/x @ a.x guarded"]);
+}
+
+#[test]
+fn a_condition_that_holds_tells_what_is_there() {
+    let expression =
+        Expression::parse("a is not none and nodes.b.status == 'succeeded' and c.x > 1 and loop.iteration != 1").unwrap();
+    assert_eq!(
+        expression.present_when_true(),
+        [vec!["a"], vec!["b"], vec!["nodes", "b", "output"], vec!["loop", "previous"]]
+            .map(|path| path.into_iter().map(str::to_owned).collect::<Vec<_>>())
+    );
+    assert_eq!(expression.conjuncts(), ["a is not none", "nodes.b.status == 'succeeded'", "c.x > 1", "loop.iteration != 1"]);
+    assert!(expression.is_condition());
+    assert!(!Expression::parse("a and b == 1").unwrap().is_condition());
+    assert!(Expression::parse("a or b").unwrap().present_when_true().is_empty());
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) struct Called {
 /// Everything an attempt needs.
 pub(super) struct Attempt {
     pub(super) run: RunId,
-    pub(super) start: Box<Start>,
+    pub(super) start: Start,
     pub(super) recorded: Vec<CallRecord>,
     pub(super) models: Arc<Models>,
     pub(super) observer: Arc<dyn Observer>,

@@ -52,7 +52,7 @@ pub(super) struct Scheduler {
     handles: HashMap<InstanceId, AbortHandle>,
     calls: (mpsc::UnboundedSender<Called>, mpsc::UnboundedReceiver<Called>),
     /// Starts that wait until what they rest on is durable.
-    held: Vec<Box<Start>>,
+    held: Vec<Start>,
     /// Attempts that wait until their answer is durable.
     unrecorded: Vec<(Seq, InstanceId, oneshot::Sender<Result<()>>)>,
     time_limits: BinaryHeap<Reverse<(Instant, InstanceId)>>,
@@ -201,10 +201,10 @@ impl Scheduler {
     fn decide(&mut self) -> Result<()> {
         while let Some(step) = self.state.next_step(self.clock.now()) {
             match step {
-                Step::Record(body) => self.record(body)?,
+                Step::Record(body) => self.record(*body)?,
                 Step::Start(start) => {
                     self.record(start.event.clone())?;
-                    self.held.push(start);
+                    self.held.push(*start);
                 }
             }
         }

@@ -24,7 +24,7 @@ impl RunState {
     /// `Divergent` when it does not fit the plan or the events before it; the state is then not to be used any more.
     pub fn apply(&mut self, event: &Event) -> Result<()> {
         if event.seq != self.next_seq {
-            return Err(misfit(format!("event {} comes where event {} belongs", event.seq, self.next_seq)));
+            return Err(misfit(&format!("event {} comes where event {} belongs", event.seq, self.next_seq)));
         }
         self.next_seq += 1;
         let (seq, at) = (event.seq, event.at);
@@ -141,7 +141,7 @@ impl RunState {
         let inner_inputs = match (&inner_plan, inputs) {
             (Some(_), Some(inputs)) => object(inputs),
             (Some(_), None) => {
-                return Err(misfit(format!("node `{}` runs a workflow, but its inputs are not in the log", self.path(id))));
+                return Err(misfit(&format!("node `{}` runs a workflow, but its inputs are not in the log", self.path(id))));
             }
             (None, _) => self.frame(frame).inputs.clone(),
         };
@@ -155,7 +155,7 @@ impl RunState {
         let items = self.map_items(id)?;
         if items.len() != count {
             let path = self.path(id);
-            return Err(misfit(format!("node `{path}` maps over {} elements, the log has {count}", items.len())));
+            return Err(misfit(&format!("node `{path}` maps over {} elements, the log has {count}", items.len())));
         }
         let (frame, node, path) = {
             let parent = self.instance(id);
@@ -230,7 +230,7 @@ impl RunState {
 
     fn on_iteration(&mut self, id: InstanceId, iteration: u32, seq: Seq) -> Result<()> {
         let Inner::Frame(last) = self.instance(id).inner else {
-            return Err(misfit(format!("node `{}` is no loop, but the log has an iteration of it", self.path(id))));
+            return Err(misfit(&format!("node `{}` is no loop, but the log has an iteration of it", self.path(id))));
         };
         self.iterations += 1;
         let previous = self.frame_outputs(last);
@@ -429,7 +429,7 @@ impl RunState {
     fn find_open(&self, path: &NodePath) -> Result<InstanceId> {
         let id = self.find(path)?;
         if self.is_final(id) {
-            return Err(misfit(format!("node `{path}` has ended, but the log goes on with it")));
+            return Err(misfit(&format!("node `{path}` has ended, but the log goes on with it")));
         }
         Ok(id)
     }
@@ -485,7 +485,7 @@ fn node_error(path: &NodePath, error: &ErrorRecord) -> ErrorRecord {
     named
 }
 
-fn misfit(what: String) -> Error {
+fn misfit(what: &str) -> Error {
     Error::new(ErrorKind::Divergent, format!("the log does not fit the plan: {what}"))
         .hint("the run was recorded with another workflow; start a new run")
 }

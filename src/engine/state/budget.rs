@@ -12,12 +12,12 @@ impl RunState {
             if let Some(most) = limits.max_cost_usd
                 && frame.spend.usd >= most
             {
-                return Some(spent("max_cost_usd", format!("${:.4} of ${most:.4}", frame.spend.usd)));
+                return Some(spent("max_cost_usd", &format!("${:.4} of ${most:.4}", frame.spend.usd)));
             }
             if let Some(most) = limits.max_tokens
                 && frame.spend.tokens() >= most
             {
-                return Some(spent("max_tokens", format!("{} of {most} tokens", frame.spend.tokens())));
+                return Some(spent("max_tokens", &format!("{} of {most} tokens", frame.spend.tokens())));
             }
             frame = self.frame(self.instance(frame.owner?).frame);
         }
@@ -27,17 +27,17 @@ impl RunState {
     pub(super) fn exceeded_count(&self, id: InstanceId) -> Option<Error> {
         let most = self.plan.limits.nodes;
         let is_new = self.instance(id).started_at.is_none();
-        (is_new && self.started >= most).then(|| spent("nodes", format!("{most} node instances have started")))
+        (is_new && self.started >= most).then(|| spent("nodes", &format!("{most} node instances have started")))
     }
 
     /// Whether one more iteration would go beyond the run's bound.
     pub(super) fn exceeded_iterations(&self) -> Option<Error> {
         let most = self.plan.limits.iterations;
-        (self.iterations >= most).then(|| spent("iterations", format!("{most} iterations have started")))
+        (self.iterations >= most).then(|| spent("iterations", &format!("{most} iterations have started")))
     }
 }
 
-fn spent(limit: &str, figures: String) -> Error {
+fn spent(limit: &str, figures: &str) -> Error {
     Error::new(ErrorKind::Budget, format!("the budget `limits.{limit}` is spent: {figures}"))
         .hint(format!("raise `limits.{limit}` in the workflow, then run it again"))
 }

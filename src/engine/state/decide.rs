@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::engine) enum Step {
     /// Append and apply this: a decision that needs no work.
-    Record(EventBody),
+    Record(Box<EventBody>),
     /// Append and apply the event, then run the attempt.
     Start(Box<Start>),
 }
@@ -74,7 +74,7 @@ impl RunState {
                 if let Some(body) = self.examine(id, now) {
                     // There may be more to do for it once this is applied.
                     self.dirty.push_front(id);
-                    return Some(Step::Record(body));
+                    return Some(Step::Record(Box::new(body)));
                 }
                 continue;
             }
@@ -89,7 +89,7 @@ impl RunState {
                 return Some(step);
             }
             if self.dirty.is_empty() {
-                return self.examine_run().map(Step::Record);
+                return self.examine_run().map(Box::new).map(Step::Record);
             }
         }
     }
@@ -141,7 +141,7 @@ impl RunState {
             }
         }
         if self.is_mapped_parent(id) {
-            return self.begin_map(id, now);
+            return Some(self.begin_map(id, now));
         }
         self.begin(id, now)
     }
@@ -224,16 +224,16 @@ impl RunState {
         plan.complete_inputs(given)
     }
 
-    fn begin_map(&mut self, id: InstanceId, now: Timestamp) -> Option<EventBody> {
+    fn begin_map(&mut self, id: InstanceId, now: Timestamp) -> EventBody {
         match self.map_items(id) {
-            Ok(items) => Some(EventBody::AttemptStarted {
+            Ok(items) => EventBody::AttemptStarted {
                 node: self.path(id).clone(),
                 attempt: 1,
                 agent: None,
                 elements: Some(items.len()),
                 inputs: None,
-            }),
-            Err(error) => Some(self.failure(id, &error, now)),
+            },
+            Err(error) => self.failure(id, &error, now),
         }
     }
 
@@ -372,12 +372,12 @@ impl RunState {
             }
             self.instance_mut(id).queued = false;
             if let Some(error) = self.exceeded_budget(id) {
-                return Some(Step::Record(self.failed_for_good(id, &error)));
+                return Some(Step::Record(Box::new(self.failed_for_good(id, &error))));
             }
             match self.start(id, now) {
                 Ok(Some(step)) => return Some(step),
                 Ok(None) => {}
-                Err(error) => return Some(Step::Record(self.failure(id, &error, now))),
+                Err(error) => return Some(Step::Record(Box::new(self.failure(id, &error, now)))),
             }
         }
         None
@@ -402,7 +402,7 @@ impl RunState {
     fn start(&mut self, id: InstanceId, now: Timestamp) -> Result<Option<Step>> {
         let instance = self.instance(id);
         let NodeKind::Agent(agent) = &self.node(id).kind else {
-            return Ok(self.begin(id, now).map(Step::Record));
+            return Ok(self.begin(id, now).map(Box::new).map(Step::Record));
         };
         let system = match &agent.system {
             Some(system) => {

@@ -45,7 +45,7 @@ impl RunState {
                 ("run", _) => scope.set("run", self.run_names()),
                 ("nodes", Some(node)) => {
                     if let Some(id) = self.visible_node(frame, node) {
-                        asked_nodes.get_or_insert_default().insert(node.clone(), self.node_names(self.instance(id)));
+                        asked_nodes.get_or_insert_default().insert(node.clone(), Self::node_names(self.instance(id)));
                     }
                 }
                 ("nodes", None) => asked_nodes.get_or_insert_default().extend(self.all_visible_nodes(frame)),
@@ -113,7 +113,7 @@ impl RunState {
     fn all_visible_nodes(&self, frame: FrameId) -> Vec<(String, Shared)> {
         let frames: Vec<_> = self.visible_frames(frame).collect();
         let ids = frames.into_iter().flat_map(|frame| self.frame(frame).nodes.iter().copied());
-        ids.map(|id| (self.node(id).id.to_string(), self.node_names(self.instance(id)))).collect()
+        ids.map(|id| (self.node(id).id.to_string(), Self::node_names(self.instance(id)))).collect()
     }
 
     /// `run`: `id` and `started_at`.
@@ -133,7 +133,7 @@ impl RunState {
     }
 
     /// `nodes.ID`.
-    fn node_names(&self, instance: &Instance) -> Shared {
+    fn node_names(instance: &Instance) -> Shared {
         let duration = match (instance.started_at, instance.ended_at) {
             (Some(started), Some(ended)) => Value::from((ended.as_millisecond() - started.as_millisecond()).max(0)),
             _ => Value::Null,

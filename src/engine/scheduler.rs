@@ -168,6 +168,8 @@ impl Scheduler {
     /// Runs until the run has ended or is to stop.
     pub(super) async fn drive(mut self, stop: Stop) -> Result<RunResult> {
         let mut wishes = stop.watch();
+        let wish = *wishes.borrow_and_update();
+        self.on_wish(wish);
         while !self.is_done() {
             if self.stop_at.is_none() {
                 self.decide()?;

@@ -30,6 +30,14 @@ pub struct StoredSource {
     pub text: String,
 }
 
+/// What a run goes on with after a failure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Handled {
+    /// The output that stands in for the node's own; `null` by `continue`.
+    pub output: Value,
+}
+
 /// What happened. Stored as JSON with the tag `type`; version 1 of the format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -142,9 +150,9 @@ pub enum EventBody {
         attempt: u32,
         /// Why.
         error: ErrorRecord,
-        /// The output by `on_error: { use: … }`, or `none` by `continue`; absent when the failure counts.
+        /// What the run goes on with by `on_error: { use: … }` or `continue`; absent when the failure counts.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        handled: Option<Value>,
+        handled: Option<Handled>,
     },
     /// A node did not come to its end because the run did.
     NodeCancelled {

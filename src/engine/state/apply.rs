@@ -12,7 +12,7 @@ use super::{
 use crate::{
     agent::CallRecord,
     error::{Error, ErrorKind, ErrorRecord, Result},
-    model::{Event, EventBody, NodePath, NodeStatus, RunId, Seq, Spend, Value},
+    model::{Event, EventBody, Handled, NodePath, NodeStatus, RunId, Seq, Spend, Value},
     plan::{GraphPlan, JoinMode, NodeKind, OnError, Plan},
     template::Shared,
 };
@@ -64,6 +64,7 @@ impl RunState {
             }
             EventBody::NodeSucceeded { node, output, routed_to, .. } => {
                 let id = self.find_open(node)?;
+                self.count_start(id, at);
                 let instance = self.instance_mut(id);
                 instance.output = Shared::new(output);
                 instance.went_through = true;
@@ -111,13 +112,19 @@ impl RunState {
 
     fn on_attempt(&mut self, id: InstanceId, attempt: u32, seq: Seq, at: Timestamp) {
         self.set_status(id, NodeStatus::Running);
-        let is_new = self.instance(id).started_at.is_none();
-        self.started += u64::from(is_new);
+        self.count_start(id, at);
         let instance = self.instance_mut(id);
-        instance.started_at.get_or_insert(at);
         instance.attempt = attempt;
         instance.queued = false;
         instance.horizon = seq;
+    }
+
+    /// Notes the beginning of an instance, once.
+    fn count_start(&mut self, id: InstanceId, at: Timestamp) {
+        if self.instance(id).started_at.is_none() {
+            self.started += 1;
+            self.instance_mut(id).started_at = Some(at);
+        }
     }
 
     /// Makes what a started container or mapped node has inside.
@@ -265,11 +272,11 @@ impl RunState {
         self.dirty.push_back(id);
     }
 
-    fn on_failed(&mut self, id: InstanceId, error: &ErrorRecord, handled: Option<&Value>, seq: Seq, at: Timestamp) {
+    fn on_failed(&mut self, id: InstanceId, error: &ErrorRecord, handled: Option<&Handled>, seq: Seq, at: Timestamp) {
         let instance = self.instance_mut(id);
         instance.error = Some(error.clone());
         instance.went_through = handled.is_some();
-        instance.output = handled.map_or_else(Shared::none, Shared::new);
+        instance.output = handled.map_or_else(Shared::none, |handled| Shared::new(&handled.output));
         self.finalize(id, NodeStatus::Failed, seq, at);
         if handled.is_some() {
             return;

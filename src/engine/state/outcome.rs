@@ -6,7 +6,7 @@ use super::{RunState, parts::InstanceId};
 use crate::{
     agent::CallRecord,
     error::{Error, ErrorKind, Result},
-    model::{EventBody, NodeStatus, Value},
+    model::{EventBody, Handled, NodeStatus, Value},
     plan::{NodeKind, OnError},
     store::Digest,
     template::Shared,
@@ -50,14 +50,19 @@ impl RunState {
     /// The event of an instance that gets no further attempt.
     pub(in crate::engine) fn failed_for_good(&self, id: InstanceId, error: &Error) -> EventBody {
         let instance = self.instance(id);
-        let handled = match &self.node(id).on_error {
+        let output = match &self.node(id).on_error {
             // A spent budget ends the run, whatever a node says.
             _ if error.kind() == ErrorKind::Budget => None,
             OnError::Continue => Some(Value::Null),
             OnError::Use(tree) => tree.render(&self.scope_at(id, tree.references(), None)).ok(),
             OnError::Fail | OnError::Goto(_) => None,
         };
-        EventBody::NodeFailed { node: instance.path.clone(), attempt: instance.attempt, error: error.to_record(), handled }
+        EventBody::NodeFailed {
+            node: instance.path.clone(),
+            attempt: instance.attempt,
+            error: error.to_record(),
+            handled: output.map(|output| Handled { output }),
+        }
     }
 
     /// The events that end an instance that ran out of time: what runs inside it is cancelled, then it fails.

@@ -15,10 +15,12 @@ nodes:
 outputs: { all: '{{ b }}' }
 ",
     );
-    flow.input("name", "world").run().await.succeeded().output("all", json!({"text": "hello world", "count": 5})).ended(&[
-        "a succeeded",
-        "b succeeded",
-    ]);
+    flow.input("name", "world")
+        .run()
+        .await
+        .succeeded()
+        .output("all", json!({"text": "hello world", "count": 5}))
+        .ended(&["a succeeded", "b succeeded"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,7 +49,12 @@ nodes:
 outputs: { d: '{{ d }}' }
 ",
     );
-    flow.run().await.succeeded().output("d", "nothing1").ended_in_any_order(&["a succeeded", "b skipped", "c skipped", "d succeeded"]);
+    flow.run().await.succeeded().output("d", "nothing1").ended_in_any_order(&[
+        "a succeeded",
+        "b skipped",
+        "c skipped",
+        "d succeeded",
+    ]);
 }
 
 const ROUTED: &str = "

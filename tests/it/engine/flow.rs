@@ -9,7 +9,7 @@ use std::{
 
 use agentflow::{
     agent::{Models, ModelsSettings},
-    diagnostic::{DiagnosticFormat, DiskFiles, render},
+    diagnostic::DiskFiles,
     engine::{Engine, EngineSettings, Observer, Progress, RunOptions, RunResult, Stop, read_run},
     error::Result,
     model::{Event, EventBody, RunId, RunStatus, Value},
@@ -24,10 +24,10 @@ use serde_json::json;
 #[track_caller]
 pub(crate) fn plan(yaml: &str) -> Arc<Plan> {
     let compiled =
-        compile_text(Path::new("flow.yaml"), yaml.to_owned(), &ManifestChoice::None, &DiskFiles, &CompileOptions::default());
+        compile_text(Path::new("flow.yaml"), yaml.to_owned(), ManifestChoice::None, &DiskFiles, &CompileOptions::default());
     match compiled.plan {
-        Some(plan) => plan,
-        None => panic!("{}", render(&compiled.diagnostics, &compiled.sources, DiagnosticFormat::Text { color: false, width: 120 })),
+        Some(plan) => Arc::new(plan),
+        None => panic!("{:#?}", compiled.diagnostics),
     }
 }
 
@@ -202,7 +202,8 @@ impl Ran {
 
     #[track_caller]
     pub(crate) fn attempts(self, node: &str, expected: usize) -> Self {
-        let is_start = |event: &&Event| matches!(&event.body, EventBody::AttemptStarted { node: started, .. } if started.as_str() == node);
+        let is_start =
+            |event: &&Event| matches!(&event.body, EventBody::AttemptStarted { node: started, .. } if started.as_str() == node);
         assert_eq!(self.events.iter().filter(is_start).count(), expected, "attempts of `{node}`");
         self
     }

@@ -88,7 +88,8 @@ async fn a_loop_ends_when_its_condition_holds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_loop_ends_at_its_bound_with_the_last_iteration() {
-    let flow = (1..=4).fold(Flow::new(IMPROVE), |flow, n| flow.answer("draft", format!("d{n}")).answer("critique", json!({"score": 1})));
+    let flow =
+        (1..=4).fold(Flow::new(IMPROVE), |flow, n| flow.answer("draft", format!("d{n}")).answer("critique", json!({"score": 1})));
     let ran = flow.run().await.succeeded().output("draft", "d3");
     assert_eq!(ran.calls.len(), 6);
 }

@@ -37,7 +37,8 @@ fn nodes() -> impl Strategy<Value = Vec<Node>> {
     let node = (kind, prop::collection::vec(any::<prop::sample::Index>(), 0..4), prop::option::weighted(0.3, 0..10i64));
     prop::collection::vec(node, 1..24).prop_map(|drafts| {
         let node = |(index, (kind, sources, when)): (usize, (Kind, Vec<prop::sample::Index>, Option<i64>))| {
-            let mut sources: Vec<_> = if index == 0 { vec![] } else { sources.iter().map(|source| source.index(index)).collect() };
+            let mut sources: Vec<_> =
+                if index == 0 { vec![] } else { sources.iter().map(|source| source.index(index)).collect() };
             sources.sort_unstable();
             sources.dedup();
             Node { kind, sources, when }
@@ -49,7 +50,10 @@ fn nodes() -> impl Strategy<Value = Vec<Node>> {
 fn yaml(nodes: &[Node]) -> String {
     let mut text = "inputs: { n: integer }\nlimits: { concurrency: 3 }\nagents: { a: { model: mock/m } }\nnodes:\n".to_owned();
     for (index, node) in nodes.iter().enumerate() {
-        let sum: String = node.sources.iter().map(|source| format!("(n{source} | default(0, true)) + ")).collect();
+        let mut sum = String::new();
+        for source in &node.sources {
+            write!(sum, "(n{source} | default(0, true)) + ").unwrap();
+        }
         let body = match node.kind {
             Kind::Sum => format!("value: '{{{{ {sum}1 }}}}'"),
             Kind::Agent | Kind::Flaky => format!("agent: a, prompt: '{{{{ {sum}1 }}}}', output: integer"),
@@ -67,18 +71,16 @@ fn reference(nodes: &[Node], n: i64) -> BTreeMap<String, (NodeStatus, Value)> {
     for (index, node) in nodes.iter().enumerate() {
         let taken = node.sources.is_empty() || node.sources.iter().any(|source| results[*source].2);
         let runs = taken && node.when.is_none_or(|when| n > when);
-        results.push(if !runs {
-            (NodeStatus::Skipped, Value::Null, false)
-        } else {
-            match node.kind {
-                Kind::Sum => {
-                    let sum: i64 = node.sources.iter().map(|source| results[*source].1.as_i64().unwrap_or(0)).sum();
-                    (NodeStatus::Succeeded, json!(sum + 1), true)
-                }
-                Kind::Agent | Kind::Flaky => (NodeStatus::Succeeded, json!(index), true),
-                Kind::Failing => (NodeStatus::Failed, Value::Null, true),
+        let result = match node.kind {
+            _ if !runs => (NodeStatus::Skipped, Value::Null, false),
+            Kind::Sum => {
+                let sum: i64 = node.sources.iter().map(|source| results[*source].1.as_i64().unwrap_or(0)).sum();
+                (NodeStatus::Succeeded, json!(sum + 1), true)
             }
-        });
+            Kind::Agent | Kind::Flaky => (NodeStatus::Succeeded, json!(index), true),
+            Kind::Failing => (NodeStatus::Failed, Value::Null, true),
+        };
+        results.push(result);
     }
     results.into_iter().enumerate().map(|(index, (status, output, _))| (format!("n{index}"), (status, output))).collect()
 }

@@ -2,6 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod hostile_templates;
 mod engine;
+mod hostile_templates;
 mod store;

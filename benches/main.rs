@@ -1,0 +1,30 @@
+//! All benchmarks, in one table: what is measured, what is wanted, what it is here.
+//!
+//! `cargo bench` runs all of them, `cargo bench -- store plan` only these sections. Times of the disk depend on what else the
+//! machine does: whatever is compared with the disk is measured in turns with it, in the same run.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
+#![expect(clippy::print_stdout, reason = "the table is what a benchmark is for")]
+
+mod measure;
+mod store;
+
+use measure::Table;
+
+/// The name of a part of the table, and what adds its rows.
+type Section = (&'static str, fn(&mut Table));
+
+fn main() {
+    // Cargo adds `--bench`.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let sections: [Section; 1] = [("store", store::run)];
+    let mut table = Table::default();
+    for (name, run) in sections {
+        if wanted.is_empty() || wanted.iter().any(|one| one == name) {
+            println!("measuring {name} …");
+            table.section(name);
+            run(&mut table);
+        }
+    }
+    println!("{table}");
+}

@@ -1,0 +1,74 @@
+//! Rows, and the few figures that are made of many times.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+/// What was measured so far.
+#[derive(Default)]
+pub(crate) struct Table {
+    rows: Vec<[String; 4]>,
+}
+
+impl Table {
+    /// Begins the rows about `name`.
+    pub(crate) fn section(&mut self, name: &str) {
+        self.rows.push([format!("— {name}"), String::new(), String::new(), String::new()]);
+    }
+
+    /// A figure nobody set a target for.
+    pub(crate) fn told(&mut self, what: impl Into<String>, measured: impl Into<String>) {
+        self.rows.push([what.into(), String::new(), measured.into(), String::new()]);
+    }
+
+    /// A figure with a target, and whether it is met.
+    pub(crate) fn wanted(&mut self, what: impl Into<String>, target: impl Into<String>, measured: impl Into<String>, met: bool) {
+        self.rows.push([what.into(), target.into(), measured.into(), if met { "ok" } else { "MISSED" }.to_owned()]);
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = ["what", "target", "measured", ""].map(str::to_owned);
+        let width = |column: usize| self.rows.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths = [0, 1, 2].map(width);
+        for row in [&head].into_iter().chain(&self.rows) {
+            let line = format!("{:3$}  {:>4$}  {:>5$}  ", row[0], row[1], row[2], widths[0], widths[1], widths[2]);
+            writeln!(f, "{}", (line + &row[3]).trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// How long `work` takes.
+pub(crate) fn time(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
+}
+
+/// The `share` (0 to 1) quantile of `times`.
+pub(crate) fn quantile(times: &mut [Duration], share: f64) -> Duration {
+    times.sort_unstable();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]
+    let at = ((times.len() - 1) as f64 * share).round() as usize;
+    times[at]
+}
+
+/// `12.3 µs`, `4.56 ms`, `1.23 s`.
+pub(crate) fn show(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    match seconds {
+        _ if seconds < 1e-3 => format!("{:.1} µs", seconds * 1e6),
+        _ if seconds < 1.0 => format!("{:.2} ms", seconds * 1e3),
+        _ => format!("{seconds:.2} s"),
+    }
+}
+
+/// `count` in `duration`, as a rate.
+pub(crate) fn rate(count: usize, duration: Duration) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "small counts")]
+    let rate = count as f64 / duration.as_secs_f64();
+    format!("{rate:.0}/s")
+}

@@ -45,6 +45,13 @@ impl Validator {
     }
 }
 
+/// What is wrong with `schema` as a JSON Schema (draft 2020-12): the place in it, a JSON pointer, and the problem.
+#[must_use]
+pub fn problems_of_schema(schema: &Value) -> Vec<(String, String)> {
+    let problems = jsonschema::draft202012::meta::validator();
+    problems.iter_errors(schema).map(|err| (err.instance_path().to_string(), err.to_string())).collect()
+}
+
 /// What is known of a field of a value with a given schema.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Field<'a> {

@@ -12,7 +12,7 @@ use crate::{
     diagnostic::{Code, Diagnostic, Span, Spanned, nearest},
     manifest::{Entries, Tree, TreeKind},
     model::Value,
-    schema::Validator,
+    schema::{Validator, problems_of_schema},
 };
 
 /// The types of the shorthand.
@@ -235,9 +235,8 @@ fn full(tree: &Tree, problems: &mut Vec<Diagnostic>) -> Option<Value> {
     let before = problems.len();
     check_keywords(tree, problems);
     let schema = tree.to_value();
-    for err in jsonschema::draft202012::meta::validator().iter_errors(&schema) {
-        let at = locate(tree, &err.instance_path().to_string());
-        problems.push(bad(at.span, format!("no valid JSON Schema: {err}")));
+    for (place, problem) in problems_of_schema(&schema) {
+        problems.push(bad(locate(tree, &place).span, format!("no valid JSON Schema: {problem}")));
     }
     if problems.len() > before {
         return None;

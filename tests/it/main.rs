@@ -4,4 +4,5 @@
 
 mod engine;
 mod hostile_templates;
+mod layering;
 mod store;

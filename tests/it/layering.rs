@@ -224,7 +224,8 @@ fn check(path: &str, text: &str) -> Vec<String> {
         }
     }
     // Tests may look at things from the other side.
-    let production = &code[..code.find("#[cfg(test)]\nmod").unwrap_or(code.len())];
+    let tests_begin = if path.ends_with("/tests.rs") { Some(0) } else { code.find("#[cfg(test)]\nmod") };
+    let production = &code[..tests_begin.unwrap_or(code.len())];
     for (name, places) in CRATES {
         if !is_at(path, places) {
             for at in crate_uses(production, name) {
@@ -249,11 +250,9 @@ fn check(path: &str, text: &str) -> Vec<String> {
             }
         }
     }
-    for (at, _) in code.match_indices("::*") {
+    for (at, _) in production.match_indices("::*") {
         let from = code[..at].rfind(|c: char| !is_word(c)).map_or(0, |before| before + 1);
-        if &code[from..at] != "super" {
-            tell(at, format!("`{}::*`: name what you import", &code[from..at]));
-        }
+        tell(at, format!("`{}::*`: name what you import", &code[from..at]));
     }
     problems.sort();
     problems.into_iter().map(|(_, problem)| problem).collect()

@@ -320,8 +320,6 @@ impl RunState {
             if let Inner::Elements(elements) = &mut self.instance_mut(parent).inner {
                 elements.open -= 1;
             }
-            // The element's event is what the map's next step rests on.
-            self.instance_mut(parent).horizon = seq;
             self.dirty.push_back(parent);
             return;
         }
@@ -338,7 +336,6 @@ impl RunState {
         if let Some(owner) = self.frame(frame).owner
             && (self.frame(frame).open == 0 || self.is_halted(frame))
         {
-            self.instance_mut(owner).horizon = seq;
             self.dirty.push_back(owner);
         }
     }

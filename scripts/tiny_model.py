@@ -8,7 +8,7 @@ import random
 import struct
 import sys
 
-LAYERS, WIDTH, HEADS, HIDDEN, CONTEXT = 2, 64, 4, 96, 65536
+LAYERS, WIDTH, HEADS, HIDDEN, CONTEXT = 2, 64, 4, 96, 131072
 CHAT_TEMPLATE = (
     "{%- for m in messages %}{{ '<|' + m.role + '|>\\n' + m.content + '\\n' }}{%- endfor %}"
     "{%- if add_generation_prompt %}{{ '<|assistant|>\\n' }}{%- endif %}"

@@ -59,7 +59,7 @@ fn fences(page: &str) -> Vec<Fence> {
 }
 
 /// A copy of the project's workflows in a folder of its own, so that no run is kept in the repository.
-fn project() -> TempDir {
+pub(crate) fn project() -> TempDir {
     let folder = TempDir::new().unwrap();
     for name in ["agents.toml", "README.md"] {
         fs::copy(root().join(name), folder.path().join(name)).unwrap();
@@ -101,7 +101,7 @@ fn agentflow(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn succeeds(output: &Output, what: &str) -> String {
+pub(crate) fn succeeds(output: &Output, what: &str) -> String {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{what}: {}\n{stdout}\n{stderr}", output.status);
     stdout.into_owned()

@@ -53,8 +53,16 @@ pub(super) fn nets(layers: &Layers, row: usize) -> Vec<Net> {
     let links: Vec<&Link> = layers.links.iter().filter(|link| below.contains(&link.to)).collect();
     let by_target = group(&links, |link| link.to, |link| link.from);
     let by_source = group(&links, |link| link.from, |link| link.to);
-    // Each part of the graph that hangs together could choose for itself; in practice one of the two is better for the whole row.
-    let groups = if by_source.len() < by_target.len() { by_source } else { by_target };
+    // A trunk that several nets meet has to be split within its row, which is hard to follow; then the fewer nets the better.
+    let cost = |groups: &[Vec<&Link>]| {
+        let mut meeting: BTreeSet<(bool, usize, usize)> = BTreeSet::new();
+        for (group, links) in groups.iter().enumerate() {
+            meeting.extend(links.iter().flat_map(|link| [(false, link.from, group), (true, link.to, group)]));
+        }
+        let trunks = meeting.iter().filter(|(_, item, _)| layers.items[*item] == Item::Trunk).count();
+        (trunks, groups.len())
+    };
+    let groups = if cost(&by_source) < cost(&by_target) { by_source } else { by_target };
     let mut nets: Vec<Net> = groups.into_iter().map(|links| net(&links)).collect();
     let position = |item: usize| layers.rows[row + 1].iter().position(|&other| other == item);
     nets.sort_by_cached_key(|net| net.targets.iter().map(|end| position(end.item)).min());

@@ -544,15 +544,16 @@ fn without_unicode_all_is_ascii() {
 }
 
 #[test]
-fn lines_of_two_edges_cross_without_joining() {
-    let nodes = vec![value("a"), value("b"), value("x"), value("y"), value("z")];
-    insta::assert_snapshot!(text_of(&graph(nodes, "a > x, a > y, a > z, b > x, b > z"), 80), @r#"
-            ┌───────┐  ┌───────┐
-            │ a     │  │ b     │
-            │ value │  │ value │
-            └─┬───┬─┘  └───┬───┘
-        ┌─────┘   ├────────┤
-        ▼         ▼        ▼
+fn lines_of_different_edges_cross_without_joining() {
+    let nodes = ["a", "b", "c", "x", "y", "z"].map(value).to_vec();
+    insta::assert_snapshot!(text_of(&graph(nodes, "a > x, a > y, b > y, b > z, c > z, c > x"), 80), @r#"
+    ┌───────┐  ┌───────┐  ┌───────┐
+    │ a     │  │ b     │  │ c     │
+    │ value │  │ value │  │ value │
+    └─┬───┬─┘  └─┬───┬─┘  └─┬───┬─┘
+      ├───│──────┘   └──────│───┤
+      │   └────────┬────────┘   │
+      ▼            ▼            ▼
     ┌───────┐  ┌───────┐  ┌───────┐
     │ y     │  │ x     │  │ z     │
     │ value │  │ value │  │ value │
@@ -745,122 +746,36 @@ fn mermaid_and_dot_of_a_graph_with_a_frame() {
 
 #[test]
 fn json_has_everything() {
-    insta::assert_snapshot!(draw_view("route", Some("what it is for"), &route(), DrawFormat::Json), @r#"
-    {
-      "workflow": "route",
-      "description": "what it is for",
-      "nodes": [
-        {
-          "node": "triage",
-          "kind": "agent",
-          "agent": "triager",
-          "model": "openai/gpt-5-mini",
-          "route": {
-            "on": "triage.kind",
-            "cases": {
-              "bug": [
-                "bug"
-              ],
-              "feature": [
-                "feature"
-              ]
-            },
-            "default": [
-              "answer"
-            ]
-          }
-        },
-        {
-          "node": "bug",
-          "kind": "agent",
-          "agent": "fixer",
-          "model": "openai/gpt-5-mini"
-        },
-        {
-          "node": "feature",
-          "kind": "agent",
-          "agent": "planner",
-          "model": "openai/gpt-5-mini"
-        },
-        {
-          "node": "answer",
-          "kind": "agent",
-          "agent": "helper",
-          "model": "openai/gpt-5-mini"
-        },
-        {
-          "node": "reply",
-          "kind": "agent",
-          "agent": "writer",
-          "model": "openai/gpt-5-mini",
-          "join": "any"
-        },
-        {
-          "node": "audit",
-          "kind": "agent",
-          "agent": "auditor",
-          "model": "openai/gpt-5-mini",
-          "when": "triage.risk != \"low\""
-        },
-        {
-          "node": "sorry",
-          "kind": "value"
-        }
-      ],
-      "edges": [
-        {
-          "from": "triage",
-          "to": "bug",
-          "kind": "routed",
-          "cases": [
-            "bug"
-          ],
-          "default": false
-        },
-        {
-          "from": "triage",
-          "to": "feature",
-          "kind": "routed",
-          "cases": [
-            "feature"
-          ],
-          "default": false
-        },
-        {
-          "from": "triage",
-          "to": "answer",
-          "kind": "routed",
-          "cases": [],
-          "default": true
-        },
-        {
-          "from": "bug",
-          "to": "reply",
-          "kind": "plain"
-        },
-        {
-          "from": "feature",
-          "to": "reply",
-          "kind": "plain"
-        },
-        {
-          "from": "answer",
-          "to": "reply",
-          "kind": "plain"
-        },
-        {
-          "from": "reply",
-          "to": "audit",
-          "kind": "plain"
-        },
-        {
-          "from": "feature",
-          "to": "sorry",
-          "kind": "on_error"
-        }
-      ]
-    }
-    "#);
+    let mut graph = route();
+    graph.nodes.truncate(3);
+    graph.edges.truncate(2);
+    graph.nodes[1] = NodeView {
+        description: Some("what it is \"for\"".to_owned()),
+        map: Some(MapView { over: "xs".to_owned(), name: "x".to_owned() }),
+        when: Some("y".to_owned()),
+        join_any: true,
+        on_error: Some(OnErrorView::Goto("feature".to_owned())),
+        ..looped("bug", GraphView { nodes: vec![value("inner")], edges: vec![] })
+    };
+    graph.edges.push(EdgeView { from: 1, to: 2, kind: EdgeShape::OnError });
+    let json: serde_json::Value = serde_json::from_str(&draw_view("w", Some("why"), &graph, DrawFormat::Json)).unwrap();
+    let expected = serde_json::json!({
+        "workflow": "w", "description": "why",
+        "nodes": [
+            { "node": "triage", "kind": "agent", "agent": "triager", "model": "openai/gpt-5-mini",
+              "route": { "on": "triage.kind", "cases": { "bug": ["bug"], "feature": ["feature"] }, "default": ["answer"] } },
+            { "node": "bug", "kind": "nodes", "description": "what it is \"for\"", "when": "y", "join": "any",
+              "map": { "over": "xs", "as": "x" }, "loop": { "until": "critique.score >= 8", "max": 5 },
+              "on_error": { "goto": "feature" }, "nodes": [{ "node": "inner", "kind": "value" }], "edges": [] },
+            { "node": "feature", "kind": "agent", "agent": "planner", "model": "openai/gpt-5-mini" },
+        ],
+        "edges": [
+            { "from": "triage", "to": "bug", "kind": "routed", "cases": ["bug"], "default": false },
+            { "from": "triage", "to": "feature", "kind": "routed", "cases": ["feature"], "default": false },
+            { "from": "bug", "to": "feature", "kind": "on_error" },
+        ],
+    });
+    assert_eq!(json, expected);
 }
 
 #[test]

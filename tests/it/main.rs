@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod agent;
 mod draw;
 mod engine;
 mod hostile_templates;
 mod layering;
+mod provider;
 mod store;

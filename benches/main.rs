@@ -6,7 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "the table is what a benchmark is for")]
 
+mod engine;
 mod measure;
+mod plan;
 mod store;
 
 use measure::Table;
@@ -17,7 +19,10 @@ type Section = (&'static str, fn(&mut Table));
 fn main() {
     // Cargo adds `--bench`.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let sections: [Section; 1] = [("store", store::run)];
+    if wanted == [engine::FAN_OUT_ONLY] {
+        return engine::fan_out_only();
+    }
+    let sections: [Section; 3] = [("store", store::run), ("plan", plan::run), ("engine", engine::run)];
     let mut table = Table::default();
     for (name, run) in sections {
         if wanted.is_empty() || wanted.iter().any(|one| one == name) {

@@ -72,3 +72,10 @@ pub(crate) fn rate(count: usize, duration: Duration) -> String {
     let rate = count as f64 / duration.as_secs_f64();
     format!("{rate:.0}/s")
 }
+
+/// The most memory this process had at once, in KiB; absent where the system does not tell.
+pub(crate) fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_ascii_whitespace().nth(1)?.parse().ok()
+}

@@ -129,11 +129,8 @@ fn initialize(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Makes a store at `path`, in one step: nobody ever sees half of it, and of two processes that try, one wins.
 fn create(path: &Path) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(folder).map_err(|error| describe_io(path, "made", error))?;
+    let folder = folder_of(path);
+    make_folder(folder).map_err(|error| describe_io(path, "made", error))?;
     let draft = tempfile::Builder::new()
         .prefix(".agentflow-")
         .suffix(".new")
@@ -160,6 +157,18 @@ fn fill(draft: &Path) -> rusqlite::Result<()> {
     initialize(&connection)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.close().map_err(|(_, error)| error)
+}
+
+/// Makes `folder`, and those it stands in, durably: a store is lost with the name of the folder it stands in.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let missing: Vec<_> = folder.ancestors().take_while(|folder| *folder != Path::new("") && !folder.exists()).collect();
+    fs::create_dir_all(folder)?;
+    missing.into_iter().map(folder_of).try_for_each(sync_folder)
+}
+
+/// The folder that `path` stands in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
 /// Makes a new name in `folder` durable.

@@ -1,0 +1,233 @@
+//! Whole runs in this process: what the engine adds to a node, and what the disk adds to that.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    path::Path,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use agentflow::{
+    agent::{Models, ModelsSettings, ProviderLimits},
+    diagnostic::DiskFiles,
+    engine::{Engine, EngineSettings, Observer, RunOptions, Stop},
+    model::{ChatRequest, ChatResponse, Event, FinishReason, Price, ProviderName, RunId, RunStatus, Value},
+    plan::{CompileOptions, ManifestChoice, Plan, compile_text},
+    provider::{MockProvider, MockSettings, OnText, Provider, Providers},
+    store::{self, Store, Synchronous, this_process},
+};
+use async_trait::async_trait;
+use indexmap::IndexMap;
+
+use crate::{
+    measure::{Table, peak_memory, quantile, show},
+    store::Bare,
+};
+
+pub(crate) fn run(table: &mut Table) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    pure_chains(table, &runtime);
+    agent_chains(table, &runtime);
+    fan_out(table);
+    parallel(table, &runtime);
+    uneven_diamond(table, &runtime);
+}
+
+/// Chains of nodes that only compute.
+fn pure_chains(table: &mut Table, runtime: &tokio::runtime::Runtime) {
+    let mut each = Vec::new();
+    for count in [100, 1_000, 10_000] {
+        let plan = plan(&pure_chain(count));
+        let folder = tempfile::tempdir_in(".").unwrap();
+        let url = format!("sqlite:{}", folder.path().join("pure.db").display());
+        let store = runtime.block_on(store::open(&url, Synchronous::Full)).unwrap();
+        let engine = Engine::new(store, models(mock(Duration::ZERO)), EngineSettings::default());
+        let mut times: Vec<_> = (0..(3_000 / count).clamp(3, 20)).map(|_| runtime.block_on(one_run(&engine, &plan))).collect();
+        let node = quantile(&mut times, 0.5) / u32::try_from(count).unwrap();
+        each.push(node);
+        let what = format!("chain of {count} pure nodes, FULL: a node");
+        if count == 1_000 {
+            table.wanted(what, "≤ 15 µs", show(node), node <= Duration::from_micros(15));
+        } else {
+            table.told(what, show(node));
+        }
+    }
+    // A short chain pays the flushes of the run's beginning and end with few nodes, so it says little.
+    let flat = each[2].as_secs_f64() / each[1].as_secs_f64();
+    table.wanted("a pure node of 10,000 against one of 1,000", "≤ × 1.3", format!("× {flat:.2}"), flat <= 1.3);
+}
+
+/// Chains of mock agents, each recorded before the next begins, in turns with bare commits to the same disk.
+fn agent_chains(table: &mut Table, runtime: &tokio::runtime::Runtime) {
+    const NODES: usize = 100;
+    let plan = plan(&agent_chain(NODES));
+    for (name, synchronous) in [("FULL", Synchronous::Full), ("NORMAL", Synchronous::Normal)] {
+        let folder = tempfile::tempdir_in(".").unwrap();
+        let url = format!("sqlite:{}", folder.path().join("chain.db").display());
+        let store = runtime.block_on(store::open(&url, synchronous)).unwrap();
+        let engine = Engine::new(store, models(mock(Duration::ZERO)), EngineSettings::default());
+        let mut raw = Bare::open(&folder.path().join("raw.db"), synchronous);
+        let (mut nodes, mut bare) = (Vec::new(), Vec::new());
+        for _ in 0..20 {
+            nodes.push(runtime.block_on(one_run(&engine, &plan)) / u32::try_from(NODES).unwrap());
+            let commits: Duration = (0..NODES).map(|_| raw.commit(1)).sum();
+            bare.push(commits / u32::try_from(NODES).unwrap());
+        }
+        let (node, bare) = (quantile(&mut nodes, 0.5), quantile(&mut bare, 0.5));
+        let times = node.as_secs_f64() / bare.as_secs_f64();
+        let figures = format!("{}; bare commit {} (× {times:.2})", show(node), show(bare));
+        let what = format!("chain of {NODES} mock agents, {name}: a node");
+        if synchronous == Synchronous::Full {
+            table.wanted(what, "≤ × 1.2", figures, times <= 1.2);
+        } else {
+            table.wanted(what, "≤ 65 µs", figures, node <= Duration::from_micros(65));
+        }
+    }
+}
+
+/// The argument that makes this program do nothing but one fan-out and tell its time and memory.
+pub(crate) const FAN_OUT_ONLY: &str = "fan-out-only";
+
+/// 1 → 10,000 → 1 in a process of its own, for its peak memory.
+fn fan_out(table: &mut Table) {
+    let mut times = Vec::new();
+    let mut memory = 0;
+    for _ in 0..3 {
+        let output = Command::new(std::env::current_exe().unwrap()).arg(FAN_OUT_ONLY).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (micros, kib) = text.trim().split_once(' ').unwrap();
+        times.push(Duration::from_micros(micros.parse().unwrap()));
+        memory = memory.max(kib.parse::<u64>().unwrap());
+    }
+    let time = quantile(&mut times, 0.5);
+    table.wanted("1 → 10,000 → 1 mock agents, FULL: time", "≤ 0.4 s", show(time), time <= Duration::from_millis(400));
+    table.wanted(
+        "1 → 10,000 → 1 mock agents, FULL: peak memory",
+        "≤ 80 MB",
+        format!("{} MB", memory / 1024),
+        memory <= 80 * 1024,
+    );
+}
+
+pub(crate) fn fan_out_only() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let url = format!("sqlite:{}", folder.path().join("fan.db").display());
+    let store = runtime.block_on(store::open(&url, Synchronous::Full)).unwrap();
+    let plan = plan(
+        "limits: { nodes: 100k, concurrency: 64 }\nagents: { a: { model: mock/m } }\nnodes:\n  list: { value: '{{ range(10000) }}' }\n  \
+         each: { map: list, agent: a, prompt: 'number {{ item }}' }\n  end: { value: '{{ each | length }}' }\n",
+    );
+    let engine = Engine::new(store, models(mock(Duration::ZERO)), EngineSettings::default());
+    let time = runtime.block_on(one_run(&engine, &plan));
+    println!("{} {}", time.as_micros(), peak_memory().unwrap_or(0));
+}
+
+/// Many nodes that wait for a model at once.
+fn parallel(table: &mut Table, runtime: &tokio::runtime::Runtime) {
+    let mut text = "limits: { nodes: 100k, concurrency: 100 }\nagents: { a: { model: mock/m } }\nnodes:\n".to_owned();
+    (0..1_000).for_each(|n| writeln!(text, "  n{n}: {{ agent: a, prompt: '{n}' }}").unwrap());
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let url = format!("sqlite:{}", folder.path().join("parallel.db").display());
+    let store = runtime.block_on(store::open(&url, Synchronous::Full)).unwrap();
+    let plan = plan(&text);
+    let engine = Engine::new(store, models(mock(Duration::from_millis(50))), EngineSettings::default());
+    let mut times: Vec<_> = (0..3).map(|_| runtime.block_on(one_run(&engine, &plan))).collect();
+    let time = quantile(&mut times, 0.5);
+    table.wanted("1,000 agents of 50 ms, 100 at once, FULL", "≤ 0.55 s", show(time), time <= Duration::from_millis(550));
+}
+
+/// Two ways of different shape from top to bottom; in levels it would take 400 ms.
+fn uneven_diamond(table: &mut Table, runtime: &tokio::runtime::Runtime) {
+    let plan = plan(
+        "agents: { a: { model: mock/m } }\nnodes:\n  top: { value: 0 }\n  left: { agent: a, prompt: '200 {{ top }}' }\n  \
+         left_next: { agent: a, prompt: '50 {{ left }}' }\n  right: { agent: a, prompt: '50 {{ top }}' }\n  \
+         right_next: { agent: a, prompt: '200 {{ right }}' }\n  bottom: { value: '{{ left_next }}{{ right_next }}' }\n",
+    );
+    let store: Arc<dyn Store> = Arc::new(store::InMemoryStore::default());
+    let engine = Engine::new(store, models(Arc::new(Timed)), EngineSettings::default());
+    let mut times: Vec<_> = (0..3).map(|_| runtime.block_on(one_run(&engine, &plan))).collect();
+    let time = quantile(&mut times, 0.5);
+    table.wanted("uneven diamond, critical path 250 ms", "≤ 260 ms", show(time), time <= Duration::from_millis(260));
+}
+
+fn pure_chain(count: usize) -> String {
+    let mut text = "limits: { nodes: 100k }\nnodes:\n  n0: { value: 1 }\n".to_owned();
+    (1..count).for_each(|n| writeln!(text, "  n{n}: {{ value: '{{{{ n{} + 1 }}}}' }}", n - 1).unwrap());
+    text
+}
+
+fn agent_chain(count: usize) -> String {
+    let mut text =
+        "limits: { nodes: 100k }\nagents: { a: { model: mock/m } }\nnodes:\n  n0: { agent: a, prompt: begin }\n".to_owned();
+    (1..count).for_each(|n| writeln!(text, "  n{n}: {{ agent: a, prompt: 'after {{{{ n{} }}}}' }}", n - 1).unwrap());
+    text
+}
+
+fn plan(text: &str) -> Arc<Plan> {
+    let options = CompileOptions::default();
+    let compiled = compile_text(Path::new("bench.yaml"), text.to_owned(), ManifestChoice::None, &DiskFiles, &options);
+    Arc::new(compiled.plan.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics)))
+}
+
+fn mock(latency: Duration) -> Arc<dyn Provider> {
+    Arc::new(MockProvider::new(MockSettings { latency, ..MockSettings::default() }))
+}
+
+/// Models without a bound of their own, all answered by `provider`.
+fn models(provider: Arc<dyn Provider>) -> Arc<Models> {
+    let mut providers = Providers::default();
+    providers.answer_everything_by(provider);
+    let unbounded = ProviderLimits { max_concurrent: Some(10_000), ..ProviderLimits::default() };
+    let name = ProviderName::new("mock").unwrap();
+    Arc::new(Models::new(
+        providers,
+        ModelsSettings { max_concurrent: Some(10_000), providers: BTreeMap::from([(name, unbounded)]) },
+    ))
+}
+
+async fn one_run(engine: &Engine, plan: &Arc<Plan>) -> Duration {
+    let options = RunOptions {
+        run: RunId::generate(),
+        owner: this_process(),
+        inputs: IndexMap::new(),
+        settings: Value::Null,
+        env: BTreeMap::new(),
+    };
+    let start = Instant::now();
+    let result = engine.run(Arc::clone(plan), options, Arc::new(Blind), Stop::default()).await.unwrap();
+    let time = start.elapsed();
+    assert_eq!(result.status, RunStatus::Succeeded, "{:?}", result.error);
+    time
+}
+
+struct Blind;
+
+impl Observer for Blind {
+    fn on_event(&self, _run: RunId, _event: &Event) {}
+}
+
+/// Answers after as many milliseconds as the prompt begins with.
+#[derive(Debug)]
+struct Timed;
+
+#[async_trait]
+impl Provider for Timed {
+    async fn chat(&self, request: &ChatRequest, _on_text: &OnText<'_>) -> agentflow::Result<ChatResponse> {
+        let prompt = &request.messages.last().unwrap().content;
+        let millis = prompt.split(' ').next().unwrap().parse().unwrap();
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        Ok(ChatResponse { content: "done".to_owned(), finish: FinishReason::Stop, usage: None, model: "timed".to_owned() })
+    }
+
+    fn price(&self, _model: &str) -> Option<Price> {
+        None
+    }
+
+    fn is_simulated(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,49 @@
+//! From a file's text to a plan: reading, references, rules.
+
+use std::{fmt::Write as _, path::Path};
+
+use agentflow::{
+    diagnostic::DiskFiles,
+    plan::{CompileOptions, ManifestChoice, compile_text},
+};
+
+use crate::measure::{Table, quantile, show, time};
+
+pub(crate) fn run(table: &mut Table) {
+    for count in [10, 100, 1_000] {
+        let text = workflow(count);
+        let mut times: Vec<_> = (0..(2_000 / count).clamp(10, 100))
+            .map(|_| {
+                let text = text.clone();
+                time(|| {
+                    let options = CompileOptions::default();
+                    let compiled = compile_text(Path::new("bench.yaml"), text, ManifestChoice::None, &DiskFiles, &options);
+                    assert!(compiled.plan.is_some(), "{:?}", compiled.diagnostics);
+                })
+            })
+            .collect();
+        let p50 = quantile(&mut times, 0.5);
+        let what = format!("validate {count} nodes ({} KiB of YAML)", text.len() / 1024);
+        if count == 1_000 {
+            table.wanted(what, "< 50 ms", show(p50), p50.as_millis() < 50);
+        } else {
+            table.told(what, show(p50));
+        }
+    }
+}
+
+/// Agent nodes with prompts, schemas, conditions; each reads up to two before it.
+fn workflow(count: usize) -> String {
+    let mut text = "name: bench\nagents:\n  writer: { model: mock/small }\ninputs: { topic: string }\nnodes:\n".to_owned();
+    for n in 0..count {
+        let (one, two) = (n.saturating_sub(1), n.saturating_sub(7));
+        let reads = if n == 0 { "inputs.topic".to_owned() } else { format!("n{one}.text }}}} and {{{{ n{two}.score") };
+        write!(
+            text,
+            "  n{n}:\n    agent: writer\n    prompt: |\n      Say something of {{{{ {reads} }}}}, in a few sentences.\n    \
+             output: {{ text: string, score: number, kind: a | b }}\n    timeout: 30s\n"
+        )
+        .unwrap();
+    }
+    text
+}

@@ -5,11 +5,15 @@
 
 mod align;
 mod codes;
+mod explain;
+mod render;
 mod source;
 
 use std::fmt;
 
 pub use codes::ALL_CODES;
+pub use explain::explain;
+pub use render::{DiagnosticFormat, render, summary};
 pub use source::{
     DiskFiles, FileId, Files, MAX_FILE_BYTES, Position, SourceFile, Sources, Span, Spanned, StoredFiles, decode_text,
 };

@@ -97,9 +97,6 @@ impl Catalog {
 /// Reads the agents of a manifest, defaults applied.
 pub fn catalog(manifest: &Manifest, files: &dyn Files, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Catalog {
     let providers = providers(Some(manifest));
-    for (name, _) in &manifest.providers {
-        check_name("provider", name, problems);
-    }
     if let Some(model) = &manifest.defaults.model {
         parse_model(model, &providers, problems);
     }
@@ -133,13 +130,6 @@ impl Reader<'_> {
     }
 
     fn read(&mut self, name: &Spanned<String>, agent: &AgentManifest, inline: bool) -> CatalogEntry {
-        check_name("agent", name, self.problems);
-        if let (Some(_), Some(file)) = (&agent.system, &agent.system_file) {
-            self.problems.push(
-                Diagnostic::error(Code::KEY_COMBINATION, file.span, "`system` and `system_file` exclude each other")
-                    .hint("keep one of them"),
-            );
-        }
         let system = self.system(agent);
         let model = match &agent.model {
             Some(model) => parse_model(model, self.providers, self.problems),
@@ -244,18 +234,6 @@ pub(super) fn unknown_provider(model: &ModelRef, span: Span, providers: &BTreeSe
     Diagnostic::error(Code::BAD_MODEL, span, format!("unknown provider `{name}`"))
         .label("is neither in the manifest nor built in")
         .hint(hint)
-}
-
-/// Checks the grammar of names.
-pub(super) fn check_name(what: &str, name: &Spanned<String>, problems: &mut Vec<Diagnostic>) -> bool {
-    if AgentName::new(&name.value).is_ok() {
-        return true;
-    }
-    problems.push(
-        Diagnostic::error(Code::INVALID_NAME, name.span, format!("`{}` is no valid {what} name", name.value.escape_default()))
-            .hint("use 1 to 64 of a-z, 0-9, `_` and `-`, beginning with a letter or a digit"),
-    );
-    false
 }
 
 /// The folder of a file; empty for a file without one.

@@ -6,7 +6,7 @@
 use crate::{
     manifest::{Join, OnErrorManifest},
     plan::{
-        draft::{CodeId, Codes, KindDraft, NodeDraft, Role, TreeDraft},
+        draft::{CodeId, Codes, GraphDraft, KindDraft, NodeDraft, Role, TreeDraft},
         links::{Kind, Links},
         scope::{Scope, Target},
     },
@@ -110,6 +110,79 @@ pub(super) fn fill(codes: &Codes, scope: &Scope<'_, '_>) {
     graph.certain.set(Certain { before, during, end, always, never }).expect("each graph is filled once");
 }
 
+/// The edges of which one must be taken: the control edges if there are any, else all.
+fn deciding(links: &Links, index: usize) -> impl Iterator<Item = (usize, Kind)> + use<'_> {
+    let edges = &links.incoming[index];
+    let control = edges.iter().any(|edge| edge.kind.is_control());
+    edges.iter().filter(move |edge| edge.kind.is_control() == control).map(|edge| (edge.from, edge.kind))
+}
+
+/// The ways that a run can take through a graph.
+struct Ways<'g, 'm> {
+    graph: &'g GraphDraft<'m>,
+    links: &'g Links,
+}
+
+impl Ways<'_, '_> {
+    /// Whether some node that `runs` leads, whatever happens, to an edge that `arrives`: given the source, the target (none: the mere
+    /// success of the source) and the kind. Looks at the first `until` nodes in order.
+    fn lead(&self, until: usize, arrives: impl Fn(usize, Option<usize>, Kind) -> bool, runs: impl Fn(usize) -> bool) -> bool {
+        // Whether a node that has run leads there; filled backwards.
+        let mut leads = vec![false; self.graph.nodes.len()];
+        for from in self.links.order[..until].iter().rev().copied() {
+            let goes_on = |to: usize, kind: Kind| {
+                let starts = leads[to] && self.graph.nodes[to].when.is_none();
+                arrives(from, Some(to), kind)
+                    || (starts && deciding(self.links, to).any(|(source, own)| source == from && own == kind))
+            };
+            let plain = arrives(from, None, Kind::Plain) || self.links.outgoing[from].iter().any(|to| goes_on(*to, Kind::Plain));
+            let routed = || self.route_leads(from, |to| goes_on(to, Kind::Routed));
+            let went_well = plain || routed();
+            leads[from] = match self.links.handlers[from] {
+                Some(handler) => went_well && goes_on(handler, Kind::OnError),
+                None => went_well,
+            };
+            if leads[from] && runs(from) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether every choice of the route leads to a target that `leads`.
+    fn route_leads(&self, from: usize, leads: impl Fn(usize) -> bool) -> bool {
+        let Some(choices) = &self.links.routes[from] else { return false };
+        // Without a default another value is a failure; unless that ends the run, nothing may be chosen then.
+        let fails = matches!(self.graph.nodes[from].on_error(), OnErrorManifest::Fail);
+        let mut sets = choices.cases.iter().chain(&choices.default);
+        (choices.default.is_some() || fails) && sets.all(|targets| targets.iter().any(|target| leads(*target)))
+    }
+}
+
+/// Whether one of `sources` certainly has an output where `reader` (none: an output of the workflow) reads them.
+pub(super) fn one_is_certain(graph: &GraphDraft<'_>, reader: Option<usize>, sources: &[usize]) -> bool {
+    let (links, certain) = (graph.links(), graph.certain());
+    if links.is_cyclic {
+        return true;
+    }
+    let arrives =
+        |from: usize, to: Option<usize>, _| to.is_none() && sources.contains(&from) && taken_has_output(&graph.nodes[from]);
+    // A node that starts at its first edge knows only of that one.
+    let joins_all = |reader: usize| graph.nodes[reader].written.join.as_ref().is_none_or(|join| join.value == Join::All);
+    let started_by_one = |reader: usize| {
+        let mut edges = deciding(links, reader);
+        edges.all(|(from, kind)| sources.contains(&from) && kind != Kind::OnError && taken_has_output(&graph.nodes[from]))
+    };
+    match reader {
+        None => Ways { graph, links }.lead(links.order.len(), arrives, |from| certain.always[from]),
+        Some(reader) if started_by_one(reader) => true,
+        Some(reader) => {
+            let runs = |from: usize| certain.always[from] || certain.during[reader].contains(from);
+            joins_all(reader) && Ways { graph, links }.lead(links.rank[reader], arrives, runs)
+        }
+    }
+}
+
 struct Work<'w, 's, 'm> {
     codes: &'w Codes,
     scope: &'w Scope<'s, 'm>,
@@ -138,11 +211,8 @@ impl Work<'_, '_, '_> {
         self.during[index] = during;
     }
 
-    /// The edges of which one must be taken: the control edges if there are any, else all.
     fn deciding(&self, index: usize) -> impl Iterator<Item = (usize, Kind)> + use<'_> {
-        let edges = &self.links.incoming[index];
-        let control = edges.iter().any(|edge| edge.kind.is_control());
-        edges.iter().filter(move |edge| edge.kind.is_control() == control).map(|edge| (edge.from, edge.kind))
+        deciding(self.links, index)
     }
 
     fn can_be_taken(&self, from: usize, kind: Kind) -> bool {
@@ -173,44 +243,23 @@ impl Work<'_, '_, '_> {
         match kind {
             Kind::Plain => handled,
             Kind::Conditional(code) => handled && constant(self.codes, Some(code)) == Some(true),
-            Kind::Routed => handled && self.route_leads(from, |target| target == to),
+            Kind::Routed => {
+                let ways = Ways { graph: self.scope.graph, links: self.links };
+                handled && ways.route_leads(from, |target| target == to)
+            }
             Kind::OnError => false,
         }
     }
 
-    /// Whether every choice of the route leads to a target that `leads`.
-    fn route_leads(&self, from: usize, leads: impl Fn(usize) -> bool) -> bool {
-        let Some(choices) = &self.links.routes[from] else { return false };
-        // Without a default another value is a failure; unless that ends the run, nothing may be chosen then.
-        let fails = matches!(self.scope.graph.nodes[from].on_error(), OnErrorManifest::Fail);
-        let mut sets = choices.cases.iter().chain(&choices.default);
-        (choices.default.is_some() || fails) && sets.all(|targets| targets.iter().any(|target| leads(*target)))
-    }
-
     /// Whether every way through the graph leads to the node: some node that always runs cannot run without it.
     fn is_covered(&self, index: usize) -> bool {
-        let graph = self.scope.graph;
-        // Whether a node that has run makes this one run; filled backwards from it.
-        let mut leads = vec![false; graph.nodes.len()];
-        for from in self.links.order[..self.links.rank[index]].iter().rev().copied() {
-            let arrives = |to: usize, kind: Kind| {
-                if to == index {
-                    return self.deciding(index).any(|(source, own)| source == from && own == kind);
-                }
-                let unconditional = graph.nodes[to].when.is_none();
-                leads[to] && unconditional && self.deciding(to).any(|(source, own)| source == from && own == kind)
-            };
-            let plain = self.links.outgoing[from].iter().any(|to| arrives(*to, Kind::Plain));
-            let routed = self.route_leads(from, |to| arrives(to, Kind::Routed));
-            leads[from] = match self.links.handlers[from] {
-                Some(handler) => (plain || routed) && arrives(handler, Kind::OnError),
-                None => plain || routed,
-            };
-            if leads[from] && self.always[from] {
-                return true;
-            }
-        }
-        false
+        let decided: Vec<(usize, Kind)> = self.deciding(index).collect();
+        let until = self.links.rank[index];
+        Ways { graph: self.scope.graph, links: self.links }.lead(
+            until,
+            |from, to, kind| to == Some(index) && decided.contains(&(from, kind)),
+            |from| self.always[from],
+        )
     }
 
     fn certain_before(&self, index: usize, possible: &[(usize, Kind)]) -> Bits {
@@ -283,6 +332,11 @@ pub(super) fn tested(codes: &Codes, node: &NodeDraft<'_>) -> Vec<Vec<String>> {
 /// Whether the output of the node that `target` means is certain where `role` of `node` reads it.
 pub(super) fn is_certain(scope: &Scope<'_, '_>, node: Option<usize>, role: Role, target: Target) -> bool {
     let (Target::Node { up, index } | Target::State { up, index }) = target else { return true };
+    // A node that waits for itself, in a circle or directly, has been reported.
+    let waits_for_itself = up == 0 && node == Some(index) && !matches!(role, Role::Until | Role::Route);
+    if waits_for_itself || scope.at(up).graph.links().is_cyclic {
+        return true;
+    }
     let certain = scope.graph.certain();
     let Some(own) = node else {
         // The outputs of a workflow, and `until` over an inner graph.

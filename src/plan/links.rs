@@ -23,6 +23,8 @@ pub(super) struct Links {
     pub(super) order: Vec<usize>,
     /// Where each node stands in `order`.
     pub(super) rank: Vec<usize>,
+    /// Whether some nodes wait for each other, so that the order means nothing.
+    pub(super) is_cyclic: bool,
     /// What each `route` chooses from.
     pub(super) routes: Vec<Option<Choices>>,
     /// The handler that each node's `goto` names.
@@ -152,7 +154,8 @@ impl Linker<'_, '_, '_> {
         }
         let mut rank = vec![0; graph.nodes.len()];
         order.nodes.iter().enumerate().for_each(|(at, node)| rank[*node] = at);
-        let links = Links { incoming, outgoing, order: order.nodes, rank, routes, handlers };
+        let is_cyclic = !order.cycles.is_empty();
+        let links = Links { incoming, outgoing, order: order.nodes, rank, is_cyclic, routes, handlers };
         graph.links.set(links).expect("a graph is linked once");
         lifted
     }

@@ -4,6 +4,7 @@
 //! petgraph), `rules` (what may be read where). `builder` makes a workflow in code; `draw` shows a plan.
 
 mod assemble;
+mod builder;
 mod catalog;
 mod certain;
 mod compile;
@@ -19,6 +20,7 @@ mod shapes;
 mod texts;
 mod types;
 
+pub use builder::{GraphBuilder, GraphProblems, NodeSpec};
 pub use catalog::{Catalog, CatalogEntry, catalog};
 pub use compile::{
     CompileOptions, Compiled, CompiledManifest, MANIFEST_NAMES, ManifestChoice, compile, compile_manifest, compile_text,

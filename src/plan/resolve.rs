@@ -11,7 +11,7 @@ use crate::{
         AgentChoice, Entries, InputManifest, NodeKindManifest, NodeManifest, OnErrorManifest, Schema, Tree, TreeKind,
         WorkflowManifest,
     },
-    model::{ModelRef, NodeId, Value},
+    model::{ModelRef, Value},
     plan::{
         Plan,
         catalog::{Catalog, folder, parse_model, parse_template},
@@ -21,7 +21,7 @@ use crate::{
         texts,
     },
     schema::Validator,
-    template::{Expression, RESERVED_NAMES, TemplateTree, is_identifier},
+    template::{Expression, TemplateTree},
 };
 
 /// A workflow between manifest and plan.
@@ -94,16 +94,6 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
     }
 
     fn input(&mut self, name: &Spanned<String>, input: &InputManifest) -> Option<Value> {
-        if !is_identifier(&name.value) || name.value.chars().any(|c| c.is_ascii_uppercase()) || name.value.len() > 64 {
-            let problem = Diagnostic::error(
-                Code::INVALID_NAME,
-                name.span,
-                format!("`{}` is no valid input name", name.value.escape_default()),
-            );
-            self.report(
-                problem.hint("use 1 to 64 of a-z, 0-9 and `_`, beginning with a letter or `_`: it is read as `inputs.NAME`"),
-            );
-        }
         let default = input.default.as_ref()?;
         let value = literal(default);
         if let Ok(validator) = Validator::new(&input.schema.json) {
@@ -129,10 +119,10 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
 
     fn node(&mut self, id: &'m Spanned<String>, written: &'m NodeManifest, ids: &Ids<'_, 'm>) -> NodeDraft<'m> {
         self.check_id(id, ids.up);
-        self.check_map(written, ids);
+        self.check_element_name(written, ids);
         self.check_loop(written);
         let kind = match &written.kind {
-            NodeKindManifest::Agent { .. } => KindDraft::Agent(self.agent(id, &written.kind)),
+            NodeKindManifest::Agent { .. } => KindDraft::Agent(self.agent(&written.kind)),
             NodeKindManifest::Value(tree) => KindDraft::Value(self.tree(tree)),
             NodeKindManifest::Workflow { path, with } => self.inner_workflow(path, with),
             NodeKindManifest::Nodes(nodes) => KindDraft::Graph(self.graph(nodes, Some(ids))),
@@ -162,15 +152,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
     }
 
     fn check_id(&mut self, id: &Spanned<String>, enclosing: Option<&Ids<'_, 'm>>) {
-        if NodeId::new(&id.value).is_err() {
-            let message = format!("`{}` is no valid node id", id.value.escape_default());
-            self.report(
-                Diagnostic::error(Code::INVALID_NAME, id.span, message)
-                    .hint("use 1 to 64 of a-z, 0-9, `_` and `-`, beginning with a letter or a digit"),
-            );
-        } else if RESERVED_NAMES.contains(&id.value.as_str()) {
-            self.report(reserved(id, "a node"));
-        } else if let Some(first) = enclosing.and_then(|ids| ids.find(&id.value)) {
+        if let Some(first) = enclosing.and_then(|ids| ids.find(&id.value)) {
             self.report(
                 Diagnostic::error(Code::DUPLICATE_KEY, id.span, format!("node `{}` has the id of an enclosing node", id.value))
                     .related(first, "the other one is here")
@@ -179,27 +161,9 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         }
     }
 
-    fn check_map(&mut self, written: &NodeManifest, ids: &Ids<'_, 'm>) {
-        if written.map.is_none() {
-            let name = written.map_as.as_ref().map(|name| ("as", name.span));
-            let concurrency = written.concurrency.as_ref().map(|number| ("concurrency", number.span));
-            for (key, span) in name.into_iter().chain(concurrency) {
-                self.report(
-                    Diagnostic::error(Code::KEY_COMBINATION, span, format!("`{key}` needs `map`"))
-                        .hint("add `map: LIST`, or remove the key"),
-                );
-            }
-            return;
-        }
+    fn check_element_name(&mut self, written: &NodeManifest, ids: &Ids<'_, 'm>) {
         let Some(name) = &written.map_as else { return };
-        if !is_identifier(&name.value) || name.value.chars().any(|c| c.is_ascii_uppercase()) || name.value.len() > 64 {
-            self.report(
-                Diagnostic::error(Code::INVALID_NAME, name.span, format!("`{}` is no valid name", name.value.escape_default()))
-                    .hint("use 1 to 64 of a-z, 0-9 and `_`, beginning with a letter or `_`: templates read the element by it"),
-            );
-        } else if name.value != "item" && RESERVED_NAMES.contains(&name.value.as_str()) {
-            self.report(reserved(name, "an element"));
-        } else if let Some(first) = ids.find(&name.value) {
+        if let Some(first) = ids.find(&name.value) {
             self.report(
                 Diagnostic::error(Code::DUPLICATE_KEY, name.span, format!("`{}` is the id of a node", name.value))
                     .related(first, "the node is here")
@@ -218,7 +182,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         }
     }
 
-    fn agent(&mut self, id: &'m Spanned<String>, written: &'m NodeKindManifest) -> AgentDraft<'m> {
+    fn agent(&mut self, written: &'m NodeKindManifest) -> AgentDraft<'m> {
         let NodeKindManifest::Agent { agent, prompt, prompt_file, output, model, temperature, max_tokens, max_turns } = written
         else {
             unreachable!("called for agents only");
@@ -237,7 +201,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
             agent: name,
             chosen_by,
             model,
-            prompt: self.prompt(id, prompt.as_ref(), prompt_file.as_ref()),
+            prompt: self.prompt(prompt.as_ref(), prompt_file.as_ref()),
             system,
             output: output.as_ref().map(|schema: &Schema| &schema.json).filter(|json| !is_text(json)),
             temperature: temperature.as_ref().map(|number| number.value),
@@ -306,23 +270,13 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         self.compiler.problems.extend(problems);
     }
 
-    fn prompt(&mut self, id: &Spanned<String>, text: Option<&Spanned<String>>, file: Option<&Spanned<String>>) -> Option<CodeId> {
+    fn prompt(&mut self, text: Option<&Spanned<String>>, file: Option<&Spanned<String>>) -> Option<CodeId> {
         match (text, file) {
             (Some(text), None) => self.template(&text.value, Place::Text(text.span)),
             (None, Some(file)) => self.prompt_file(file),
-            (Some(text), Some(file)) => {
-                self.report(
-                    Diagnostic::error(Code::KEY_COMBINATION, file.span, "`prompt` and `prompt_file` exclude each other")
-                        .related(text.span, "the other one is here")
-                        .hint("keep one of them"),
-                );
-                None
-            }
-            (None, None) => {
-                self.report(
-                    Diagnostic::error(Code::MISSING_KEY, id.span, format!("agent node `{}` has no prompt", id.value))
-                        .hint("add `prompt: …` or `prompt_file: PATH`"),
-                );
+            // None or both: reported when the file was read.
+            (Some(_), Some(_)) | (None, None) => {
+                self.is_incomplete = true;
                 None
             }
         }
@@ -452,12 +406,6 @@ impl TreeDraft {
             Self::Text(_) | Self::List(_) | Self::Map(_) | Self::Broken => None,
         }
     }
-}
-
-fn reserved(name: &Spanned<String>, what: &str) -> Diagnostic {
-    Diagnostic::error(Code::RESERVED_NAME, name.span, format!("`{}` cannot be the name of {what}", name.value))
-        .label("means something else in templates")
-        .hint("choose another name")
 }
 
 /// Whether a schema asks for plain text, which is no structured output.

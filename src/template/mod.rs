@@ -63,6 +63,8 @@ pub struct Reference {
     pub range: Range<usize>,
     /// Whether an absent value is provided for: `| default(…)`, `is defined`, `is none`, ….
     pub guarded: bool,
+    /// What is absent when this is read: `["a"]` for `b` in `a | default(b)` and in `{% if a %}…{% else %}{{ b }}{% endif %}`.
+    pub instead_of: Vec<Vec<String>>,
 }
 
 /// Why a text is no template or expression.
@@ -102,6 +104,8 @@ struct Compiled<T> {
     source: String,
     code: T,
     references: Vec<Reference>,
+    /// Of an expression: the references, when only its truth is asked.
+    tested: Vec<Reference>,
 }
 
 impl Template {
@@ -113,7 +117,7 @@ impl Template {
     pub fn parse(source: &str) -> Result<Self, SyntaxProblem> {
         let code = syntax::parse_template(source)?;
         let references = reference::of_statements(&code);
-        Ok(Self { inner: Arc::new(Compiled { source: source.to_owned(), code, references }) })
+        Ok(Self { inner: Arc::new(Compiled { source: source.to_owned(), code, references, tested: Vec::new() }) })
     }
 
     /// What was compiled.
@@ -158,7 +162,8 @@ impl Expression {
     pub fn parse(source: &str) -> Result<Self, SyntaxProblem> {
         let code = syntax::parse_expression(source)?;
         let references = reference::of_node(&code);
-        Ok(Self { inner: Arc::new(Compiled { source: source.to_owned(), code, references }) })
+        let tested = reference::of_condition(&code);
+        Ok(Self { inner: Arc::new(Compiled { source: source.to_owned(), code, references, tested }) })
     }
 
     /// What was compiled.
@@ -171,6 +176,13 @@ impl Expression {
     #[must_use]
     pub fn references(&self) -> &[Reference] {
         &self.inner.references
+    }
+
+    /// As [`Expression::references`], the same ones in the same order, when only the truth of the expression is asked: there an absent
+    /// name is not true, and no mistake.
+    #[must_use]
+    pub fn references_of_condition(&self) -> &[Reference] {
+        &self.inner.tested
     }
 
     /// Evaluates over `scope`.

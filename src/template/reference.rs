@@ -24,6 +24,13 @@ pub(super) fn of_node(node: &Node) -> Vec<Reference> {
     finder.finish()
 }
 
+/// The same of an expression of which only the truth is asked.
+pub(super) fn of_condition(node: &Node) -> Vec<Reference> {
+    let mut finder = Finder::default();
+    finder.test(node);
+    finder.finish()
+}
+
 type Path = Vec<String>;
 
 #[derive(Default)]
@@ -33,6 +40,8 @@ struct Finder {
     locals: Vec<String>,
     /// Paths that are known to be there at this place.
     known: Vec<Path>,
+    /// Paths that are known to be absent at this place.
+    absent: Vec<Path>,
 }
 
 impl Finder {
@@ -51,16 +60,16 @@ impl Finder {
                     self.declare(target);
                 }
                 Statement::If { test, then, otherwise } => {
-                    self.node(test, false);
-                    self.knowing(present_if(test, true), |finder| finder.statements(then));
-                    self.knowing(present_if(test, false), |finder| finder.statements(otherwise));
+                    self.test(test);
+                    self.given(test, true, |finder| finder.statements(then));
+                    self.given(test, false, |finder| finder.statements(otherwise));
                 }
                 Statement::For { target, over, only, body, otherwise } => {
                     self.node(over, false);
                     let mark = self.locals.len();
                     self.declare(target);
                     let known = only.as_ref().map(|only| {
-                        self.node(only, false);
+                        self.test(only);
                         present_if(only, true)
                     });
                     self.locals.push("loop".to_owned());
@@ -79,6 +88,14 @@ impl Finder {
         }
     }
 
+    /// Looks at what is evaluated only when `condition` is `outcome`.
+    fn given(&mut self, condition: &Node, outcome: bool, look: impl FnOnce(&mut Self)) {
+        let mark = self.absent.len();
+        self.absent.extend(absent_if(condition, outcome));
+        self.knowing(present_if(condition, outcome), look);
+        self.absent.truncate(mark);
+    }
+
     fn knowing(&mut self, paths: Vec<Path>, look: impl FnOnce(&mut Self)) {
         let mark = self.known.len();
         self.known.extend(paths);
@@ -95,15 +112,15 @@ impl Finder {
                 self.node(base, false);
                 bounds.iter().flatten().for_each(|bound| self.node(bound, false));
             }
-            Kind::Not(inner) => self.node(inner, false),
+            Kind::Not(inner) => self.test(inner),
             Kind::Negative(inner) => self.node(inner, false),
             Kind::And(left, right) => {
-                self.node(left, false);
-                self.knowing(present_if(left, true), |finder| finder.node(right, guarded));
+                self.test(left);
+                self.given(left, true, |finder| finder.node(right, guarded));
             }
             Kind::Or(left, right) => {
-                self.node(left, false);
-                self.knowing(present_if(left, false), |finder| finder.node(right, guarded));
+                self.test(left);
+                self.given(left, false, |finder| finder.node(right, guarded));
             }
             Kind::Binary(_, left, right) => {
                 self.node(left, false);
@@ -116,15 +133,18 @@ impl Finder {
                 }
             }
             Kind::If { test, then, otherwise } => {
-                self.node(test, false);
-                self.knowing(present_if(test, true), |finder| finder.node(then, guarded));
+                self.test(test);
+                self.given(test, true, |finder| finder.node(then, guarded));
                 if let Some(otherwise) = otherwise {
-                    self.knowing(present_if(test, false), |finder| finder.node(otherwise, guarded));
+                    self.given(test, false, |finder| finder.node(otherwise, guarded));
                 }
             }
             Kind::Default(subject, other, lax) => {
                 self.node(subject, true);
+                let mark = self.absent.len();
+                self.absent.extend(alternatives(subject));
                 other.iter().for_each(|other| self.node(other, guarded));
+                self.absent.truncate(mark);
                 lax.iter().for_each(|lax| self.node(lax, false));
             }
             Kind::Absent(subject) => self.node(subject, true),
@@ -146,6 +166,23 @@ impl Finder {
         }
     }
 
+    /// Looks through what is only asked for its truth: there a name that is absent is not true, and no mistake.
+    fn test(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Name(_) => self.node(node, true),
+            Kind::Not(inner) => self.test(inner),
+            Kind::And(left, right) => {
+                self.test(left);
+                self.given(left, true, |finder| finder.test(right));
+            }
+            Kind::Or(left, right) => {
+                self.test(left);
+                self.given(left, false, |finder| finder.test(right));
+            }
+            _ => self.node(node, false),
+        }
+    }
+
     /// Follows fields down to the name they are read of.
     fn chain(&mut self, node: &Node, guarded: bool) {
         match &node.kind {
@@ -157,7 +194,8 @@ impl Finder {
                 Some(path) if self.locals.contains(&path[0]) => {}
                 Some(path) => {
                     let guarded = guarded || self.known.iter().any(|known| covers(known, &path));
-                    self.found.push(Reference { path, range: node.range.clone(), guarded });
+                    let instead_of = self.absent.clone();
+                    self.found.push(Reference { path, range: node.range.clone(), guarded, instead_of });
                 }
                 None => {
                     if let Kind::Field(base, _) = &node.kind {
@@ -211,6 +249,28 @@ fn present_if(condition: &Node, outcome: bool) -> Vec<Path> {
             _ => Vec::new(),
         },
         _ => Vec::new(),
+    }
+}
+
+/// The paths that are absent, or as good as absent, when `condition` is `outcome`.
+fn absent_if(condition: &Node, outcome: bool) -> Vec<Path> {
+    match &condition.kind {
+        Kind::Not(inner) => absent_if(inner, !outcome),
+        Kind::Absent(subject) if outcome => path_of(subject).into_iter().collect(),
+        Kind::Name(_) | Kind::Field(..) if !outcome => path_of(condition).into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The paths of which one is there when the subject of a `default` is there.
+fn alternatives(subject: &Node) -> Vec<Path> {
+    match &subject.kind {
+        Kind::Default(first, Some(other), _) => {
+            let mut paths = alternatives(first);
+            paths.extend(alternatives(other));
+            paths
+        }
+        _ => path_of(subject).into_iter().collect(),
     }
 }
 

@@ -342,7 +342,7 @@ fn references_have_paths_and_places() {
 fn names_of_for_and_set_are_no_references() {
     reads(
         "{% for x in xs.y if x.ok and z %}{{ x }}{{ loop.index }}{{ w }}{% endfor %}{{ x }}{{ loop.iteration }}",
-        &["xs/y @ xs.y", "z @ z", "w @ w", "x @ x", "loop/iteration @ loop.iteration"],
+        &["xs/y @ xs.y", "z @ z guarded", "w @ w", "x @ x", "loop/iteration @ loop.iteration"],
     );
     reads("{{ x }}{% set x = a.b %}{{ x.c }}", &["x @ x", "a/b @ a.b"]);
     reads("{% for k, v in m | items %}{{ k ~ v }}{% else %}{{ k }}{% endfor %}", &["m @ m", "k @ k"]);
@@ -376,6 +376,29 @@ fn references_that_provide_for_absence_are_guarded() {
 }
 
 #[test]
+fn references_tell_what_they_stand_for() {
+    #[track_caller]
+    fn check(source: &str, expected: &[&str]) {
+        let template = Template::parse(source).unwrap();
+        let found: Vec<String> = template
+            .references()
+            .iter()
+            .map(|reference| {
+                let absent: Vec<String> = reference.instead_of.iter().map(|path| path.join("/")).collect();
+                format!("{} for {}", reference.path.join("/"), absent.join(" "))
+            })
+            .collect();
+        assert_eq!(found, expected);
+    }
+    check("{{ a.x | default(b) | default(c) }}{{ d }}", &["a/x for ", "b for a/x", "c for a/x b", "d for "]);
+    check(
+        "{% if a %}{{ b }}{% elif c is none %}{{ d }}{% else %}{{ e }}{% endif %}",
+        &["a for ", "b for ", "c for a", "d for a c", "e for a"],
+    );
+    check("{{ a if a is defined else b }}", &["a for ", "a for ", "b for a"]);
+}
+
+#[test]
 fn a_condition_that_holds_tells_what_is_there() {
     let expression =
         Expression::parse("a is not none and nodes.b.status == 'succeeded' and c.x > 1 and loop.iteration != 1").unwrap();
@@ -388,6 +411,12 @@ fn a_condition_that_holds_tells_what_is_there() {
     assert!(expression.is_condition());
     assert!(!Expression::parse("a and b == 1").unwrap().is_condition());
     assert!(Expression::parse("a or b").unwrap().present_when_true().is_empty());
+    let condition = Expression::parse("a and (not b or c.d) and e > 1").unwrap();
+    let guarded = |references: &[Reference]| references.iter().map(|reference| reference.guarded).collect::<Vec<_>>();
+    assert_eq!(guarded(condition.references()), [true, true, false, false]);
+    assert_eq!(guarded(condition.references_of_condition()), [true, true, false, false]);
+    let name = Expression::parse("a").unwrap();
+    assert_eq!((guarded(name.references()), guarded(name.references_of_condition())), (vec![false], vec![true]));
 }
 
 #[test]

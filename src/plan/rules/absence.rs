@@ -6,7 +6,7 @@ use crate::{
     diagnostic::{Code, Diagnostic, Span},
     manifest::{Join, OnErrorManifest},
     plan::{
-        certain::{constant, is_certain, tested},
+        certain::{constant, is_certain, one_is_certain, tested},
         compile::Compiler,
         draft::{Codes, Read, Role, Site},
         links::{Kind, Origin},
@@ -41,7 +41,12 @@ impl Absences {
         node: Option<usize>,
         read: &Read,
     ) {
-        let reference = world.codes.reference(read.site);
+        let reference = match (read.role, world.codes.expression(read.site.code)) {
+            (Role::When | Role::Until | Role::Condition(_), Some(condition)) => {
+                &condition.references_of_condition()[read.site.reference]
+            }
+            _ => world.codes.reference(read.site),
+        };
         if reference.guarded || is_tested(world.codes, scope, node, read, &reference.path) {
             return;
         }
@@ -49,6 +54,9 @@ impl Absences {
         match read.target {
             Target::State { .. } if path.get(2).is_none_or(|field| field != "output") => {}
             Target::Node { up, index } | Target::State { up, index } if !is_certain(scope, node, read.role, read.target) => {
+                if stands_in(scope, node, up, index, &reference.instead_of) {
+                    return;
+                }
                 let id = scope.node(up, index).id.value.as_str();
                 let name = if is_identifier(id) { id.to_owned() } else { format!("nodes[\"{id}\"].output") };
                 self.add(&name, read.site, || {
@@ -73,8 +81,15 @@ impl Absences {
         let Some(Shape::Known { optional: Some(names), .. }) = of_read(world, scope, node, read) else { return };
         let name = path[..names.min(path.len())].join(".");
         self.add(&name, read.site, || {
-            let hint = format!("the field is optional: give a default, `{name} | default(…)`, or test it, `{{% if {name} %}}`");
-            (Vec::new(), hint)
+            let way_out = format!("give a default, `{name} | default(…)`, or test it, `{{% if {name} is defined %}}`");
+            let inner = match read.target {
+                Target::Node { up, index } => scope.node(up, index).inner().filter(|_| names == 2),
+                _ => None,
+            };
+            match inner.and_then(|graph| graph.nodes.get(*graph.index.get(path[1].as_str())?)) {
+                Some(node) => (vec![(node.id.span, format!("`{}` may be skipped or fail in there", node.id.value))], way_out),
+                None => (Vec::new(), format!("the field is optional: {way_out}")),
+            }
         });
     }
 
@@ -112,13 +127,33 @@ fn is_tested(codes: &Codes, scope: &Scope<'_, '_>, node: Option<usize>, read: &R
     known.iter().any(|known| known.iter().zip(path).all(|(a, b)| a == b))
 }
 
+/// Whether what is read is certain where the others of `instead_of` are absent: of exclusive branches one has run.
+fn stands_in(scope: &Scope<'_, '_>, node: Option<usize>, up: usize, index: usize, instead_of: &[Vec<String>]) -> bool {
+    let graph = scope.at(up).graph;
+    let others = instead_of.iter().filter_map(|path| {
+        let id = if path.first().is_some_and(|name| name == "nodes") { path.get(1) } else { path.first() };
+        graph.index.get(id?.as_str()).copied()
+    });
+    let sources: Vec<usize> = others.chain([index]).collect();
+    // From an inner graph, it is the enclosing node that reads.
+    let mut reader = node;
+    let mut place = scope;
+    for _ in 0..up {
+        let Some((outer, container)) = place.outer else { return false };
+        (place, reader) = (outer, Some(container));
+    }
+    sources.len() > 1 && one_is_certain(graph, reader, &sources)
+}
+
 fn ways_out(scope: &Scope<'_, '_>, node: Option<usize>, name: &str) -> String {
     let default = format!("give a default, `{name} | default(…)`");
     let Some(node) = node else {
-        return format!("{default}, or test it, `{{% if {name} %}}`");
+        return format!("{default}, or test it, `{{% if {name} is defined %}}`");
     };
     let reader = &scope.graph.nodes[node].id.value;
-    format!("{default}; or test it, `{{% if {name} %}}`; or let `{reader}` run only with it, `when: {name} is not none`")
+    format!(
+        "{default}; or test it, `{{% if {name} is defined %}}`; or let `{reader}` run only with it, `when: {name} is not none`"
+    )
 }
 
 /// Why the output of a node may be absent where `reader` reads it, each with the place that says so.

@@ -16,6 +16,7 @@ pub(super) fn check(compiler: &mut Compiler<'_>, world: &World<'_>, scope: &Scop
     let Some(route) = &node.written.route else { return };
     let Some(values) = values(world, scope, index, node) else { return };
     let values: Vec<String> = values.iter().map(as_text).collect();
+    let mut meant = Vec::new();
     for (case, _) in &route.cases {
         if values.contains(&case.value) {
             continue;
@@ -24,15 +25,19 @@ pub(super) fn check(compiler: &mut Compiler<'_>, world: &World<'_>, scope: &Scop
         let problem = Diagnostic::error(Code::ROUTE_CASE_IMPOSSIBLE, case.span, message);
         let known = || values.iter().map(String::as_str);
         compiler.report(problem.hint(match nearest(&case.value, known()) {
-            Some(near) => format!("did you mean `{near}`?"),
+            Some(near) => {
+                meant.push(near);
+                format!("did you mean `{near}`?")
+            }
             None => format!("`{}` is one of {}", route.on.value.trim(), listed(known())),
         }));
     }
     if route.default.is_some() {
         return;
     }
-    let missing: Vec<&str> =
-        values.iter().map(String::as_str).filter(|value| !route.cases.iter().any(|(case, _)| case.value == *value)).collect();
+    // A value that a misspelt case means is not missing.
+    let has_case = |value: &str| meant.contains(&value) || route.cases.iter().any(|(case, _)| case.value == value);
+    let missing: Vec<&str> = values.iter().map(String::as_str).filter(|value| !has_case(value)).collect();
     if !missing.is_empty() {
         let message = format!("the route of `{}` leads nowhere for {}", node.id.value, listed(missing.iter().copied()));
         let what = if missing.len() == 1 { "a case for it" } else { "a case for each" };

@@ -31,7 +31,7 @@ impl Failure {
     pub(super) fn into_error(self, path: &Path) -> Error {
         match self {
             Self::Refused(error) => error,
-            Self::Sqlite(error) => describe(path, error),
+            Self::Sqlite(error) => describe(path, &error),
         }
     }
 }
@@ -48,7 +48,7 @@ pub(super) fn is_passing(error: &rusqlite::Error) -> bool {
 }
 
 /// The error to show for what SQLite says of the store at `path`.
-pub(super) fn describe(path: &Path, error: rusqlite::Error) -> Error {
+pub(super) fn describe(path: &Path, error: &rusqlite::Error) -> Error {
     let file = path.display();
     let code = match error.sqlite_error_code() {
         Some(code) => code,
@@ -97,7 +97,8 @@ pub(super) fn describe(path: &Path, error: rusqlite::Error) -> Error {
         }
         _ => (ErrorKind::Internal, format!("store `{file}` failed"), "please report this with the text of this error"),
     };
-    Error::new(kind, message).hint(hint).source(error)
+    // As text: the errors of `rusqlite` repeat each other.
+    Error::new(kind, message).hint(hint).source(error.to_string())
 }
 
 /// The error to show for what the operating system says of the store at `path` while `doing` something.
@@ -117,7 +118,7 @@ mod tests {
     fn check(code: i32, kind: ErrorKind, passing: bool) {
         let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
         assert_eq!(is_passing(&error), passing, "{code}");
-        let shown = describe(Path::new("state/agentflow.db"), error);
+        let shown = describe(Path::new("state/agentflow.db"), &error);
         assert_eq!(shown.kind(), kind, "{code}");
         assert!(shown.to_string().contains("`state/agentflow.db`"), "{shown}");
         assert_eq!(shown.hints().len(), 1);

@@ -41,7 +41,7 @@ pub(super) fn open(path: &Path, synchronous: Synchronous) -> Result<Connection> 
         Err(error) if error.kind() == IoErrorKind::NotFound => create(path)?,
         Err(error) => return Err(describe_io(path, "opened", error)),
     }
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| describe(path, error))?;
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| describe(path, &error))?;
     set_up_writer(&connection, path, synchronous).map_err(|failure| failure.into_error(path))?;
     Ok(connection)
 }
@@ -136,7 +136,7 @@ fn create(path: &Path) -> Result<()> {
         .suffix(".new")
         .tempfile_in(folder)
         .map_err(|error| describe_io(path, "made", error))?;
-    fill(draft.path()).map_err(|error| describe(path, error))?;
+    fill(draft.path()).map_err(|error| describe(path, &error))?;
     draft.as_file().sync_all().map_err(|error| describe_io(path, "made", error))?;
     match draft.persist_noclobber(path) {
         Ok(_) => {}

@@ -143,7 +143,7 @@ fn serve(mut connection: Connection, path: &Path, queue: &mpsc::Receiver<Box<dyn
         Ok(())
     };
     if let Err(error) = connection.wal_hook(Some(hook)) {
-        return refuse(queue, Vec::new(), path, error);
+        return refuse(queue, Vec::new(), path, &error);
     }
     let mut group: Vec<Box<dyn Job>> = Vec::new();
     while let Ok(first) = queue.recv() {
@@ -152,12 +152,12 @@ fn serve(mut connection: Connection, path: &Path, queue: &mpsc::Receiver<Box<dyn
         match commit(&connection, &mut group) {
             Ok(()) => group.drain(..).for_each(|job| job.answer(None)),
             Err(error) if is_passing(&error) => {
-                let error = describe(path, error).to_record();
+                let error = describe(path, &error).to_record();
                 group.drain(..).for_each(|job| job.answer(Some(error.clone().into())));
             }
             Err(error) => {
                 drop(connection);
-                return refuse(queue, group, path, error);
+                return refuse(queue, group, path, &error);
             }
         }
         if pages.load(Ordering::Relaxed) >= COPY_FROM {
@@ -184,7 +184,7 @@ fn commit(connection: &Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Resu
 }
 
 /// Answers with `error` until every sender is gone. The connection is closed: nothing is tried again blindly.
-fn refuse(queue: &mpsc::Receiver<Box<dyn Job>>, group: Vec<Box<dyn Job>>, path: &Path, error: rusqlite::Error) {
+fn refuse(queue: &mpsc::Receiver<Box<dyn Job>>, group: Vec<Box<dyn Job>>, path: &Path, error: &rusqlite::Error) {
     let error = describe(path, error).to_record();
     group.into_iter().chain(queue.iter()).for_each(|job| job.answer(Some(error.clone().into())));
 }
@@ -194,5 +194,155 @@ fn copy_log(connection: &Connection, mode: CheckpointMode) {
     // What fails here is lost to nobody: the records are in the log, and the next copy tries again.
     if let Err(error) = connection.wal_checkpoint_v2(Some("main"), mode) {
         tracing::warn!(%error, "the store's log could not be copied into its file");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures::future::join_all;
+    use rusqlite::ffi;
+
+    use super::*;
+
+    struct Place {
+        folder: tempfile::TempDir,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            Self { folder: tempfile::tempdir().expect("a folder for the test") }
+        }
+
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("agentflow.db")
+        }
+
+        async fn writer(&self) -> Writer {
+            Writer::start(self.path(), Synchronous::Full).await.expect("an empty place")
+        }
+
+        /// The keys in the file, as another process sees them.
+        fn keys(&self) -> Vec<String> {
+            let connection = file::open_reader(&self.path()).expect("a store was made");
+            let mut select = connection.prepare("SELECT key FROM documents ORDER BY key").expect("the table is there");
+            let keys = select.query_map([], |row| row.get(0)).expect("no parameters");
+            keys.collect::<rusqlite::Result<_>>().expect("keys are text")
+        }
+    }
+
+    fn insert(connection: &Connection, key: &str, bytes: usize) -> Result<(), Failure> {
+        let value = "x".repeat(bytes);
+        connection.execute("INSERT INTO documents (key, version, value) VALUES (?1, 1, ?2)", [key, &value])?;
+        Ok(())
+    }
+
+    fn fail(code: i32) -> Result<(), Failure> {
+        Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None).into())
+    }
+
+    type AnyWork = Box<dyn FnOnce(&Connection) -> Result<(), Failure> + Send>;
+
+    /// Does all `works` as one group: the writer is kept busy until they are handed over.
+    async fn group(writer: &Writer, works: Vec<AnyWork>) -> Vec<Result<()>> {
+        let (begun, begins) = mpsc::channel::<()>();
+        let (go, wait) = mpsc::channel::<()>();
+        let mut busy = Box::pin(writer.write(move |_| {
+            drop(begun);
+            // Ends when the other side is dropped.
+            assert!(wait.recv().is_err());
+            Ok(())
+        }));
+        assert!(futures::poll!(busy.as_mut()).is_pending());
+        assert!(begins.recv().is_err());
+        let mut works = Box::pin(join_all(works.into_iter().map(|work| writer.write(work))));
+        assert!(futures::poll!(works.as_mut()).is_pending());
+        drop(go);
+        busy.await.expect("it does nothing");
+        works.await
+    }
+
+    #[tokio::test]
+    async fn one_refusal_in_a_group_leaves_the_others() {
+        let place = Place::new();
+        let writer = place.writer().await;
+        let results = group(
+            &writer,
+            vec![
+                Box::new(|connection| insert(connection, "a", 1)),
+                Box::new(|_| Err(Error::new(ErrorKind::Conflict, "refused").into())),
+                Box::new(|connection| insert(connection, "c", 1)),
+            ],
+        )
+        .await;
+        assert!(results[0].is_ok() && results[2].is_ok());
+        assert_eq!(results[1].as_ref().map_err(Error::kind), Err(ErrorKind::Conflict));
+        assert_eq!(place.keys(), ["a", "c"]);
+    }
+
+    #[tokio::test]
+    async fn a_failed_flush_fails_the_whole_group_and_everything_after_it() {
+        let place = Place::new();
+        let writer = place.writer().await;
+        writer.write(|connection| insert(connection, "before", 1)).await.expect("nothing is wrong yet");
+        let results = group(
+            &writer,
+            vec![
+                Box::new(|connection| insert(connection, "a", 1)),
+                Box::new(|_| fail(ffi::SQLITE_IOERR_FSYNC)),
+                Box::new(|connection| insert(connection, "c", 1)),
+            ],
+        )
+        .await;
+        for result in results {
+            let error = result.expect_err("the group failed");
+            assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
+            assert!(error.to_string().starts_with("reading or writing store `"), "{error}");
+        }
+        let late = writer.write(|connection| insert(connection, "late", 1)).await.expect_err("the connection is closed");
+        assert_eq!(late.kind(), ErrorKind::StoreUnavailable);
+        assert_eq!(place.keys(), ["before"]);
+        drop(writer);
+        place.writer().await.write(|connection| insert(connection, "opened again", 1)).await.expect("the file is whole");
+        assert_eq!(place.keys(), ["before", "opened again"]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_fails_the_group_and_the_next_is_tried() {
+        let place = Place::new();
+        let writer = place.writer().await;
+        let limit = |pages: i64| {
+            writer.write(move |connection| Ok(connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?))
+        };
+        limit(30).await.expect("a limit");
+        let results = group(
+            &writer,
+            vec![Box::new(|connection| insert(connection, "a", 1)), Box::new(|connection| insert(connection, "b", 1 << 20))],
+        )
+        .await;
+        for result in results {
+            let error = result.expect_err("the group failed");
+            assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
+            assert!(error.to_string().starts_with("no space is left for store `"), "{error}");
+        }
+        assert_eq!(place.keys(), [""; 0]);
+        writer.write(|connection| insert(connection, "c", 1)).await.expect("there is space for this");
+        limit(10_000).await.expect("a limit");
+        writer.write(|connection| insert(connection, "d", 1 << 20)).await.expect("there is space again");
+        assert_eq!(place.keys(), ["c", "d"]);
+    }
+
+    #[tokio::test]
+    async fn the_log_is_copied_when_it_has_grown() {
+        let place = Place::new();
+        let writer = place.writer().await;
+        for n in 0..8 {
+            writer.write(move |connection| insert(connection, &n.to_string(), 1 << 20)).await.expect("space");
+        }
+        drop(writer);
+        let log = std::fs::metadata(place.path().with_extension("db-wal")).map_or(0, |log| log.len());
+        assert!(log < 1 << 20, "{log} bytes of log are left");
+        assert_eq!(place.keys().len(), 8);
     }
 }

@@ -1,5 +1,7 @@
 //! The form an answer must have: text, or JSON by a schema, and what the provider is told of it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
@@ -15,14 +17,14 @@ const WRAPPER: &str = "answer";
 const STRICT_DEPTH: usize = 10;
 const STRICT_PROPERTIES: usize = 5_000;
 
-/// What an answer must look like. Stored as the author's schema; `null` for text.
+/// What an answer must look like. Cheap to clone. Stored as the author's schema; `null` for text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Option<Value>", into = "Option<Value>")]
 pub enum AnswerForm {
     /// Any text.
     Text,
     /// JSON that follows a schema.
-    Json(Box<JsonForm>),
+    Json(Arc<JsonForm>),
 }
 
 /// JSON that follows a schema.
@@ -39,7 +41,7 @@ pub struct JsonForm {
 }
 
 impl AnswerForm {
-    /// The form of answers that follow `schema`: text when it is absent or any string at all. `agent` names it to the provider.
+    /// The form of answers that follow `schema`: text when it is absent or any string at all.
     ///
     /// # Errors
     /// `Invalid` when `schema` is no JSON Schema.
@@ -47,7 +49,7 @@ impl AnswerForm {
         match schema {
             None => Ok(Self::Text),
             Some(schema) if is_any_string(schema) => Ok(Self::Text),
-            Some(schema) => JsonForm::new(schema).map(|form| Self::Json(Box::new(form))),
+            Some(schema) => JsonForm::new(schema).map(|form| Self::Json(Arc::new(form))),
         }
     }
 
@@ -73,7 +75,7 @@ impl From<AnswerForm> for Option<Value> {
     fn from(form: AnswerForm) -> Self {
         match form {
             AnswerForm::Text => None,
-            AnswerForm::Json(form) => Some(form.author),
+            AnswerForm::Json(form) => Some(form.author.clone()),
         }
     }
 }
@@ -245,7 +247,7 @@ mod tests {
 
     fn form(schema: &Value) -> JsonForm {
         match AnswerForm::new(Some(schema)).unwrap() {
-            AnswerForm::Json(form) => *form,
+            AnswerForm::Json(form) => (*form).clone(),
             AnswerForm::Text => panic!("{schema} is text"),
         }
     }

@@ -107,7 +107,7 @@ async fn converse(
     journal: &dyn Journal,
     pending: &mut Option<CallRecord>,
 ) -> Result<(Value, Vec<String>)> {
-    let mut turn = Turn::new(task.system, task.prompt, task.output, task.max_turns)?;
+    let mut turn = Turn::new(task.system, task.prompt, models.form(task.output)?, task.max_turns);
     loop {
         let messages = match turn.step() {
             Step::Done(answer) => return answer.map(|answer| (answer.value, answer.notes)),

@@ -12,8 +12,9 @@ use tokio::{
 };
 
 use crate::{
+    agent::AnswerForm,
     error::{Error, ErrorKind, Result},
-    model::{AgentName, ChatRequest, ChatResponse, Cost, ModelRef, ProviderName},
+    model::{AgentName, ChatRequest, ChatResponse, Cost, ModelRef, ProviderName, Value},
     provider::{OnText, Provider, Providers},
     resilience::{Rate, RateLimiter},
 };
@@ -21,6 +22,8 @@ use crate::{
 /// Calls in flight at once, of one provider and over all of them, unless set otherwise.
 const CALLS_PER_PROVIDER: u32 = 16;
 const CALLS: u32 = 64;
+/// How many schemas are kept compiled.
+const MAX_FORMS: usize = 1_000;
 /// How many characters are about one token.
 const CHARACTERS_PER_TOKEN: usize = 4;
 /// What is reserved for an answer without `max_tokens`, in tokens.
@@ -55,6 +58,8 @@ pub struct Models {
     gates: Mutex<HashMap<ProviderName, Arc<Gate>>>,
     /// By agent and its `max_concurrent`: workflows may each have an agent of the same name.
     agents: Mutex<HashMap<(AgentName, u32), Arc<Semaphore>>>,
+    /// By the text of the schema: compiling one takes longer than all else in a call that is simulated.
+    forms: Mutex<HashMap<String, AnswerForm>>,
 }
 
 /// What calls of one provider pass through.
@@ -86,6 +91,7 @@ impl Models {
             settings,
             gates: Mutex::default(),
             agents: Mutex::default(),
+            forms: Mutex::default(),
         }
     }
 
@@ -143,6 +149,24 @@ impl Models {
         let called = ask(provider.as_ref(), model, timeout, request, on_text).await;
         gate.settle(reserved, &called);
         called
+    }
+
+    /// The form of answers that follow `schema`; made once for each schema.
+    ///
+    /// # Errors
+    /// `Invalid` when it is no JSON Schema.
+    pub(super) fn form(&self, schema: Option<&Value>) -> Result<AnswerForm> {
+        let Some(schema) = schema else { return Ok(AnswerForm::Text) };
+        let text = schema.to_string();
+        if let Some(known) = self.forms.lock().unwrap_or_else(PoisonError::into_inner).get(&text) {
+            return Ok(known.clone());
+        }
+        let form = AnswerForm::new(Some(schema))?;
+        let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+        if forms.len() < MAX_FORMS {
+            forms.insert(text, form.clone());
+        }
+        Ok(form)
     }
 
     fn agent_calls(&self, agent: &AgentName, limit: u32) -> Arc<Semaphore> {

@@ -50,15 +50,13 @@ pub enum Step<'a> {
 }
 
 impl Turn {
-    /// Begins with an optional system prompt and the prompt. `output` is the schema of the answer; text when absent.
-    /// At most `max_turns` calls are asked for (and one at least).
-    ///
-    /// # Errors
-    /// `Invalid` when `output` is no JSON Schema.
-    pub fn new(system: Option<String>, prompt: String, output: Option<&Value>, max_turns: u32) -> Result<Self> {
+    /// Begins with an optional system prompt and the prompt; the answer must be of `form`. At most `max_turns` calls are asked
+    /// for, and one at least.
+    #[must_use]
+    pub fn new(system: Option<String>, prompt: String, form: AnswerForm, max_turns: u32) -> Self {
         let system = system.filter(|text| !text.trim().is_empty()).map(|text| ChatMessage::new(Role::System, text));
         let messages = system.into_iter().chain([ChatMessage::new(Role::User, prompt)]).collect();
-        Ok(Self { form: AnswerForm::new(output)?, messages, max_turns: max_turns.max(1), turns: 0, repairs: 0, done: None })
+        Self { form, messages, max_turns: max_turns.max(1), turns: 0, repairs: 0, done: None }
     }
 
     /// What comes next.
@@ -208,7 +206,8 @@ mod tests {
 
     /// Tells the machine `answers`, which must all be asked for.
     fn told(schema: Option<&Value>, max_turns: u32, answers: &[(&str, FinishReason)]) -> Turn {
-        let mut turn = Turn::new(Some("Be brief.".to_owned()), "Judge it.".to_owned(), schema, max_turns).unwrap();
+        let mut turn =
+            Turn::new(Some("Be brief.".to_owned()), "Judge it.".to_owned(), AnswerForm::new(schema).unwrap(), max_turns);
         for (content, finish) in answers {
             asked(&turn);
             turn.take(&response(content, *finish));
@@ -232,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_blank_system_prompt_is_left_out() {
-        let turn = Turn::new(Some(" \n".to_owned()), "Hello".to_owned(), None, 1).unwrap();
+        let turn = Turn::new(Some(" \n".to_owned()), "Hello".to_owned(), AnswerForm::Text, 1);
         assert_eq!(asked(&turn), [ChatMessage::new(Role::User, "Hello")]);
     }
 
@@ -328,7 +327,7 @@ mod tests {
             let expected_calls = end.map_or(allowed, |at| at + 1);
             let expected = end.map_or(Worth::Nothing, |at| answers[at].2);
 
-            let mut turn = Turn::new(None, "p".to_owned(), Some(&score()), max_turns).unwrap();
+            let mut turn = Turn::new(None, "p".to_owned(), AnswerForm::new(Some(&score())).unwrap(), max_turns);
             let mut calls = 0;
             while let Step::CallModel(messages) = turn.step() {
                 prop_assert_eq!(messages.len(), 1 + 2 * calls);

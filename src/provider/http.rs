@@ -2,6 +2,7 @@
 //! proxy of the environment, tries nothing twice, and never shows a key.
 
 use std::{
+    io,
     net::IpAddr,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -35,6 +36,8 @@ pub struct HttpTimes {
     pub first_byte: Duration,
     /// The same for a server on this host, which may have to load the model first.
     pub first_byte_local: Duration,
+    /// Between two pieces of what the server sends before the first word of the answer: models that reason are silent for long.
+    pub thinking: Duration,
     /// Between two pieces of the answer.
     pub idle: Duration,
 }
@@ -45,6 +48,7 @@ impl Default for HttpTimes {
             connect: Duration::from_secs(5),
             first_byte: Duration::from_secs(60),
             first_byte_local: Duration::from_secs(300),
+            thinking: Duration::from_secs(300),
             idle: Duration::from_secs(60),
         }
     }
@@ -106,7 +110,7 @@ impl HttpClient {
         if !response.status().is_success() {
             return Err(asked.refused(response).await);
         }
-        Ok(Answer { asked, response, first_byte, idle: times.idle, read: 0 })
+        Ok(Answer { asked, response, thinking: first_byte.max(times.thinking), idle: times.idle, read: 0 })
     }
 
     /// The client for `url`: one that trusts the system's certificates for https, one that loads none for http.
@@ -269,7 +273,7 @@ impl Asked<'_> {
                 format!("could not be asked: no connection to {host}: {}", root_cause(err))
             };
             let error = self.error(ErrorKind::Transient, &what);
-            return if is_local(&self.endpoint.url) { error.hint(format!("is the server running on {host}?")) } else { error };
+            return if is_refused(err) { error.hint(format!("is the server running on {host}?")) } else { error };
         }
         self.error(ErrorKind::Transient, &format!("gave no answer: {}", root_cause(err)))
     }
@@ -283,7 +287,7 @@ impl Asked<'_> {
 pub(super) struct Answer<'a> {
     asked: Asked<'a>,
     response: Response,
-    first_byte: Duration,
+    thinking: Duration,
     idle: Duration,
     read: usize,
 }
@@ -299,13 +303,13 @@ impl<'a> Answer<'a> {
         value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
 
-    /// The next piece of the body; `None` at its end.
+    /// The next piece of the body; `None` at its end. `has_spoken` says whether the answer itself has begun.
     ///
     /// # Errors
     /// `Transient` when nothing comes at all, `Timeout` when the server falls silent in the middle, `Truncated` when the
     /// connection breaks, `Malformed` when the body is larger than 16 MiB.
-    pub(super) async fn chunk(&mut self) -> Result<Option<Vec<u8>>> {
-        let limit = if self.read == 0 { self.first_byte } else { self.idle };
+    pub(super) async fn chunk(&mut self, has_spoken: bool) -> Result<Option<Vec<u8>>> {
+        let limit = if has_spoken { self.idle } else { self.thinking };
         let chunk = timeout(limit, self.response.chunk()).await.map_err(|_| {
             if self.read == 0 {
                 self.asked.silent(limit)
@@ -331,7 +335,7 @@ impl<'a> Answer<'a> {
     /// As [`Answer::chunk`].
     pub(super) async fn whole(&mut self) -> Result<Vec<u8>> {
         let mut body = Vec::new();
-        while let Some(chunk) = self.chunk().await? {
+        while let Some(chunk) = self.chunk(false).await? {
             body.extend_from_slice(&chunk);
         }
         Ok(body)
@@ -341,6 +345,18 @@ impl<'a> Answer<'a> {
 fn host_and_port(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// Whether nothing listens where the connection was to go.
+fn is_refused(err: &reqwest::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(err);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The innermost cause: the outer layers only say that a request failed, and name the URL.

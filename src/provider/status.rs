@@ -80,9 +80,9 @@ pub(super) fn kind_of_error(status: Option<u16>, names: &[&str], message: &str) 
         let number = || names.iter().find_map(|name| name.parse::<u16>().ok()).filter(|status| (400..600).contains(status));
         return by_name().or_else(|| number().map(kind_of_status)).unwrap_or(ErrorKind::Transient);
     };
-    let account_is_empty = ["credit balance is too low", "insufficient balance", "insufficient_quota"]
-        .iter()
-        .any(|sign| message.to_ascii_lowercase().contains(sign));
+    let message = message.to_ascii_lowercase();
+    let account_is_empty =
+        ["credit balance is too low", "insufficient balance", "insufficient_quota"].iter().any(|sign| message.contains(sign));
     // "requests" and "tokens" are types of OpenAI's rate limits; the code beside them may still tell of a spent quota.
     let has = |kind| names.iter().any(|name| kind_of_name(name) == Some(kind));
     match kind_of_status(status) {
@@ -90,7 +90,8 @@ pub(super) fn kind_of_error(status: Option<u16>, names: &[&str], message: &str) 
         ErrorKind::Transient if has(ErrorKind::Throttle) => ErrorKind::Throttle,
         ErrorKind::Request if has(ErrorKind::Refused) => ErrorKind::Refused,
         ErrorKind::Request if has(ErrorKind::Malformed) => ErrorKind::Malformed,
-        ErrorKind::Request if status == 400 && has(ErrorKind::Auth) => ErrorKind::Auth,
+        // Gemini answers a wrong key with 400.
+        ErrorKind::Request if status == 400 && (has(ErrorKind::Auth) || message.contains("api key not valid")) => ErrorKind::Auth,
         kind => kind,
     }
 }
@@ -129,6 +130,8 @@ mod tests {
         check(Some(400), &["content_filter"], "", ErrorKind::Refused);
         check(Some(400), &["invalid_request_error"], "Your credit balance is too low to access the API", ErrorKind::Quota);
         check(Some(400), &["context_length_exceeded"], "", ErrorKind::Request);
+        check(Some(400), &["INVALID_ARGUMENT"], "API key not valid. Please pass a valid API key.", ErrorKind::Auth);
+        check(Some(400), &["json_validate_failed"], "", ErrorKind::Malformed);
         check(Some(401), &["insufficient_quota"], "", ErrorKind::Auth);
     }
 

@@ -95,7 +95,7 @@ pub(super) async fn read(answer: &mut Answer<'_>, protocol: &dyn Protocol, on_te
     }
     let mut parser = SseParser::default();
     while !draft.ended {
-        let chunk = match answer.chunk().await {
+        let chunk = match answer.chunk(!draft.content.is_empty()).await {
             Ok(Some(chunk)) => chunk,
             Ok(None) => break,
             // What was lost after the reason to stop is at most the usage.

@@ -57,7 +57,13 @@ fn settings(base_url: &str) -> ServerSettings {
 /// A client with time limits that a test can wait for.
 fn hasty() -> HttpClient {
     let short = Duration::from_millis(100);
-    HttpClient::new(HttpTimes { connect: Duration::from_secs(5), first_byte: short, first_byte_local: short, idle: short })
+    HttpClient::new(HttpTimes {
+        connect: Duration::from_secs(5),
+        first_byte: short,
+        first_byte_local: short,
+        thinking: short,
+        idle: short,
+    })
 }
 
 /// Asks, and returns the answer with the pieces that were streamed.

@@ -6,7 +6,7 @@
 
 use agentflow::{
     agent::AnswerForm,
-    model::ChatRequest,
+    model::{ChatMessage, ChatRequest, Role},
     provider::{AnthropicProvider, HttpClient, OpenAiProvider, Provider, ServerSettings},
     schema::Validator,
 };
@@ -43,7 +43,8 @@ async fn converses(provider: &dyn Provider, model: &str) {
         "required": ["mood", "scores"], "additionalProperties": false,
     });
     let form = AnswerForm::new(Some(&schema)).unwrap();
-    let structured = ChatRequest { output: form.request().cloned(), ..short };
+    let messages = vec![ChatMessage::new(Role::User, "Rate the mood.")];
+    let structured = ChatRequest { output: form.request().cloned(), messages, ..short };
     let (response, pieces) = ask(provider, &structured).await.unwrap();
     let answer: Value = serde_json::from_str(&response.content).unwrap();
     assert_eq!(Validator::new(&schema).unwrap().problems(&answer), Vec::<String>::new(), "{answer}");

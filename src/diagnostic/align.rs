@@ -96,10 +96,6 @@ impl Walk<'_> {
                 self.at += 2;
                 self.take(wanted, '\n')
             }
-            (Style::TomlBasic | Style::TomlLiteral, c) => {
-                self.at += c.len_utf8();
-                self.take(wanted, c)
-            }
             (Style::Double, c) if c.is_ascii_whitespace() => self.folded_run(wanted),
             (Style::Plain | Style::Single, c) if c.is_ascii_whitespace() || wanted.is_ascii_whitespace() => {
                 self.at += white_space(&self.source[self.at..]);

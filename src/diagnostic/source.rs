@@ -261,7 +261,7 @@ pub fn decode_text(shown: &str, bytes: Vec<u8>) -> Result<String> {
         return Err(too_large(shown));
     }
     let place = |offset: usize| {
-        let line = bytes[..offset].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = bytes[..offset].split(|byte| *byte == b'\n').count();
         format!("byte {offset}, line {line}")
     };
     if let Some(at) = bytes.iter().position(|byte| *byte == 0) {

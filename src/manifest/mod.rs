@@ -5,7 +5,12 @@
 //! Nothing here judges meaning (that is `plan`): a manifest is well-formed, not yet right.
 
 mod agents;
+mod check;
+mod grammar;
+mod interchange;
+mod json_schema;
 mod load;
+mod names;
 mod read;
 mod schema_shorthand;
 mod tree;
@@ -15,7 +20,8 @@ mod workflow;
 pub use agents::{
     AgentManifest, ApiKey, Manifest, ManifestDefaults, ProviderKind, ProviderManifest, RateManifest, StoreManifest,
 };
-pub use read::{read_manifest, read_workflow, read_workflow_text};
+pub use json_schema::{SchemaOf, json_schema};
+pub use read::{read_data, read_data_text, read_manifest, read_workflow, read_workflow_text};
 pub use tree::{Tree, TreeKind};
 pub use units::{MAX_COUNT, parse_count, parse_duration, parse_rate};
 pub use workflow::{

@@ -20,7 +20,7 @@ pub(super) const TYPES: [&str; 5] = ["string", "integer", "number", "boolean", "
 /// The types that only JSON Schema has.
 const JSON_SCHEMA_TYPES: [&str; 3] = ["object", "array", "null"];
 /// What JSON Schema (drafts 7 to 2020-12) gives a meaning.
-pub(super) const KEYWORDS: [&str; 55] = [
+pub(super) const KEYWORDS: &[&str] = &[
     "$anchor",
     "$comment",
     "$defs",
@@ -85,10 +85,16 @@ const LONG_INPUT: [&str; 3] = ["type", "default", "description"];
 /// A map with the key `type` is the long form, or a full JSON Schema; any other value is the type itself.
 pub(super) fn input_type(tree: &Tree) -> (&Tree, bool) {
     let (Some(entries), Some(written)) = (tree.as_map(), tree.get("type")) else {
-        return (tree, tree.as_map().is_some_and(|entries| is_marked(entries)));
+        return (tree, tree.as_map().is_some_and(is_marked));
     };
-    let is_long = entries.iter().all(|(key, _)| LONG_INPUT.contains(&key.value.as_str()));
+    let is_long = entries.iter().all(|(key, _)| LONG_INPUT.contains(&key.value.as_str())) && !is_beyond_shorthand(written);
     (if is_long { written } else { tree }, true)
+}
+
+/// Reads the type of an input, whatever its form.
+pub(super) fn input_schema(tree: &Tree, problems: &mut Vec<Diagnostic>) -> Option<Value> {
+    let (written, is_long) = input_type(tree);
+    if is_long && std::ptr::eq(written, tree) { full(tree, problems) } else { to_json_schema(written, problems) }
 }
 
 /// Keys of an input in long form that mean nothing.
@@ -132,6 +138,7 @@ fn named(text: &str, span: Span, problems: &mut Vec<Diagnostic>) -> Option<Value
         element if element.len() < name.len() => format!("a list is written `[{}]`", shown(element)),
         "str" | "text" => "did you mean `string`?".to_owned(),
         "int" | "long" => "did you mean `integer`?".to_owned(),
+        "bool" => "did you mean `boolean`?".to_owned(),
         "float" | "double" | "decimal" => "did you mean `number`?".to_owned(),
         "list" | "array" => "a list is written `[T]`, e.g. `[string]`".to_owned(),
         "object" | "map" | "dict" => "an object is written as a map of its fields, or `{ type: object }`".to_owned(),
@@ -213,17 +220,25 @@ fn is_marked(entries: &[(Spanned<String>, Tree)]) -> bool {
 }
 
 /// Whether a map is a full JSON Schema; see the rule at the top.
-pub(super) fn is_full(entries: &[(Spanned<String>, Tree)]) -> bool {
+fn is_full(entries: &[(Spanned<String>, Tree)]) -> bool {
     let Some((_, kind)) = entries.iter().find(|(key, _)| key.value == "type") else {
         return is_marked(entries);
     };
-    let is_type = |tree: &Tree| tree.as_str().is_some_and(|name| name != "any" && TYPES.contains(&name) || is_json_only(tree));
-    let is_json_only_list = |items: &[Tree]| items.iter().all(is_type) && (items.len() > 1 || items.iter().any(is_json_only));
-    if is_marked(entries) || is_json_only(kind) || kind.as_list().is_some_and(is_json_only_list) {
+    if is_marked(entries) || is_beyond_shorthand(kind) {
         return true;
     }
     let is_named = is_type(kind) || kind.as_list().is_some_and(|items| !items.is_empty() && items.iter().all(is_type));
     is_named && entries.iter().all(|(key, _)| KEYWORDS.contains(&key.value.as_str()))
+}
+
+/// Whether the value of `type` can only be meant as JSON Schema: one of its own types, or a list of several types.
+fn is_beyond_shorthand(kind: &Tree) -> bool {
+    let is_list = |items: &[Tree]| items.iter().all(is_type) && (items.len() > 1 || items.iter().any(is_json_only));
+    is_json_only(kind) || kind.as_list().is_some_and(is_list)
+}
+
+fn is_type(tree: &Tree) -> bool {
+    tree.as_str().is_some_and(|name| name != "any" && TYPES.contains(&name)) || is_json_only(tree)
 }
 
 fn is_json_only(tree: &Tree) -> bool {
@@ -244,7 +259,7 @@ fn full(tree: &Tree, problems: &mut Vec<Diagnostic>) -> Option<Value> {
     match Validator::new(&schema) {
         Ok(_) => Some(schema),
         Err(err) => {
-            problems.push(bad(tree.span, err.message()).hint("references lead to places in the same schema: `#/$defs/name`"));
+            problems.push(bad(tree.span, err.message()));
             None
         }
     }
@@ -271,10 +286,14 @@ fn check_keywords(tree: &Tree, problems: &mut Vec<Diagnostic>) {
             "allOf" | "anyOf" | "oneOf" | "prefixItems" => {
                 value.as_list().unwrap_or_default().iter().for_each(|schema| check_keywords(schema, problems));
             }
+            "$ref" if value.as_str().is_some_and(|target| !target.starts_with('#')) => {
+                let hint = "a reference leads to a place in the same schema, e.g. `#/$defs/name`; nothing is fetched";
+                problems.push(bad(value.span, "the reference leads to another document").hint(hint));
+            }
             name if KEYWORDS.contains(&name) || name.starts_with("x-") => {}
             name => {
                 let problem = bad(key.span, format!("JSON Schema has no keyword `{}`", shown(name))).label("unknown keyword");
-                problems.push(match nearest(name, KEYWORDS) {
+                problems.push(match nearest(name, KEYWORDS.iter().copied()) {
                     Some(known) => problem.hint(format!("did you mean `{known}`?")),
                     None => problem,
                 });

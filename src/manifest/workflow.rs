@@ -131,6 +131,7 @@ pub struct NodeManifest {
 
 /// What a node does: exactly one of these keys. The span of each is that of the key.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most nodes are of the large kind")]
 pub enum NodeKindManifest {
     /// Runs an agent.
     Agent {

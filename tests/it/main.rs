@@ -8,4 +8,5 @@ mod engine;
 mod hostile_templates;
 mod layering;
 mod provider;
+mod schema_agreement;
 mod store;

@@ -1,4 +1,4 @@
-//! JSON → [`Tree`]: serde_json does not tell positions. RFC 8259, without extensions.
+//! JSON → [`Tree`]: `serde_json` does not tell positions. RFC 8259, without extensions.
 
 use super::{MAX_DEPTH, MAX_VALUES, duplicate, too_deep, too_many};
 use crate::{

@@ -406,17 +406,17 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(text: &str, expected: serde_json::Value) {
+    fn check(text: &str, expected: &serde_json::Value) {
         let (tree, problems) = read(text);
         assert_eq!(problems, []);
-        assert_eq!(tree.unwrap().to_value(), expected);
+        assert_eq!(&tree.unwrap().to_value(), expected);
     }
 
     #[test]
     fn plain_scalars_follow_the_core_schema() {
         check(
             "[yes, on, true, ~, 1, -2, 0x1f, 0o17, 1.5, 1e3, .5, 1.2.3, 1-2, 012, '1', \"true\", 2026-01-01, 400k]",
-            json!([
+            &json!([
                 "yes",
                 "on",
                 true,
@@ -441,14 +441,14 @@ mod tests {
 
     #[test]
     fn anchors_and_merge_keys_are_followed() {
-        check("a: &x { b: 1, c: 2 }\nd: *x\n", json!({"a": {"b": 1, "c": 2}, "d": {"b": 1, "c": 2}}));
-        check("a: &x { b: 1, c: 2 }\nd:\n  <<: *x\n  c: 3\n", json!({"a": {"b": 1, "c": 2}, "d": {"c": 3, "b": 1}}));
-        check("a: &x { b: 1 }\nd: { <<: [*x, {e: 5}] }\n", json!({"a": {"b": 1}, "d": {"b": 1, "e": 5}}));
+        check("a: &x { b: 1, c: 2 }\nd: *x\n", &json!({"a": {"b": 1, "c": 2}, "d": {"b": 1, "c": 2}}));
+        check("a: &x { b: 1, c: 2 }\nd:\n  <<: *x\n  c: 3\n", &json!({"a": {"b": 1, "c": 2}, "d": {"c": 3, "b": 1}}));
+        check("a: &x { b: 1 }\nd: { <<: [*x, {e: 5}] }\n", &json!({"a": {"b": 1}, "d": {"b": 1, "e": 5}}));
     }
 
     #[test]
     fn keys_are_the_text_they_are_written_as() {
-        check("1: a\ntrue: b\n\"x y\": c\n~: d\n", json!({"1": "a", "true": "b", "x y": "c", "~": "d"}));
+        check("1: a\ntrue: b\n\"x y\": c\n~: d\n", &json!({"1": "a", "true": "b", "x y": "c", "~": "d"}));
     }
 
     /// Each text in the tree, as it stands in the file.

@@ -6,11 +6,15 @@ mod workflow;
 
 use std::path::Path;
 
-use super::load::{Syntax, load};
+use super::{
+    check::check,
+    grammar, interchange,
+    load::{Syntax, load},
+};
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Files, MAX_FILE_BYTES, Sources, Span},
     error::Error,
-    manifest::{Manifest, Tree, WorkflowManifest},
+    manifest::{Manifest, Tree, TreeKind, WorkflowManifest},
 };
 
 /// The smallest workflow, for hints.
@@ -48,7 +52,15 @@ pub fn read_workflow_text(
         }
         return None;
     };
-    Some(workflow::workflow(&tree, file))
+    if !interchange::is_interchange(&tree) {
+        check(&tree, &grammar::WORKFLOW, problems);
+        return Some(workflow::workflow(&tree, file));
+    }
+    let (tree, edges) = interchange::to_workflow(&tree, problems);
+    check(&tree, &grammar::WORKFLOW, problems);
+    let mut workflow = workflow::workflow(&tree, file);
+    interchange::attach(edges, &mut workflow, problems);
+    Some(workflow)
 }
 
 /// Reads a manifest file (`agents.toml`). An empty one is valid.
@@ -58,13 +70,28 @@ pub fn read_manifest(path: &Path, files: &dyn Files, sources: &mut Sources, prob
     let text = read_file(path, files, sources, problems)?;
     let before = problems.len();
     let (file, tree) = parse(path, text, sources, problems);
-    match tree {
-        Some(tree) => Some(agents::manifest(&tree, file)),
-        None if problems.len() == before => {
-            Some(agents::manifest(&Tree::new(Span::new(file, 0..0), crate::manifest::TreeKind::Null), file))
-        }
-        None => None,
-    }
+    let tree = match tree {
+        Some(tree) => tree,
+        None if problems.len() == before => Tree::new(Span::new(file, 0..0), TreeKind::Map(Vec::new())),
+        None => return None,
+    };
+    check(&tree, &grammar::MANIFEST, problems);
+    Some(agents::manifest(&tree, file))
+}
+
+/// Reads a file of data, e.g. inputs of a run, in YAML, TOML or JSON. An empty one is `null`.
+///
+/// Problems are treated as by [`read_workflow`].
+pub fn read_data(path: &Path, files: &dyn Files, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Option<Tree> {
+    let text = read_file(path, files, sources, problems)?;
+    read_data_text(path, text, sources, problems)
+}
+
+/// Reads data from `text`, e.g. standard input; `path` names it in messages.
+pub fn read_data_text(path: &Path, text: String, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Option<Tree> {
+    let before = problems.len();
+    let (file, tree) = parse(path, text, sources, problems);
+    tree.or_else(|| (problems.len() == before).then(|| Tree::new(Span::new(file, 0..0), TreeKind::Null)))
 }
 
 fn read_file(path: &Path, files: &dyn Files, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Option<String> {

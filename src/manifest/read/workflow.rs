@@ -44,10 +44,10 @@ fn limits(tree: &Tree) -> LimitsManifest {
 
 /// An input; what cannot be read of its type lets any value in, so that one mistake gives one problem.
 fn input(tree: &Tree) -> InputManifest {
-    let (schema_tree, is_long) = schema_shorthand::input_type(tree);
+    let (written, is_long) = schema_shorthand::input_type(tree);
     let describing = is_long.then_some(tree);
     InputManifest {
-        schema: schema(schema_tree),
+        schema: Schema { json: schema_shorthand::input_schema(tree, &mut Vec::new()).unwrap_or_else(any), span: written.span },
         default: describing.and_then(|tree| tree.get("default")).cloned(),
         description: describing.and_then(|tree| tree.get("description")).and_then(text),
         span: tree.span,
@@ -55,8 +55,12 @@ fn input(tree: &Tree) -> InputManifest {
 }
 
 fn schema(tree: &Tree) -> Schema {
-    let json = schema_shorthand::to_json_schema(tree, &mut Vec::new()).unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-    Schema { json, span: tree.span }
+    Schema { json: schema_shorthand::to_json_schema(tree, &mut Vec::new()).unwrap_or_else(any), span: tree.span }
+}
+
+/// The schema that lets everything in.
+fn any() -> Value {
+    Value::Object(serde_json::Map::new())
 }
 
 /// The nodes whose ids are usable; the others have been reported.

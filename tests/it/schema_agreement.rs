@@ -1,0 +1,224 @@
+//! The JSON Schema that editors use, the checks of the loader, and the three syntaxes agree with each other.
+
+use std::path::{Path, PathBuf};
+
+use agentflow::{
+    diagnostic::{Code, Diagnostic, DiskFiles, Sources, StoredFiles},
+    manifest::{SchemaOf, json_schema, read_data_text, read_manifest, read_workflow},
+    model::StoredSource,
+};
+use serde_json::{Value, json};
+
+/// What JSON Schema cannot see: it is given values, not text.
+const ONLY_IN_TEXT: [Code; 4] = [Code::UNREADABLE_FILE, Code::SYNTAX, Code::DUPLICATE_KEY, Code::TOO_COMPLEX];
+
+fn corpus(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/corpus").join(folder);
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn validator(of: SchemaOf) -> jsonschema::Validator {
+    jsonschema::draft7::new(&json_schema(of)).unwrap()
+}
+
+/// What the loader says of a file.
+fn check(path: &Path, of: SchemaOf) -> (Vec<Diagnostic>, Sources) {
+    let (mut problems, mut sources) = (Vec::new(), Sources::default());
+    match of {
+        SchemaOf::Workflow => drop(read_workflow(path, &DiskFiles, &mut sources, &mut problems)),
+        SchemaOf::Agents | SchemaOf::Test => drop(read_manifest(path, &DiskFiles, &mut sources, &mut problems)),
+    }
+    (problems, sources)
+}
+
+/// The values of a file, without their positions.
+fn values(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut problems = Vec::new();
+    read_data_text(path, text, &mut Sources::default(), &mut problems).unwrap().to_value()
+}
+
+const FOLDERS: [(&str, SchemaOf); 2] = [("workflow", SchemaOf::Workflow), ("agents", SchemaOf::Agents)];
+
+fn listing(problems: &[Diagnostic], sources: &Sources) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for problem in problems {
+        let place = sources.position(problem.span);
+        write!(
+            text,
+            "{} {}:{}-{}:{} {}",
+            problem.code, place.line, place.column, place.end_line, place.end_column, problem.message
+        )
+        .unwrap();
+        for related in &problem.related {
+            let place = sources.position(related.span);
+            write!(text, " [{}:{} {}]", place.line, place.column, related.message).unwrap();
+        }
+        writeln!(text, "{}", problem.hint.as_ref().map(|hint| format!(" -> {hint}")).unwrap_or_default()).unwrap();
+    }
+    text
+}
+
+#[test]
+fn good_files_are_accepted_by_both() {
+    for (folder, of) in FOLDERS {
+        let validator = validator(of);
+        for path in corpus(&format!("good/{folder}")) {
+            let (problems, sources) = check(&path, of);
+            assert_eq!(listing(&problems, &sources), "", "{}", path.display());
+            let errors: Vec<_> =
+                validator.iter_errors(&values_or_empty(&path)).map(|err| format!("{}: {err}", err.instance_path())).collect();
+            assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
+        }
+    }
+}
+
+/// An empty manifest is a map without entries.
+fn values_or_empty(path: &Path) -> Value {
+    match values(path) {
+        Value::Null => json!({}),
+        value => value,
+    }
+}
+
+#[test]
+fn bad_files_are_refused_by_both_with_the_codes_in_their_names() {
+    let mut seen = 0;
+    for (folder, of) in FOLDERS {
+        let validator = validator(of);
+        for path in corpus(&format!("bad/{folder}")) {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let (problems, sources) = check(&path, of);
+            let mut codes: Vec<_> = problems.iter().map(|problem| problem.code.to_string().to_lowercase()).collect();
+            codes.sort();
+            codes.dedup();
+            assert!(name.starts_with(&format!("{}-", codes.join("-"))), "{name}:\n{}", listing(&problems, &sources));
+            if problems.iter().any(|problem| !ONLY_IN_TEXT.contains(&problem.code)) {
+                assert!(!validator.is_valid(&values(&path)), "{name}: the schema accepts it");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen >= 60, "the corpus has only {seen} bad files");
+}
+
+#[test]
+fn every_problem_of_the_corpus_is_told_with_its_place_and_a_hint() {
+    let mut text = String::new();
+    for (folder, of) in FOLDERS {
+        for path in corpus(&format!("bad/{folder}")) {
+            let (problems, sources) = check(&path, of);
+            text += &format!("## {folder}/{}\n{}", path.file_name().unwrap().display(), listing(&problems, &sources));
+        }
+    }
+    insta::assert_snapshot!("corpus", text);
+}
+
+/// Every value of a good file is replaced by each of these, in turn.
+fn replacements() -> Vec<Value> {
+    vec![
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(1),
+        json!(-1),
+        json!(1.5),
+        json!(1e12),
+        json!(""),
+        json!("x"),
+        json!("X y"),
+        json!("30s"),
+        json!("0s"),
+        json!("400k"),
+        json!("0.5k"),
+        json!("20/m"),
+        json!("a | b"),
+        json!("string"),
+        json!("https://example.com"),
+        json!([]),
+        json!(["x"]),
+        json!([1, 2]),
+        json!({}),
+        json!({ "x": "y" }),
+        json!({ "type": "string" }),
+        json!({ "type": "object", "x": 1 }),
+    ]
+}
+
+/// Calls `visit` with values that differ from `value` in one place, and with what the difference is.
+fn mutations(value: &Value, visit: &mut dyn FnMut(&Value, String)) {
+    const ADDED: [&str; 14] =
+        ["zzz", "type", "default", "as", "prompt", "value", "nodes", "A b", "loop", "$ref", "use", "cache", "output", "edges"];
+    let mut pointers = Vec::new();
+    places(value, String::new(), &mut pointers);
+    for (turn, pointer) in pointers.iter().enumerate() {
+        // Each place takes its turn at a few of the replacements: all of them everywhere take half a minute.
+        for replacement in replacements().into_iter().skip(turn % STRIDE).step_by(STRIDE) {
+            let mut changed = value.clone();
+            let what = format!("{pointer} = {replacement}");
+            *changed.pointer_mut(pointer).unwrap() = replacement;
+            visit(&changed, what);
+        }
+        let Some(fields) = value.pointer(pointer).and_then(Value::as_object) else { continue };
+        for key in fields.keys().skip(turn % STRIDE).step_by(STRIDE) {
+            let mut changed = value.clone();
+            changed.pointer_mut(pointer).unwrap().as_object_mut().unwrap().shift_remove(key);
+            visit(&changed, format!("{pointer} without {key}"));
+        }
+        for key in ADDED.into_iter().skip(turn % STRIDE).step_by(STRIDE) {
+            let mut changed = value.clone();
+            changed.pointer_mut(pointer).unwrap().as_object_mut().unwrap().insert(key.to_owned(), json!("x"));
+            visit(&changed, format!("{pointer} with {key}"));
+        }
+    }
+}
+
+/// How many places share the replacements between them.
+const STRIDE: usize = 12;
+
+fn places(value: &Value, pointer: String, found: &mut Vec<String>) {
+    let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| places(value, format!("{pointer}/{}", escape(key)), found))
+        }
+        Value::Array(items) => items.iter().enumerate().for_each(|(at, value)| places(value, format!("{pointer}/{at}"), found)),
+        _ => {}
+    }
+    found.push(pointer);
+}
+
+#[test]
+fn loader_and_schema_agree_on_single_changes_of_good_files() {
+    let mut disagreements = Vec::new();
+    let (mut good, mut bad) = (0, 0);
+    for (folder, of) in FOLDERS {
+        let validator = validator(of);
+        for path in corpus(&format!("good/{folder}")) {
+            mutations(&values_or_empty(&path), &mut |changed, what| {
+                let (mut problems, mut sources) = (Vec::new(), Sources::default());
+                let files = StoredFiles::new(vec![StoredSource { path: "changed.json".to_owned(), text: changed.to_string() }]);
+                match of {
+                    SchemaOf::Workflow => drop(read_workflow(Path::new("changed.json"), &files, &mut sources, &mut problems)),
+                    _ => drop(read_manifest(Path::new("changed.json"), &files, &mut sources, &mut problems)),
+                }
+                // Whether a reference or an edge leads anywhere follows from another value.
+                if problems.iter().any(|problem| problem.code == Code::UNKNOWN_NODE || problem.message.contains("does not exist"))
+                {
+                    return;
+                }
+                let is_good = problems.is_empty();
+                *(if is_good { &mut good } else { &mut bad }) += 1;
+                if validator.is_valid(changed) != is_good {
+                    let first = problems.first().map(|problem| problem.message.clone());
+                    disagreements.push(format!("{}: {what}: loader {first:?}", path.file_name().unwrap().display()));
+                }
+            });
+        }
+    }
+    assert!(disagreements.is_empty(), "{} {:#?}", disagreements.len(), &disagreements[..disagreements.len().min(40)]);
+    assert!(good > 300 && bad > 300, "{good} good and {bad} bad changes");
+}

@@ -4,6 +4,7 @@
 
 mod agent;
 mod draw;
+mod bad_input;
 mod engine;
 mod hostile_templates;
 mod layering;

@@ -42,6 +42,13 @@ struct Place<'a> {
     span: Span,
 }
 
+impl Place<'_> {
+    /// The key in backticks, or what the whole file is.
+    fn shown(&self) -> String {
+        if self.name.starts_with("a ") { self.name.to_owned() } else { format!("`{}`", shown(self.name)) }
+    }
+}
+
 fn lower_first(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
@@ -67,7 +74,7 @@ impl Checker {
     fn wrong_type(&mut self, tree: &Tree, place: &Place<'_>, expected: &str) -> &mut Diagnostic {
         let found = tree.describe();
         let problem =
-            Diagnostic::error(Code::WRONG_TYPE, tree.span, format!("`{}` must be {expected}, found {found}", place.name))
+            Diagnostic::error(Code::WRONG_TYPE, tree.span, format!("{} must be {expected}, found {found}", place.shown()))
                 .label(format!("expected {expected}"));
         self.last(problem)
     }
@@ -139,6 +146,9 @@ impl Checker {
             );
         }
         for (key, value) in entries {
+            if self.is_full() {
+                return;
+            }
             self.name(keys, &key.value, key.span);
             self.shape(of, value, &Place { name: &key.value, span: key.span });
         }
@@ -181,6 +191,9 @@ impl Checker {
         let mut kinds = object.kinds.iter().filter(|kind| tree.get(kind.field.name).is_some());
         let kind = kinds.next().filter(|_| kinds.next().is_none());
         for (key, value) in entries {
+            if self.is_full() {
+                return;
+            }
             self.entry(object, kind, is_later, key, value);
         }
         for field in object.fields.iter().filter(|field| field.required && tree.get(field.name).is_none()) {
@@ -240,6 +253,10 @@ impl Checker {
                 false
             }
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
     }
 
     fn entry(

@@ -23,8 +23,8 @@ struct Stop;
 pub(super) fn parse(text: &str, file: FileId, problems: &mut Vec<Diagnostic>) -> Option<Tree> {
     let options = granit_parser::options! {
         emit_comments: false,
-        flow_nesting_limit: 4 * MAX_DEPTH,
-        block_nesting_limit: 4 * MAX_DEPTH,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
     };
     let mut reader = Reader {
         parser: Parser::new_from_str_with_options(text, options),
@@ -319,7 +319,10 @@ impl<'a> Reader<'a, '_> {
 
     fn scan_error(&mut self, err: &ScanError) -> Stop {
         let end = self.text.len();
-        let start = err.marker().byte_offset().unwrap_or(end).min(end);
+        let mut start = err.marker().byte_offset().unwrap_or(end).min(end);
+        if is_tab(err.kind()) && self.text[..start].ends_with('\t') {
+            start -= 1;
+        }
         let width = self.text[start..].chars().next().filter(|c| *c != '\n' && *c != '\r').map_or(0, char::len_utf8);
         let span = Span::new(self.file, start..start + width);
         if matches!(err.kind(), ErrorKind::RecursionLimitExceeded) {
@@ -335,18 +338,24 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
+fn is_tab(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::TabNotAllowed
+            | ErrorKind::TabInBlockIndentation
+            | ErrorKind::TabInIndentation
+            | ErrorKind::TabAtBlockScalarStart
+            | ErrorKind::TabInPlainScalar
+    )
+}
+
 fn hint(kind: &ErrorKind, rest: &str) -> Option<&'static str> {
     Some(match kind {
-        ErrorKind::TabNotAllowed
-        | ErrorKind::TabInBlockIndentation
-        | ErrorKind::TabInIndentation
-        | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => "YAML is indented with spaces: replace the tab",
-        _ if rest.starts_with('\t') => "YAML is indented with spaces: replace the tab",
+        kind if is_tab(kind) || rest.starts_with('\t') => "YAML is indented with spaces: replace the tab",
         ErrorKind::MappingValueNotAllowed => {
             "a text with `: ` in it must be quoted; otherwise look at the indentation of this line"
         }
-        ErrorKind::UnclosedQuotedScalar => "close the quote that was opened",
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => "close the quote that was opened",
         ErrorKind::UnclosedFlowCollection { .. }
         | ErrorKind::UnexpectedEofFlowMapping
         | ErrorKind::UnexpectedEofFlowSequence

@@ -44,7 +44,7 @@ pub fn read_workflow_text(
 ) -> Option<WorkflowManifest> {
     let before = problems.len();
     let (file, tree) = parse(path, text, sources, problems);
-    let Some(tree) = tree else {
+    let Some(tree) = tree.filter(|tree| tree.kind != TreeKind::Null) else {
         if problems.len() == before {
             let problem =
                 Diagnostic::error(Code::MISSING_KEY, Span::new(file, 0..0), "the file is empty: a workflow needs `nodes`");

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod agent;
-mod draw;
 mod bad_input;
+mod draw;
 mod engine;
 mod hostile_templates;
 mod layering;

@@ -20,6 +20,7 @@
 //! A room imports only rooms below it; `tests/it/layering.rs` holds the source to that.
 
 pub mod agent;
+pub mod app;
 pub mod cli;
 pub mod diagnostic;
 pub mod engine;

@@ -12,4 +12,4 @@ pub use answer::AnswerForm;
 pub use drive::{Answered, CallRecord, Journal, Task, drive};
 pub use fingerprint::fingerprint;
 pub use models::{Called, Models, ModelsSettings, ProviderLimits};
-pub use turn::{Answer, Step, Turn};
+pub use turn::{Answer, MAX_REPAIRS, Step, Turn};

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How often a model is told what is wrong with its answer.
-const MAX_REPAIRS: u32 = 2;
+pub const MAX_REPAIRS: u32 = 2;
 
 /// One attempt of an agent at a task.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,8 +1,10 @@
 //! The command line as clap reads it: one struct per command. Nothing here acts.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueParser};
+
+use crate::model::{AgentName, ModelRef};
 
 /// agentflow: workflows of LLM agents, declared in YAML or TOML.
 #[derive(Debug, Parser)]
@@ -63,12 +65,268 @@ pub enum ColorWhen {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a workflow
+    Run(RunArgs),
+    /// Go on with a run that was interrupted
+    Resume(ResumeArgs),
+    /// Check workflows and tell every problem; needs no key and no network
+    Validate(ValidateArgs),
+    /// Draw the graph of a workflow
+    Graph(GraphArgs),
+    /// Look at the agents of the manifest
+    #[command(subcommand)]
+    Agents(AgentsCommand),
+    /// Look at the runs in the store
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// Print the JSON Schema of a file format, for editors
+    Schema(SchemaArgs),
+    /// Explain the code of a problem
+    Explain(ExplainArgs),
     /// Make a small project to begin with
     Init(InitArgs),
+    /// Look at what agentflow finds here: store, providers, versions
+    Doctor(DoctorArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write one for every command into a folder
     Man(ManArgs),
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  agentflow run workflows/hello.yaml --mock
+  agentflow run workflows/decision.yaml -i question='Which database?' --output json
+  git diff | agentflow run workflows/review-change.yaml -i diff=-
+  agentflow run flow.yaml --inputs inputs.json --model writer=ollama/qwen3:8b")]
+pub struct RunArgs {
+    /// The workflow file; `-` reads standard input
+    #[arg(value_name = "WORKFLOW", value_hint = ValueHint::FilePath)]
+    pub workflow: PathBuf,
+    /// An input: KEY=VALUE, KEY=@FILE, or KEY=- for standard input
+    ///
+    /// A value for an input that is no string is read as JSON where it is JSON.
+    #[arg(short, long = "input", value_name = "KEY=VALUE")]
+    pub input: Vec<InputArg>,
+    /// A JSON, YAML or TOML file of inputs; `-` reads standard input. `-i` goes first
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub inputs: Option<PathBuf>,
+    /// Let a simulated model answer every call: no key, no network, no cost
+    #[arg(long)]
+    pub mock: bool,
+    /// How long a simulated answer takes, e.g. 50ms
+    #[arg(long, value_name = "DURATION", requires = "mock", value_parser = parse_duration)]
+    pub mock_latency: Option<Duration>,
+    /// What the simulated answers are derived from; the same seed gives the same answers
+    #[arg(long, value_name = "NUMBER", requires = "mock")]
+    pub mock_seed: Option<u64>,
+    /// Use another model for an agent, e.g. writer=ollama/qwen3:8b
+    #[arg(long, value_name = "AGENT=PROVIDER/MODEL")]
+    pub model: Vec<ModelArg>,
+    /// Print what would be run and what it may cost, and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// What standard output carries
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub output: OutputForm,
+}
+
+/// `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The run: its id, the beginning of it, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// What standard output carries
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub output: OutputForm,
+}
+
+/// What standard output carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputForm {
+    /// The outputs, to read
+    Text,
+    /// The outputs as one JSON document
+    Json,
+    /// Every event as a line of JSON
+    Jsonl,
+}
+
+/// `validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Workflow files or folders; `-` reads standard input [default: workflows]
+    #[arg(value_name = "FILES", value_hint = ValueHint::AnyPath)]
+    pub files: Vec<PathBuf>,
+    /// How problems are told
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ValidateFormat,
+    /// Let warnings fail, too
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// How problems are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ValidateFormat {
+    /// To read
+    Text,
+    /// As a JSON document
+    Json,
+    /// As SARIF 2.1.0
+    Sarif,
+    /// As annotations of GitHub Actions
+    Github,
+}
+
+/// `graph`.
+#[derive(Debug, Args)]
+pub struct GraphArgs {
+    /// The workflow file; `-` reads standard input
+    #[arg(value_name = "WORKFLOW", value_hint = ValueHint::FilePath)]
+    pub workflow: PathBuf,
+    /// How it is drawn
+    #[arg(long, value_name = "FORMAT", default_value = "ascii")]
+    pub format: GraphFormat,
+    /// Write into this file instead of standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+/// How a graph is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// For a terminal
+    Ascii,
+    /// As a Mermaid flowchart
+    Mermaid,
+    /// For Graphviz
+    Dot,
+    /// As a picture
+    Svg,
+    /// As the interchange form
+    Json,
+}
+
+/// `agents`.
+#[derive(Debug, Subcommand)]
+pub enum AgentsCommand {
+    /// List the agents
+    List(ListArgs),
+    /// Show one agent
+    Show(AgentShowArgs),
+}
+
+/// How a list or a thing is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShowFormat {
+    /// To read
+    Text,
+    /// As JSON
+    Json,
+}
+
+/// `agents list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// How it is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ShowFormat,
+}
+
+/// `agents show`.
+#[derive(Debug, Args)]
+pub struct AgentShowArgs {
+    /// The agent's name
+    #[arg(value_name = "AGENT")]
+    pub name: String,
+    /// How it is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ShowFormat,
+}
+
+/// `runs`.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// List the runs, newest first
+    List(RunsListArgs),
+    /// Show a run: its nodes, outputs, cost and error
+    Show(RunShowArgs),
+    /// Print everything that happened in a run
+    Events(RunEventsArgs),
+    /// Remove runs for good
+    Rm(RunsRemoveArgs),
+}
+
+/// `runs list`.
+#[derive(Debug, Args)]
+pub struct RunsListArgs {
+    /// How many to list, 0 for all
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
+    pub limit: usize,
+    /// How it is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ShowFormat,
+}
+
+/// `runs show`.
+#[derive(Debug, Args)]
+pub struct RunShowArgs {
+    /// The run: its id, the beginning of it, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// How it is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ShowFormat,
+}
+
+/// `runs events`.
+#[derive(Debug, Args)]
+pub struct RunEventsArgs {
+    /// The run: its id, the beginning of it, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// How it is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ShowFormat,
+}
+
+/// `runs rm`.
+#[derive(Debug, Args)]
+pub struct RunsRemoveArgs {
+    /// The runs: their ids, the beginnings of them, or `last`
+    #[arg(value_name = "RUNS", required = true)]
+    pub runs: Vec<String>,
+}
+
+/// `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Of which file
+    #[arg(value_name = "FILE")]
+    pub of: SchemaName,
+}
+
+/// The formats that have a JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaName {
+    /// A workflow
+    Workflow,
+    /// A manifest, agents.toml
+    Agents,
+    /// A test file, *.test.yaml
+    Test,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The code, e.g. AF022; without one, all codes are listed
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
 }
 
 /// `init`.
@@ -77,6 +335,17 @@ pub struct InitArgs {
     /// The folder; made if it is not there
     #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub folder: PathBuf,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Also try whether local servers answer
+    #[arg(long)]
+    pub online: bool,
+    /// How it is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ShowFormat,
 }
 
 /// `completions`.
@@ -95,6 +364,52 @@ pub struct ManArgs {
     pub folder: Option<PathBuf>,
 }
 
+/// `KEY=VALUE` of `-i`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputArg {
+    /// The name of the input.
+    pub name: String,
+    /// What stands after the first `=`.
+    pub value: String,
+}
+
+impl FromStr for InputArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok(Self { name: name.to_owned(), value: value.to_owned() }),
+            _ => Err("write KEY=VALUE, KEY=@FILE or KEY=-".to_owned()),
+        }
+    }
+}
+
+/// `AGENT=PROVIDER/MODEL` of `--model`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelArg {
+    /// Which agent.
+    pub agent: AgentName,
+    /// Its model for this run.
+    pub model: ModelRef,
+}
+
+impl FromStr for ModelArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (agent, model) = text.split_once('=').ok_or("write AGENT=PROVIDER/MODEL, e.g. writer=ollama/qwen3:8b")?;
+        Ok(Self {
+            agent: agent.parse().map_err(|err: crate::Error| err.to_string())?,
+            model: model.parse().map_err(|err: crate::Error| err.to_string())?,
+        })
+    }
+}
+
+/// Reads a duration as it is written in files.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    crate::manifest::parse_duration(text)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -104,5 +419,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn inputs_are_divided_at_the_first_equals_sign() {
+        assert_eq!("a=b=c".parse(), Ok(InputArg { name: "a".into(), value: "b=c".into() }));
+        assert!("novalue".parse::<InputArg>().is_err());
+        assert!("=x".parse::<InputArg>().is_err());
+    }
+
+    #[test]
+    fn models_may_contain_slashes_and_colons() {
+        let arg: ModelArg = "writer=openrouter/meta/llama-3:free".parse().unwrap();
+        assert_eq!((arg.agent.as_str(), arg.model.to_string().as_str()), ("writer", "openrouter/meta/llama-3:free"));
+        assert!("writer".parse::<ModelArg>().is_err());
+        assert!("Writer=a/b".parse::<ModelArg>().is_err());
     }
 }

@@ -1,13 +1,32 @@
 //! The command line: reads arguments, calls `app`, prints. The only room that writes to standard output and standard error.
 
+mod agents;
 pub mod args;
 mod clean;
 mod completions;
+mod diagnostics;
+mod doctor;
+mod dry_run;
 pub mod exit;
+mod explain;
+mod failure;
+mod graph;
 mod init;
+mod json;
 mod man;
+mod numbers;
+mod outputs;
 mod problem;
+mod prompt;
+mod resume;
+mod run;
+mod runs;
+mod schema;
+mod signals;
+mod table;
 mod terminal;
+mod ui;
+mod validate;
 
 use std::{
     ffi::OsString,
@@ -17,7 +36,11 @@ use std::{
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::{cli::terminal::Terminal, error::Result};
+use crate::{
+    app::{MockOptions, Settings},
+    cli::terminal::Terminal,
+    error::Result,
+};
 
 use args::{Cli, Command};
 
@@ -54,11 +77,35 @@ fn run(arguments: &[OsString]) -> u8 {
 }
 
 fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
+    let settings = settings(&cli);
+    let verbose = cli.global.verbose > 0;
     match cli.command {
+        Command::Run(args) => run::run(&args, &settings, verbose, terminal),
+        Command::Resume(args) => resume::resume(&args, &settings, verbose, terminal),
+        Command::Validate(args) => validate::validate(&args, &settings, terminal),
+        Command::Graph(args) => graph::graph(&args, &settings, terminal),
+        Command::Agents(command) => agents::agents(&command, &settings, terminal),
+        Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
+        Command::Schema(args) => schema::schema(&args, terminal),
+        Command::Explain(args) => explain::explain(&args, terminal),
         Command::Init(args) => init::init(&args, terminal),
+        Command::Doctor(args) => run::block_on(doctor::doctor(&args, &settings, terminal)),
         Command::Completions(args) => completions::completions(&args, terminal),
         Command::Man(args) => man::man(&args, terminal),
     }
+}
+
+/// What the options say about how to work.
+fn settings(cli: &Cli) -> Settings {
+    let mut settings = Settings { manifest: cli.global.manifest.clone(), store: cli.global.store.clone(), ..Settings::default() };
+    if let Command::Run(args) = &cli.command {
+        settings.mock = args.mock.then(|| MockOptions {
+            latency_ms: args.mock_latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
+            seed: args.mock_seed,
+        });
+        settings.models = args.model.iter().map(|arg| (arg.agent.to_string(), arg.model.clone())).collect();
+    }
+    settings
 }
 
 /// `--color` as far as it matters for help and usage errors, which are printed before there are any options.

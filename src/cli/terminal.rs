@@ -34,7 +34,9 @@ pub(super) struct Terminal {
     pub(super) err: Stream,
     /// Whether standard input is a person who can be asked.
     pub(super) can_ask: bool,
-    /// Whether progress and notes are shown.
+    /// Whether what is on the screen can be drawn over.
+    pub(super) draws: bool,
+    /// Whether progress and notes are silenced.
     pub(super) quiet: bool,
 }
 
@@ -50,7 +52,8 @@ pub(super) struct Stream {
 impl Terminal {
     /// Looks at the streams and at the options.
     pub(super) fn new(options: &GlobalOptions) -> Self {
-        let allowed = colors_allowed();
+        let dumb = is_dumb();
+        let allowed = !dumb && !no_color();
         let stream = |is_terminal| Stream {
             is_terminal,
             color: match options.color {
@@ -62,6 +65,7 @@ impl Terminal {
         Self {
             out: stream(io::stdout().is_terminal()),
             err: stream(io::stderr().is_terminal()),
+            draws: !dumb,
             can_ask: io::stdin().is_terminal(),
             quiet: options.quiet,
         }
@@ -127,9 +131,12 @@ fn columns(term: &console::Term) -> usize {
     term.size_checked().map_or(PAGE, |(_, columns)| usize::from(columns).max(20))
 }
 
-/// `NO_COLOR` counts when it is not empty; a dumb terminal has no colours.
-#[expect(clippy::disallowed_methods, reason = "colours belong to the front end, and this is the one place that asks")]
-fn colors_allowed() -> bool {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    !set("NO_COLOR") && std::env::var("TERM").as_deref() != Ok("dumb")
+/// `NO_COLOR` counts when it is not empty.
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// Whether the terminal knows no escape sequences.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }

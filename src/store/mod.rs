@@ -19,9 +19,9 @@ use crate::{
 };
 
 pub use in_memory::InMemoryStore;
-pub use owner::this_process;
+pub use owner::{is_gone, this_process};
 pub use record::{Digest, Epoch, Key, MAX_BODY, Record, StreamId, Version, Versioned, verify_chain};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, sqlite_version};
 
 /// Streams and documents. Every call is atomic; a call that returned `Ok` survives a crash of the process, and of the
 /// machine where the backend is durable.

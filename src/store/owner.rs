@@ -12,7 +12,8 @@ pub fn this_process() -> Owner {
 }
 
 /// Whether `owner` is known to be dead: a process of this host that has ended. An owner elsewhere is never known to be.
-pub(super) fn is_gone(owner: &Owner) -> bool {
+#[must_use]
+pub fn is_gone(owner: &Owner) -> bool {
     owner.host == host() && !is_running(owner.process, owner.started)
 }
 

@@ -30,6 +30,12 @@ use crate::{
     },
 };
 
+/// The version of the SQLite that is built in, e.g. `3.54.1`.
+#[must_use]
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 /// Streams and documents in one SQLite file, in write-ahead mode. Several processes may have it open.
 ///
 /// Writes are handed to a thread that commits all that is waiting as one transaction, with one flush to the disk.

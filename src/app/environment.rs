@@ -1,0 +1,21 @@
+//! The process's environment: the only place of the library that reads it.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The value of an environment variable, if it is set to text that is not empty.
+#[expect(clippy::disallowed_methods, reason = "`app` is the place that reads the environment")]
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Those of `names` that are set.
+pub(super) fn variables(names: &[String]) -> BTreeMap<String, String> {
+    names.iter().filter_map(|name| Some((name.clone(), variable(name)?))).collect()
+}
+
+/// The folder the process works in.
+pub(super) fn working_folder() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|err| Error::new(ErrorKind::Invalid, "the working folder cannot be found").source(err))
+}

@@ -1,0 +1,290 @@
+//! Composition root: from settings, manifest and environment to a plan, models, a store and an engine that runs the plan.
+//!
+//! The boundary of the library's API: front ends call this room. It prints nothing and decides nothing about how things look.
+
+mod environment;
+pub mod estimate;
+pub mod inputs;
+pub mod project;
+pub mod providers;
+pub mod runs;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agent::Models,
+    app::{inputs::StandardInput, project::StorePlace},
+    diagnostic::{DiskFiles, Files, StoredFiles},
+    engine::{Engine, EngineSettings, RunOptions},
+    error::{Error, ErrorKind, Result},
+    manifest::Manifest,
+    model::{Event, EventBody, ModelRef, RunId, StoredSource, Value},
+    plan::{CompileOptions, Compiled, CompiledManifest, ManifestChoice, Plan, compile as compile_file, compile_text},
+    store::{self, Store},
+};
+
+/// What a front end was told about how to work.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The manifest, instead of the one that is found.
+    pub manifest: Option<PathBuf>,
+    /// The URL of the store, instead of that of the manifest.
+    pub store: Option<String>,
+    /// Lets a simulated model answer every call.
+    pub mock: Option<MockOptions>,
+    /// Models by agent name, stronger than any file.
+    pub models: BTreeMap<String, ModelRef>,
+}
+
+/// How the simulated model answers, as far as it is not as the manifest says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MockOptions {
+    /// How long an answer takes, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<u64>,
+    /// What the answers are derived from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+}
+
+/// What is kept of the settings with a run, so that a resume does the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordedSettings {
+    /// The folder that relative paths are relative to.
+    folder: PathBuf,
+    /// The path of the manifest, which is the second of the stored sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    manifest: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mock: Option<MockOptions>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    models: BTreeMap<String, ModelRef>,
+}
+
+/// A workflow that a front end was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkflowSource {
+    /// In a file.
+    File(PathBuf),
+    /// As text, e.g. from standard input.
+    Text(String),
+}
+
+impl WorkflowSource {
+    /// The file at `path`, or all of standard input for `-`.
+    ///
+    /// # Errors
+    /// When standard input cannot be read, or was read before.
+    pub fn read(path: &Path, stdin: &mut StandardInput) -> Result<Self> {
+        if path == Path::new("-") { Ok(Self::Text(stdin.read("the workflow")?)) } else { Ok(Self::File(path.to_owned())) }
+    }
+
+    /// The path that messages show, and that paths in the workflow are relative to.
+    fn path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Text(_) => Path::new("<stdin>"),
+        }
+    }
+}
+
+/// Checks a workflow with its manifest, and gives the plan or every problem.
+///
+/// # Errors
+/// `NotFound` when a manifest was named that is not there. Everything else is a diagnostic.
+pub fn compile(source: &WorkflowSource, settings: &Settings) -> Result<Compiled> {
+    let choice = project::manifest_choice(settings.manifest.as_deref())?;
+    let options = CompileOptions { model_overrides: settings.models.clone() };
+    Ok(match source {
+        WorkflowSource::File(path) => compile_file(path, choice, &DiskFiles, &options),
+        WorkflowSource::Text(text) => compile_text(source.path(), text.clone(), choice, &DiskFiles, &options),
+    })
+}
+
+/// Checks a manifest alone, and gives its agents.
+#[must_use]
+pub fn compile_manifest(path: &Path) -> CompiledManifest {
+    crate::plan::compile_manifest(path, &DiskFiles)
+}
+
+/// A plan with everything it needs to run.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Where the run is kept.
+    pub store: StorePlace,
+    /// Whether answers are simulated.
+    pub simulated: bool,
+    models: Arc<Models>,
+    recorded: RecordedSettings,
+}
+
+/// Finds what `plan` needs to run, without starting anything.
+///
+/// # Errors
+/// `Invalid` when a model has no provider that can be used; its hints tell the ways forward.
+pub fn prepare(
+    plan: Plan,
+    source: &WorkflowSource,
+    manifest: Option<(&Path, &Manifest)>,
+    settings: &Settings,
+) -> Result<Prepared> {
+    let folder = environment::working_folder()?;
+    let base = manifest.map_or_else(|| project::folder_of(source.path()), |(path, _)| project::folder_of(path));
+    let manifest_file = manifest.map(|(_, manifest)| manifest);
+    let models = providers::models(&plan, manifest_file, &base, settings.mock)?;
+    Ok(Prepared {
+        plan: Arc::new(plan),
+        store: StorePlace::choose(settings.store.as_deref(), manifest_file, &base),
+        simulated: settings.mock.is_some(),
+        models: Arc::new(models),
+        recorded: RecordedSettings {
+            folder,
+            manifest: manifest.map(|(path, _)| path.to_owned()),
+            mock: settings.mock,
+            models: settings.models.clone(),
+        },
+    })
+}
+
+impl Prepared {
+    /// Opens the store and makes the engine.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn engine(&self) -> Result<Engine> {
+        let store = store::open(&self.store.url, self.store.synchronous).await?;
+        Ok(self.engine_over(store))
+    }
+
+    fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
+        Engine::new(store, Arc::clone(&self.models), EngineSettings::default())
+    }
+
+    /// What the engine is told of run `run`. `inputs` are those that were given; the plan's defaults are applied here.
+    ///
+    /// # Errors
+    /// `Invalid` when the inputs do not fit.
+    pub fn options(&self, run: RunId, inputs: IndexMap<String, Value>) -> Result<RunOptions> {
+        let settings = serde_json::to_value(&self.recorded)
+            .map_err(|err| Error::new(ErrorKind::Internal, "the settings of the run cannot be recorded").source(err))?;
+        Ok(RunOptions {
+            run,
+            owner: store::this_process(),
+            inputs: self.plan.complete_inputs(inputs)?,
+            settings,
+            env: environment::variables(&self.plan.env),
+        })
+    }
+}
+
+/// The store of the working folder, or the one that was named, for commands that know no workflow.
+///
+/// # Errors
+/// When a manifest was named that is not there, or the one that was found cannot be read.
+pub fn store_here(settings: &Settings) -> Result<StorePlace> {
+    if settings.store.is_some() && settings.manifest.is_none() {
+        return Ok(StorePlace::choose(settings.store.as_deref(), None, Path::new(".")));
+    }
+    let Some(path) = project::manifest_here(settings.manifest.as_deref())? else {
+        return Ok(StorePlace::choose(settings.store.as_deref(), None, Path::new(".")));
+    };
+    let (mut sources, mut problems) = (crate::diagnostic::Sources::default(), Vec::new());
+    let manifest = crate::manifest::read_manifest(&path, &DiskFiles, &mut sources, &mut problems);
+    if manifest.is_none() && settings.store.is_none() {
+        let why = problems.first().map_or_else(String::new, |problem| format!(": {}", problem.message));
+        return Err(Error::new(ErrorKind::Invalid, format!("the manifest `{}` cannot be read{why}", path.display()))
+            .hint("`agentflow validate` with its name tells more; `--store URL` does without it"));
+    }
+    Ok(StorePlace::choose(settings.store.as_deref(), manifest.as_ref(), &project::folder_of(&path)))
+}
+
+/// Opens the store of the working folder, if it is there: looking at runs makes no store.
+///
+/// # Errors
+/// As [`store_here`], and those of the store.
+pub async fn open_existing_store(settings: &Settings) -> Result<Option<Arc<dyn Store>>> {
+    let place = store_here(settings)?;
+    if place.file().is_some_and(|file| file.symlink_metadata().is_err_and(|err| err.kind() == std::io::ErrorKind::NotFound)) {
+        return Ok(None);
+    }
+    store::open(&place.url, place.synchronous).await.map(Some)
+}
+
+/// A recorded run that may go on.
+#[derive(Debug)]
+pub struct Resumable {
+    /// The run.
+    pub run: RunId,
+    /// What has happened so far.
+    pub events: Vec<Event>,
+    /// What it needs to go on.
+    pub prepared: Prepared,
+    /// The engine, over the store that the run is in.
+    pub engine: Engine,
+}
+
+/// What came of looking for a run to go on with.
+#[derive(Debug)]
+pub enum Found {
+    /// It may go on.
+    Resumable(Box<Resumable>),
+    /// Its stored workflow cannot be compiled by this version of agentflow.
+    Broken(Box<Compiled>),
+}
+
+/// Finds the run that `name` means and prepares it with the workflow, prompts and settings that it began with.
+///
+/// # Errors
+/// As [`runs::find`] and [`prepare`]; `Corrupt` for a log that cannot be read.
+pub async fn find_resumable(name: &str, settings: &Settings) -> Result<Found> {
+    let place = store_here(settings)?;
+    let Some(store) = open_existing_store(settings).await? else {
+        return Err(Error::new(ErrorKind::NotFound, format!("there is no run `{}`", name.escape_default()))
+            .hint(format!("there is no store at `{}` yet; `--store URL` names another", place.url)));
+    };
+    let run = runs::find(&store, name).await?;
+    let events = crate::engine::read_run(&store, run).await?.events;
+    let Some(EventBody::RunCreated { sources, settings: stored, .. }) = events.first().map(|event| &event.body) else {
+        return Err(Error::new(ErrorKind::Corrupt, format!("the log of run `{run}` does not begin with its creation")));
+    };
+    let recorded: RecordedSettings = serde_json::from_value(stored.clone()).map_err(|err| {
+        Error::new(ErrorKind::Corrupt, format!("the settings of run `{run}` cannot be read"))
+            .source(err)
+            .hint("use the version of agentflow that recorded the run, or a newer one")
+    })?;
+    let mut compiled = recompile(sources, &recorded)?;
+    let Some(plan) = compiled.plan.take() else { return Ok(Found::Broken(Box::new(compiled))) };
+    let base = recorded.folder.join(recorded.manifest.as_deref().map(project::folder_of).unwrap_or_default());
+    let models = providers::models(&plan, compiled.manifest.as_ref(), &base, recorded.mock)?;
+    let prepared =
+        Prepared { plan: Arc::new(plan), store: place, simulated: recorded.mock.is_some(), models: Arc::new(models), recorded };
+    let engine = prepared.engine_over(store);
+    Ok(Found::Resumable(Box::new(Resumable { run, events, prepared, engine })))
+}
+
+/// The plan of a run, from what is stored with it.
+fn recompile(sources: &[StoredSource], recorded: &RecordedSettings) -> Result<Compiled> {
+    let Some(workflow) = sources.first() else {
+        return Err(Error::new(ErrorKind::Corrupt, "the run was recorded without its workflow"));
+    };
+    let files: Box<dyn Files> = Box::new(StoredFiles::new(sources.to_vec()));
+    let choice = recorded.manifest.clone().map_or(ManifestChoice::None, ManifestChoice::At);
+    let options = CompileOptions { model_overrides: recorded.models.clone() };
+    let path = Path::new(&workflow.path);
+    Ok(if path == Path::new("<stdin>") {
+        compile_text(path, workflow.text.clone(), choice, files.as_ref(), &options)
+    } else {
+        compile_file(path, choice, files.as_ref(), &options)
+    })
+}

@@ -1,0 +1,302 @@
+//! From the manifest and the environment to providers: keys are read here, and here it is found out whether all models of a plan
+//! can be asked.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use secrecy::SecretString;
+use serde::Serialize;
+
+use crate::{
+    agent::{Models, ModelsSettings, ProviderLimits},
+    app::{MockOptions, environment},
+    error::{Error, ErrorKind, Result},
+    manifest::{ApiKey, Manifest, ProviderKind, ProviderManifest},
+    model::{BUILT_IN_PROVIDERS, ModelRef, Price, ProviderName},
+    plan::{GraphPlan, NodeKind, Plan},
+    provider::{
+        AnthropicProvider, BuiltInKind, HttpClient, MockAnswer, MockProvider, MockSettings, OpenAiProvider, Provider, Providers,
+        ServerSettings, builtin,
+    },
+};
+
+/// The models that the nodes of a plan ask, and the nodes that have none.
+#[derive(Debug, Default)]
+struct Needs {
+    /// By model, the first node that asks it.
+    models: BTreeMap<String, (ModelRef, String)>,
+    /// Nodes without a model, with their agents.
+    without: Vec<(String, String)>,
+}
+
+/// Makes the models that `plan` needs. `folder` is what relative key files are relative to.
+///
+/// # Errors
+/// `Invalid` when a node has no model, or its model no provider that can be used.
+pub fn models(plan: &Plan, manifest: Option<&Manifest>, folder: &Path, mock: Option<MockOptions>) -> Result<Models> {
+    let mut settings = ModelsSettings::default();
+    settings.max_concurrent = manifest.and_then(|manifest| manifest.defaults.max_concurrent.as_ref()).map(|limit| limit.value);
+    let mut providers = Providers::default();
+    if let Some(options) = mock {
+        let written = manifest.and_then(|manifest| written(manifest, "mock"));
+        providers.answer_everything_by(Arc::new(mock_provider(written, options)?));
+        return Ok(Models::new(providers, settings));
+    }
+    let mut needs = Needs::default();
+    needs.add_graph(&plan.graph, "");
+    if let [(node, agent), ..] = needs.without.as_slice() {
+        return Err(Error::new(ErrorKind::Invalid, format!("agent `{agent}` of node `{node}` has no model"))
+            .hint("set `model = \"provider/model\"` for the agent, or under `[defaults]` in agents.toml")
+            .hint(format!("or for this run: `--model {agent}=openai/gpt-5-mini`, or `--mock` for simulated answers")));
+    }
+    let http = HttpClient::default();
+    let mut missing = Vec::new();
+    for (model, node) in needs.first_by_provider() {
+        let name = &model.provider;
+        let written = manifest.and_then(|manifest| written(manifest, name.as_str()));
+        let mut resolved = resolve(name.as_str(), written, folder).ok_or_else(|| unknown(name))?;
+        let state = std::mem::replace(&mut resolved.key, Ok(KeyState::NotNeeded))?;
+        if let KeyState::Missing { source } = state {
+            missing.push((name.clone(), source, model.clone(), node.to_owned()));
+            continue;
+        }
+        if let Some(written) = written {
+            settings.providers.insert(name.clone(), limits(written));
+        }
+        providers.register(name.clone(), provider(name, written, resolved, &http)?);
+    }
+    if missing.is_empty() { Ok(Models::new(providers, settings)) } else { Err(no_keys(&missing)) }
+}
+
+/// One provider, as `doctor` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProviderReport {
+    /// Its name.
+    pub name: String,
+    /// Where its interface begins.
+    pub base_url: Option<String>,
+    /// Whether it has the key it wants.
+    #[serde(flatten)]
+    pub key: KeyState,
+}
+
+/// All providers that a workflow may name: the built-in ones and those of the manifest, by name.
+#[must_use]
+pub fn report(manifest: Option<&Manifest>, folder: &Path) -> Vec<ProviderReport> {
+    let own = manifest.into_iter().flat_map(|manifest| &manifest.providers).map(|(name, _)| name.value.as_str());
+    let names: BTreeSet<&str> = BUILT_IN_PROVIDERS.iter().copied().chain(own).collect();
+    let of = |name: &str| {
+        let resolved = resolve(name, manifest.and_then(|manifest| written(manifest, name)), folder)?;
+        let key = resolved.key.unwrap_or_else(|err| KeyState::Missing { source: err.to_string() });
+        Some(ProviderReport { name: name.to_owned(), base_url: resolved.base_url, key })
+    };
+    names.into_iter().filter_map(of).collect()
+}
+
+impl Needs {
+    /// For each provider, the first model that is asked of it, and the node that asks.
+    fn first_by_provider(&self) -> impl Iterator<Item = (&ModelRef, &str)> {
+        let mut seen = BTreeSet::new();
+        self.models.values().filter(move |(model, _)| seen.insert(&model.provider)).map(|(model, node)| (model, node.as_str()))
+    }
+
+    fn add_graph(&mut self, graph: &GraphPlan, prefix: &str) {
+        for node in &graph.nodes {
+            let path = format!("{prefix}{}", node.id);
+            match &node.kind {
+                NodeKind::Agent(agent) => match &agent.model {
+                    Some(model) => {
+                        self.models.entry(model.to_string()).or_insert_with(|| (model.clone(), path));
+                    }
+                    None => self.without.push((path, agent.agent.name.to_string())),
+                },
+                NodeKind::Graph(inner) => self.add_graph(inner, &format!("{path}.")),
+                NodeKind::Workflow { plan, .. } => self.add_graph(&plan.graph, &format!("{path}.")),
+                NodeKind::Value(_) => {}
+            }
+        }
+    }
+}
+
+/// What the manifest says of the provider called `name`.
+fn written<'a>(manifest: &'a Manifest, name: &str) -> Option<&'a ProviderManifest> {
+    manifest.providers.iter().find(|(written, _)| written.value == name).map(|(_, provider)| provider)
+}
+
+/// What manifest, built-in knowledge and environment say of one provider.
+struct Resolved {
+    kind: ProviderKind,
+    base_url: Option<String>,
+    key: Result<KeyState>,
+    secret: Option<SecretString>,
+}
+
+/// Whether a provider has the key it wants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "key", rename_all = "snake_case")]
+pub enum KeyState {
+    /// It wants none.
+    NotNeeded,
+    /// It is there.
+    Found {
+        /// Where, e.g. `OPENAI_API_KEY`; never the key itself.
+        source: String,
+    },
+    /// It is not there.
+    Missing {
+        /// Where it was looked for.
+        source: String,
+    },
+}
+
+/// Finds out what is known of the provider called `name`; `None` when that is nothing.
+fn resolve(name: &str, written: Option<&ProviderManifest>, folder: &Path) -> Option<Resolved> {
+    let known = builtin(name);
+    let kind = match (written.and_then(|written| written.kind.as_ref()), known) {
+        (Some(kind), _) => kind.value,
+        (None, Some(known)) => match known.kind {
+            BuiltInKind::OpenAi => ProviderKind::OpenAi,
+            BuiltInKind::Anthropic => ProviderKind::Anthropic,
+            BuiltInKind::Mock => ProviderKind::Mock,
+        },
+        (None, None) => return None,
+    };
+    let own_url = written.and_then(|written| written.base_url.as_ref()).map(|url| url.value.clone());
+    let usual_url = known.and_then(|known| known.base_url);
+    // The usual key goes to the usual address only: another server that is given by its URL has to be trusted with it by name.
+    let usual_key = known.and_then(|known| known.key_env).filter(|_| own_url.is_none() || usual_url.is_none());
+    let (key, secret) = match (written.and_then(|written| written.api_key.as_ref()), usual_key) {
+        (Some(ApiKey::Env(variable)), _) => key_of_variable(&variable.value),
+        (Some(ApiKey::File(file)), _) => key_of_file(&folder.join(&file.value)),
+        (None, Some(variable)) => key_of_variable(variable),
+        (None, None) => (Ok(KeyState::NotNeeded), None),
+    };
+    let base_url = own_url.or_else(|| usual_url.map(str::to_owned));
+    Some(Resolved { kind, base_url, key, secret })
+}
+
+fn key_of_variable(name: &str) -> (Result<KeyState>, Option<SecretString>) {
+    match environment::variable(name) {
+        Some(key) => (Ok(KeyState::Found { source: name.to_owned() }), Some(key.trim().to_owned().into())),
+        None => (Ok(KeyState::Missing { source: name.to_owned() }), None),
+    }
+}
+
+fn key_of_file(path: &Path) -> (Result<KeyState>, Option<SecretString>) {
+    let source = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(key) => (Ok(KeyState::Found { source }), Some(key.trim().to_owned().into())),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => (Ok(KeyState::Missing { source }), None),
+        Err(err) => (Err(Error::new(ErrorKind::Invalid, format!("cannot read the key in `{source}`")).source(err)), None),
+    }
+}
+
+/// Makes the provider called `name`, with its key or without.
+fn provider(
+    name: &ProviderName,
+    written: Option<&ProviderManifest>,
+    resolved: Resolved,
+    http: &HttpClient,
+) -> Result<Arc<dyn Provider>> {
+    if resolved.kind == ProviderKind::Mock {
+        return Ok(Arc::new(mock_provider(written, MockOptions::default())?));
+    }
+    let Some(base_url) = resolved.base_url else {
+        return Err(Error::new(ErrorKind::Invalid, format!("provider `{name}` has no `base_url`"))
+            .hint(format!("add it to agents.toml under `[providers.{name}]`; it differs from account to account")));
+    };
+    let headers = written.map(|written| &written.headers[..]).unwrap_or_default();
+    let prices = written.map(|written| &written.price[..]).unwrap_or_default();
+    let settings = ServerSettings {
+        name: name.clone(),
+        base_url,
+        key: resolved.secret,
+        headers: headers.iter().map(|(name, value)| (name.value.clone(), value.value.clone())).collect(),
+        prices: prices.iter().map(|(model, price)| (model.value.clone(), *price)).collect(),
+    };
+    Ok(match resolved.kind {
+        ProviderKind::Anthropic => Arc::new(AnthropicProvider::new(settings, http.clone())?),
+        ProviderKind::OpenAi | ProviderKind::Mock => Arc::new(OpenAiProvider::new(settings, http.clone())?),
+    })
+}
+
+/// The error of a provider of which nothing is known.
+fn unknown(name: &ProviderName) -> Error {
+    Error::new(ErrorKind::Invalid, format!("provider `{name}` is not known"))
+        .hint(format!("add `[providers.{name}]` with `kind` and `base_url` to agents.toml"))
+}
+
+/// The error of keys that are not there: what is missing, and the three ways forward.
+fn no_keys(missing: &[(ProviderName, String, ModelRef, String)]) -> Error {
+    let told: Vec<String> = missing
+        .iter()
+        .map(|(name, source, model, node)| {
+            format!("provider `{name}` has no key: `{source}` is not set (node `{node}` asks `{model}`)")
+        })
+        .collect();
+    let sources: Vec<String> = missing.iter().map(|(_, source, ..)| format!("`{source}`")).collect();
+    Error::new(ErrorKind::Invalid, told.join("\n       "))
+        .hint(format!("with a key: set {} and run again", sources.join(" and ")))
+        .hint("with a local server such as Ollama: write `model = \"ollama/qwen3:8b\"` under `[defaults]` in agents.toml; it needs no key")
+        .hint("with neither: add `--mock`, and a simulated model answers")
+}
+
+fn limits(written: &ProviderManifest) -> ProviderLimits {
+    ProviderLimits {
+        max_concurrent: written.max_concurrent.as_ref().map(|limit| limit.value),
+        requests: written.rate.requests.as_ref().map(|rate| rate.value),
+        tokens: written.rate.tokens.as_ref().map(|rate| rate.value),
+    }
+}
+
+/// The mock provider as the manifest describes it; `options` win.
+fn mock_provider(written: Option<&ProviderManifest>, options: MockOptions) -> Result<MockProvider> {
+    let mut settings = MockSettings::default();
+    if let Some(written) = written {
+        settings.latency = written.latency.as_ref().map(|latency| latency.value).unwrap_or_default();
+        settings.seed = written.seed.as_ref().map(|seed| seed.value).unwrap_or_default();
+        for (name, answers) in &written.answers {
+            let answers: Result<Vec<MockAnswer>> =
+                answers.iter().map(|answer| MockAnswer::from_value(answer.to_value())).collect();
+            let answers = answers.map_err(|err| err.context(format!("answers of the mock provider for `{}`", name.value)))?;
+            settings.answers.insert(name.value.clone(), answers);
+        }
+    }
+    if let Some(ms) = options.latency_ms {
+        settings.latency = Duration::from_millis(ms);
+    }
+    if let Some(seed) = options.seed {
+        settings.seed = seed;
+    }
+    Ok(MockProvider::new(settings))
+}
+
+/// What models charge, for estimates: as the manifest says, or else as is known of the provider. Needs no keys.
+#[derive(Debug)]
+pub struct Prices<'a> {
+    manifest: Option<&'a Manifest>,
+    http: HttpClient,
+}
+
+impl<'a> Prices<'a> {
+    /// The prices that hold with `manifest`.
+    #[must_use]
+    pub fn new(manifest: Option<&'a Manifest>) -> Self {
+        Self { manifest, http: HttpClient::default() }
+    }
+
+    /// The price of `model`, when it is known; nothing for a simulated one.
+    #[must_use]
+    pub fn of(&self, model: &ModelRef) -> Option<Price> {
+        let written = self.manifest.and_then(|manifest| written(manifest, model.provider.as_str()));
+        let resolved = resolve(model.provider.as_str(), written, Path::new(""))?;
+        if resolved.kind == ProviderKind::Mock {
+            return Some(Price { input: 0.0, cached_input: None, output: 0.0 });
+        }
+        provider(&model.provider, written, resolved, &self.http).ok()?.price(&model.model)
+    }
+}

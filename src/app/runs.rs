@@ -1,0 +1,342 @@
+//! What the store knows of runs: found by name, listed, shown. Everything is read from their events.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    engine::read_run,
+    error::{Error, ErrorKind, ErrorRecord, Result},
+    model::{Event, EventBody, NodePath, Owner, RunId, RunStatus, Seq, Spend, Value},
+    store::{Store, StreamId, is_gone},
+};
+
+/// How many runs are named when a prefix fits several.
+const NAMED: usize = 5;
+
+/// A run in a list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunSummary {
+    /// The run.
+    pub id: RunId,
+    /// Its workflow's name.
+    pub workflow: String,
+    /// `running`, `interrupted`, `succeeded`, `failed` or `cancelled`.
+    pub status: &'static str,
+    /// When it was created.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// From its creation to its end, or to its last event, in milliseconds.
+    pub duration_ms: u64,
+    /// What it cost so far.
+    #[serde(flatten)]
+    pub spend: SpendReport,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorRecord>,
+}
+
+/// Calls, tokens and money, as JSON shows them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct SpendReport {
+    /// Model calls that were answered.
+    pub calls: u64,
+    /// Of them, calls without a known price.
+    pub unpriced_calls: u64,
+    /// Of them, calls answered by the mock provider.
+    pub simulated_calls: u64,
+    /// Tokens read.
+    pub input_tokens: u64,
+    /// Tokens written.
+    pub output_tokens: u64,
+    /// Money for the priced calls.
+    pub cost_usd: f64,
+}
+
+impl From<Spend> for SpendReport {
+    fn from(spend: Spend) -> Self {
+        Self {
+            calls: spend.calls,
+            unpriced_calls: spend.unpriced_calls,
+            simulated_calls: spend.simulated_calls,
+            input_tokens: spend.input_tokens,
+            output_tokens: spend.output_tokens,
+            cost_usd: spend.usd,
+        }
+    }
+}
+
+impl From<SpendReport> for Spend {
+    fn from(report: SpendReport) -> Self {
+        Self {
+            calls: report.calls,
+            unpriced_calls: report.unpriced_calls,
+            simulated_calls: report.simulated_calls,
+            input_tokens: report.input_tokens,
+            output_tokens: report.output_tokens,
+            usd: report.cost_usd,
+        }
+    }
+}
+
+/// A run with all its nodes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunDetail {
+    /// The run.
+    #[serde(flatten)]
+    pub summary: RunSummary,
+    /// What it was given.
+    pub inputs: Value,
+    /// Its outputs, when it succeeded.
+    pub outputs: Option<Value>,
+    /// Who ran it last.
+    pub owner: Owner,
+    /// Its node instances, in the order in which they began.
+    pub nodes: Vec<NodeSummary>,
+}
+
+/// A node instance of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NodeSummary {
+    /// Its path, e.g. `review[3]` or `improve@2.draft`.
+    pub node: NodePath,
+    /// `running`, `waiting`, `succeeded`, `failed`, `skipped` or `cancelled`.
+    pub status: &'static str,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// The agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The model that answered last, `provider/model`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// From its beginning to its end or its last event, in milliseconds.
+    pub duration_ms: u64,
+    /// What it cost.
+    #[serde(flatten)]
+    pub spend: SpendReport,
+    /// Why it failed or was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Finds a run by its id, a unique beginning of it, or `last`.
+///
+/// # Errors
+/// `NotFound`; `Invalid` when several runs fit; those of the store.
+pub async fn find(store: &Arc<dyn Store>, name: &str) -> Result<RunId> {
+    let none = |message: String| {
+        Error::new(ErrorKind::NotFound, message)
+            .hint("`agentflow runs list` shows the runs of this store; `--store URL` names another")
+    };
+    let last = name == "last";
+    let prefix = if last { String::new() } else { name.to_ascii_lowercase() };
+    let streams = store.streams(&format!("{}{prefix}", StreamId::RUNS)).await?;
+    // Ids sort by the time of creation.
+    match streams.as_slice() {
+        [] if last => Err(none("there is no run yet".to_owned())),
+        [] => Err(none(format!("there is no run `{}`", name.escape_default()))),
+        [.., newest] if last => run_of(newest),
+        [only] => run_of(only),
+        [first, ..] if first.as_str().len() == StreamId::RUNS.len() + prefix.len() => run_of(first),
+        several => {
+            let more = several.len().saturating_sub(NAMED);
+            let mut names: Vec<String> = several
+                .iter()
+                .rev()
+                .take(NAMED)
+                .map(|stream| stream.as_str().trim_start_matches(StreamId::RUNS).to_owned())
+                .collect();
+            if more > 0 {
+                names.push(format!("{more} more"));
+            }
+            Err(Error::new(ErrorKind::Invalid, format!("{} runs begin with `{prefix}`", several.len()))
+                .hint(format!("give more of the id: {}", names.join(", "))))
+        }
+    }
+}
+
+/// The newest `limit` runs, newest first; all for 0.
+///
+/// # Errors
+/// Those of the store; `Corrupt` for a log that cannot be read.
+pub async fn list(store: &Arc<dyn Store>, limit: usize) -> Result<Vec<RunSummary>> {
+    let streams = store.streams(StreamId::RUNS).await?;
+    let limit = if limit == 0 { streams.len() } else { limit };
+    let mut runs = Vec::with_capacity(limit.min(streams.len()));
+    for stream in streams.iter().rev().take(limit) {
+        let run = run_of(stream)?;
+        let ends = read_ends(store, stream).await?;
+        let summary = match ends {
+            Some((first, last)) if matches!(last.body, EventBody::RunFinished { .. }) => summarize(run, [&first, &last]),
+            // A run that has not ended says what it cost only with all its events; one that was never begun has none.
+            _ => match read_run(store, run).await {
+                Ok(recorded) => summarize(run, &recorded.events),
+                Err(err) if err.kind() == ErrorKind::NotFound => continue,
+                Err(err) => return Err(err),
+            },
+        };
+        runs.extend(summary);
+    }
+    Ok(runs)
+}
+
+/// A run with its nodes, from its events.
+#[must_use]
+pub fn detail(run: RunId, events: &[Event]) -> Option<RunDetail> {
+    let summary = summarize(run, events)?;
+    let EventBody::RunCreated { inputs, owner, .. } = &events.first()?.body else { return None };
+    let mut owner = owner.clone();
+    let mut outputs = None;
+    for event in events {
+        match &event.body {
+            EventBody::RunResumed { owner: next } => owner = next.clone(),
+            EventBody::RunFinished { status: RunStatus::Succeeded, outputs: given, .. } => {
+                outputs = Some(Value::Object(given.clone().into_iter().collect()));
+            }
+            _ => {}
+        }
+    }
+    let inputs = Value::Object(inputs.clone().into_iter().collect());
+    Some(RunDetail { summary, inputs, outputs, owner, nodes: nodes(events) })
+}
+
+/// The id of the run whose events are in `stream`.
+fn run_of(stream: &StreamId) -> Result<RunId> {
+    stream
+        .as_str()
+        .trim_start_matches(StreamId::RUNS)
+        .parse()
+        .map_err(|_| Error::new(ErrorKind::Corrupt, format!("the store holds a stream `{stream}`, which is no run")))
+}
+
+/// The first and the last event of a stream, found without reading what is between them.
+async fn read_ends(store: &Arc<dyn Store>, stream: &StreamId) -> Result<Option<(Event, Event)>> {
+    let Some(first) = store.read(stream, 0, 1).await?.pop() else { return Ok(None) };
+    // INVARIANT: `low` is there; `high` is not, once it is found.
+    let (mut low, mut high): (Seq, Seq) = (0, 1);
+    let mut last = first.clone();
+    while let Some(record) = store.read(stream, high, 1).await?.pop() {
+        last = record;
+        low = high;
+        high *= 2;
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        match store.read(stream, middle, 1).await?.pop() {
+            Some(record) => {
+                last = record;
+                low = middle;
+            }
+            None => high = middle,
+        }
+    }
+    let read = |record: crate::store::Record| {
+        let body = serde_json::from_str(&record.body).map_err(|err| {
+            Error::new(ErrorKind::Corrupt, format!("record {} of `{stream}` cannot be read", record.seq))
+                .source(err)
+                .hint("a newer version of agentflow may have written it")
+        })?;
+        Ok::<_, Error>(Event { seq: record.seq, at: record.at, body })
+    };
+    Ok(Some((read(first)?, read(last)?)))
+}
+
+/// What a list tells of a run; `None` unless the first event is its creation.
+fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>) -> Option<RunSummary> {
+    let mut events = events.into_iter();
+    let first = events.next()?;
+    let EventBody::RunCreated { workflow, owner, .. } = &first.body else { return None };
+    let mut owner = owner;
+    let mut spend = Spend::default();
+    let (mut end, mut last) = (None, first.at);
+    for event in events {
+        last = event.at;
+        match &event.body {
+            EventBody::ModelResponded { response, cost, .. } => spend += Spend::of_call(response.usage, *cost),
+            EventBody::RunResumed { owner: next } => owner = next,
+            EventBody::RunFinished { status, error, spend: all, .. } => {
+                spend = *all;
+                end = Some((event.at, *status, error.clone()));
+            }
+            _ => {}
+        }
+    }
+    let status = match &end {
+        Some((_, status, _)) => status.as_str(),
+        None if is_gone(owner) => "interrupted",
+        None => RunStatus::Running.as_str(),
+    };
+    Some(RunSummary {
+        id: run,
+        workflow: workflow.clone(),
+        status,
+        started_at: first.at,
+        ended_at: end.as_ref().map(|(at, ..)| *at),
+        duration_ms: ms_between(first.at, last),
+        spend: spend.into(),
+        error: end.and_then(|(_, _, error)| error),
+    })
+}
+
+fn ms_between(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0)
+}
+
+fn nodes(events: &[Event]) -> Vec<NodeSummary> {
+    let mut nodes: indexmap::IndexMap<&NodePath, NodeSummary> = indexmap::IndexMap::new();
+    for event in events {
+        let Some(path) = event.body.node() else { continue };
+        let node = nodes.entry(path).or_insert_with(|| NodeSummary {
+            node: path.clone(),
+            status: "running",
+            attempts: 0,
+            agent: None,
+            model: None,
+            started_at: event.at,
+            duration_ms: 0,
+            spend: SpendReport::default(),
+            reason: None,
+        });
+        node.duration_ms = ms_between(node.started_at, event.at);
+        match &event.body {
+            EventBody::AttemptStarted { attempt, agent, .. } => {
+                node.status = "running";
+                node.attempts = *attempt;
+                node.agent = agent.as_ref().map(ToString::to_string);
+            }
+            EventBody::ModelResponded { model, response, cost, .. } => {
+                let mut spend = Spend::from(node.spend);
+                spend += Spend::of_call(response.usage, *cost);
+                node.spend = spend.into();
+                node.model = Some(model.clone());
+            }
+            EventBody::AttemptFailed { error, .. } => {
+                node.status = "waiting";
+                node.reason = Some(error.message.clone());
+            }
+            EventBody::NodeSucceeded { .. } => {
+                node.status = "succeeded";
+                node.reason = None;
+            }
+            EventBody::NodeFailed { error, .. } => {
+                node.status = "failed";
+                node.reason = Some(error.message.clone());
+            }
+            EventBody::NodeSkipped { reason, .. } => {
+                node.status = "skipped";
+                node.reason = Some(reason.clone());
+            }
+            EventBody::NodeCancelled { .. } => node.status = "cancelled",
+            EventBody::IterationStarted { .. }
+            | EventBody::RunCreated { .. }
+            | EventBody::RunResumed { .. }
+            | EventBody::RunFinished { .. } => {}
+        }
+    }
+    nodes.into_values().collect()
+}

@@ -1,0 +1,163 @@
+//! `agentflow doctor`: what agentflow finds here, and what is missing for a run. Changes nothing; opens no socket without `--online`.
+
+use std::{
+    net::{TcpStream, ToSocketAddrs as _},
+    path::Path,
+    time::Duration,
+};
+
+use serde::Serialize;
+
+use crate::{
+    app::{
+        self, Settings, project,
+        providers::{KeyState, ProviderReport},
+    },
+    cli::{
+        args::{DoctorArgs, ShowFormat},
+        clean, exit, json,
+        terminal::{BOLD, DIM, GREEN, RED, Terminal, YELLOW},
+    },
+    error::Result,
+    store,
+};
+
+/// How long a local server may take to answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Everything that was found.
+#[derive(Serialize)]
+struct Report {
+    agentflow: &'static str,
+    sqlite: &'static str,
+    manifest: Option<String>,
+    store: StoreReport,
+    providers: Vec<Reached>,
+    terminal: TerminalReport,
+}
+
+#[derive(Serialize)]
+struct StoreReport {
+    url: String,
+    /// `ready`, `new` or `broken`.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+/// A provider, and whether its server answers, if that was tried.
+#[derive(Serialize)]
+struct Reached {
+    #[serde(flatten)]
+    provider: ProviderReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answers: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct TerminalReport {
+    stdout: bool,
+    stderr: bool,
+    colors: bool,
+    width: usize,
+}
+
+/// Looks around and tells.
+pub(super) async fn doctor(args: &DoctorArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
+    let path = project::manifest_here(settings.manifest.as_deref())?;
+    let compiled = path.as_deref().map(app::compile_manifest);
+    let manifest = compiled.as_ref().and_then(|compiled| compiled.manifest.as_ref());
+    let folder = path.as_deref().map_or_else(|| Path::new(".").to_owned(), project::folder_of);
+    let report = Report {
+        agentflow: env!("CARGO_PKG_VERSION"),
+        sqlite: store::sqlite_version(),
+        manifest: path.as_ref().map(|path| path.display().to_string()),
+        store: look_at_store(settings).await,
+        providers: app::providers::report(manifest, &folder)
+            .into_iter()
+            .map(|provider| Reached { answers: args.online.then(|| answers(&provider)).flatten(), provider })
+            .collect(),
+        terminal: TerminalReport {
+            stdout: terminal.out.is_terminal,
+            stderr: terminal.err.is_terminal,
+            colors: terminal.out.color,
+            width: terminal.width_out(),
+        },
+    };
+    terminal.print(&match args.format {
+        ShowFormat::Json => json::document(&report)?,
+        ShowFormat::Text => text(&report, terminal),
+    })?;
+    Ok(if report.store.state == "broken" { exit::STORE_UNAVAILABLE } else { exit::SUCCEEDED })
+}
+
+async fn look_at_store(settings: &Settings) -> StoreReport {
+    let place = match app::store_here(settings) {
+        Ok(place) => place,
+        Err(err) => return StoreReport { url: String::new(), state: "broken", problem: Some(err.to_string()) },
+    };
+    let url = place.url.clone();
+    match app::open_existing_store(settings).await {
+        Ok(Some(_)) => StoreReport { url, state: "ready", problem: None },
+        Ok(None) => StoreReport { url, state: "new", problem: None },
+        Err(err) => StoreReport { url, state: "broken", problem: Some(err.to_string()) },
+    }
+}
+
+/// Whether somebody listens at the address of a local server; `None` for servers elsewhere.
+fn answers(provider: &ProviderReport) -> Option<bool> {
+    let url = provider.base_url.as_deref()?;
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split('/').next()?;
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    if !matches!(host, "localhost" | "127.0.0.1" | "[::1]" | "0.0.0.0") {
+        return None;
+    }
+    let port = if scheme == "https" { 443 } else { 80 };
+    let address = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:{port}") };
+    let reached = address.to_socket_addrs().ok()?.any(|address| TcpStream::connect_timeout(&address, PATIENCE).is_ok());
+    Some(reached)
+}
+
+fn text(report: &Report, terminal: &Terminal) -> String {
+    let mut text = String::new();
+    let mut row = |name: &str, value: &str| text.push_str(&format!("{name:<11}{value}\n"));
+    row("agentflow", report.agentflow);
+    row("SQLite", report.sqlite);
+    let none = terminal.paint_out(YELLOW, "none here or in a folder above (`agentflow init` makes one)");
+    row("manifest", report.manifest.as_deref().unwrap_or(&none));
+    let state = match report.store.state {
+        "ready" => terminal.paint_out(GREEN, "ready"),
+        "new" => "made by the first run".to_owned(),
+        _ => terminal.paint_out(RED, &clean::one_line(report.store.problem.as_deref().unwrap_or("broken"))),
+    };
+    row("store", &format!("{} ({state})", report.store.url));
+    let seen = match (report.terminal.stdout, report.terminal.stderr) {
+        (true, true) => format!("{} columns", report.terminal.width),
+        (false, true) => "standard error only".to_owned(),
+        (true, false) => "standard output only".to_owned(),
+        (false, false) => "none".to_owned(),
+    };
+    row("terminal", &format!("{seen}, {}", if report.terminal.colors { "colours" } else { "no colours" }));
+    text.push_str(&format!("\n{}\n", terminal.paint_out(BOLD, "providers")));
+    let width = report.providers.iter().map(|reached| reached.provider.name.len()).max().unwrap_or(0);
+    for Reached { provider, answers } in &report.providers {
+        let mark = match (&provider.key, answers) {
+            (KeyState::Missing { .. }, _) | (_, Some(false)) => terminal.paint_out(DIM, "·"),
+            _ => terminal.paint_out(GREEN, "✔"),
+        };
+        let key = match &provider.key {
+            KeyState::NotNeeded => "no key needed".to_owned(),
+            KeyState::Found { source } => format!("key in {source}"),
+            KeyState::Missing { source } => format!("no key: {source} is not there"),
+        };
+        let reached = match answers {
+            Some(true) => ", answers",
+            Some(false) => ", does not answer",
+            None => "",
+        };
+        let url = provider.base_url.as_deref().map(|url| format!(", {url}")).unwrap_or_default();
+        text.push_str(&format!("  {mark} {:<width$}  {}{}{reached}\n", provider.name, key, clean::one_line(&url)));
+    }
+    text
+}

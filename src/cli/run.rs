@@ -1,0 +1,243 @@
+//! `agentflow run`: checks the workflow, gathers its inputs, runs it and writes its outputs.
+
+use std::{path::Path, sync::Arc};
+
+use crate::{
+    app::{
+        self, Prepared, Settings, WorkflowSource,
+        inputs::{Gathered, GivenInput, GivenValue, StandardInput, gather, missing_error},
+    },
+    cli::{
+        args::{OutputForm, RunArgs},
+        diagnostics, dry_run, exit,
+        failure::{self, FailedNode},
+        json, outputs,
+        outputs::EventLines,
+        prompt,
+        signals::Signals,
+        terminal::{Terminal, YELLOW},
+        ui::{Style, Ui},
+    },
+    engine::{Engine, Observer, Progress, RunOptions, RunResult, Stop},
+    error::{Error, Result},
+    model::{Event, RunId, RunStatus},
+    plan::Plan,
+};
+
+/// Runs the workflow, or tells what a run would do.
+pub(super) fn run(args: &RunArgs, settings: &Settings, verbose: bool, terminal: &Terminal) -> Result<u8> {
+    let mut stdin = StandardInput::default();
+    let source = WorkflowSource::read(&args.workflow, &mut stdin)?;
+    let mut compiled = app::compile(&source, settings)?;
+    diagnostics::tell(terminal, &compiled.diagnostics, &compiled.sources);
+    let Some(plan) = compiled.plan.take() else { return Ok(exit::USAGE) };
+    let given: Vec<GivenInput> =
+        args.input.iter().map(|input| GivenInput { name: input.name.clone(), value: GivenValue::parse(&input.value) }).collect();
+    let mut gathered = gather(&plan, &given, args.inputs.as_deref(), &mut stdin)?;
+    let manifest = compiled.manifest_path.as_deref().zip(compiled.manifest.as_ref());
+    if args.dry_run {
+        return dry_run::tell(&plan, &gathered, manifest, settings, args.output, terminal);
+    }
+    // Whether the run can begin is found out before a person is asked for anything.
+    let prepared = app::prepare(plan, &source, manifest, settings)?;
+    complete(&prepared.plan, &mut gathered, terminal)?;
+    let options = prepared.options(RunId::generate(), gathered.values)?;
+    let showing = Showing { output: args.output, verbose, past: &[] };
+    block_on(async {
+        let engine = prepared.engine().await?;
+        drive(&prepared, &engine, options, Begin::New, &showing, settings, terminal).await
+    })
+}
+
+/// Asks for missing inputs where somebody can be asked.
+fn complete(plan: &Plan, gathered: &mut Gathered, terminal: &Terminal) -> Result<()> {
+    if gathered.missing.is_empty() {
+        return Ok(());
+    }
+    if !terminal.can_ask || !terminal.err.is_terminal {
+        return Err(missing_error(plan, &gathered.missing));
+    }
+    gathered.values.extend(prompt::ask(terminal, plan, &gathered.missing)?);
+    Ok(())
+}
+
+/// Runs `future` to its end on a runtime of one thread: the store and the display have threads of their own, and models only
+/// make it wait.
+pub(super) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|err| Error::new(crate::ErrorKind::Internal, "cannot start the runtime").source(err))?;
+    let result = runtime.block_on(future);
+    // Connections that are still open are not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+/// Whether a run begins or goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// From its beginning.
+    New,
+    /// From its log.
+    Again,
+}
+
+/// How a run is shown.
+pub(super) struct Showing<'a> {
+    /// What standard output carries.
+    pub(super) output: OutputForm,
+    /// Whether the log goes to standard error.
+    pub(super) verbose: bool,
+    /// What has happened to the run before.
+    pub(super) past: &'a [Event],
+}
+
+impl Showing<'_> {
+    fn style(&self, terminal: &Terminal) -> Style {
+        let events_on_screen = self.output == OutputForm::Jsonl && terminal.out.is_terminal;
+        if terminal.quiet || events_on_screen {
+            Style::Silent
+        } else if terminal.err.is_terminal && terminal.draws && !self.verbose {
+            Style::Live
+        } else {
+            Style::Plain
+        }
+    }
+}
+
+/// Runs `prepared`, shows it, and writes what came of it; returns the exit code.
+pub(super) async fn drive(
+    prepared: &Prepared,
+    engine: &Engine,
+    options: RunOptions,
+    begin: Begin,
+    showing: &Showing<'_>,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<u8> {
+    if prepared.simulated {
+        terminal
+            .talk(&terminal.paint_err(YELLOW, "SIMULATED: `--mock` answers every model call; nothing below was said by a model"));
+    }
+    let run = options.run;
+    let stop = Stop::default();
+    let signals = Signals::listen(stop.clone(), terminal)?;
+    let mut ui = Ui::start(&prepared.plan, terminal, showing.style(terminal), showing.past);
+    let lines = (showing.output == OutputForm::Jsonl).then(EventLines::start);
+    let watch = Arc::new(Watch::new(&ui, lines.as_ref(), showing.past));
+    let observer = Arc::clone(&watch) as Arc<dyn Observer>;
+    let plan = Arc::clone(&prepared.plan);
+    let result = match begin {
+        Begin::New => engine.run(plan, options, observer, stop).await,
+        Begin::Again => engine.resume(plan, options, observer, stop).await,
+    };
+    let result = match result {
+        Ok(result) => result,
+        Err(err) => {
+            ui.close();
+            let written = lines.map_or(Ok(()), EventLines::finish);
+            return Err(if written.is_err() { err.hint("standard output could not be written, too") } else { err });
+        }
+    };
+    ui.finish(run, result.status, &result.spend);
+    if let Some(lines) = lines {
+        lines.finish()?;
+    }
+    finish(&result, &watch, &signals, showing.output, &Commands::of(prepared, settings), terminal)
+}
+
+/// Writes the outputs, or tells why there are none; returns the exit code.
+fn finish(
+    result: &RunResult,
+    watch: &Watch,
+    signals: &Signals,
+    output: OutputForm,
+    commands: &Commands,
+    terminal: &Terminal,
+) -> Result<u8> {
+    let run = result.run;
+    match result.status {
+        RunStatus::Succeeded => match output {
+            OutputForm::Text => terminal.print(&outputs::text(terminal, &result.outputs)?)?,
+            OutputForm::Json => terminal.print(&json::document(&result.outputs)?)?,
+            OutputForm::Jsonl => {}
+        },
+        RunStatus::Running => {
+            terminal.talk(&format!("run {run} was interrupted; go on with: {}", commands.resume(run)));
+            if signals.came() {
+                return Ok(signals.exit_code());
+            }
+        }
+        RunStatus::Failed | RunStatus::Cancelled => {
+            let go_on = format!("look at it with: {}", commands.show(run));
+            failure::tell(terminal, run, watch.failed().as_ref(), result.error.as_ref(), &go_on);
+        }
+    }
+    Ok(exit::of_run(result.status, result.error.as_ref().map(|error| error.kind)))
+}
+
+/// Commands that a person may type next: they name the store where it would not be found.
+struct Commands {
+    suffix: String,
+}
+
+impl Commands {
+    fn of(prepared: &Prepared, settings: &Settings) -> Self {
+        let mut here = settings.clone();
+        here.store = None;
+        let found = app::store_here(&here).is_ok_and(|place| same_file(&place.url, &prepared.store.url));
+        let suffix = if found { String::new() } else { format!(" --store {}", quoted(&prepared.store.url)) };
+        Self { suffix }
+    }
+
+    fn resume(&self, run: RunId) -> String {
+        format!("agentflow resume {run}{}", self.suffix)
+    }
+
+    fn show(&self, run: RunId) -> String {
+        format!("agentflow runs show {run}{}", self.suffix)
+    }
+}
+
+/// Whether two URLs name the same store, though they may be written in different ways.
+fn same_file(one: &str, other: &str) -> bool {
+    let path = |url: &str| url.strip_prefix("sqlite:").and_then(|path| Path::new(path).canonicalize().ok());
+    one == other || path(one).is_some_and(|one| path(other) == Some(one))
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "/.:_-+=@,".contains(c));
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// Passes on what happens to all who want to know, and remembers which node failed.
+struct Watch {
+    observers: Vec<Box<dyn Observer>>,
+    failed: std::sync::Mutex<Option<FailedNode>>,
+}
+
+impl Watch {
+    fn new(ui: &Ui, lines: Option<&EventLines>, past: &[Event]) -> Self {
+        let mut failed = None;
+        past.iter().for_each(|event| FailedNode::watch(&mut failed, event));
+        let observers = ui.observer().into_iter().chain(lines.map(EventLines::observer)).collect();
+        Self { observers, failed: std::sync::Mutex::new(failed) }
+    }
+
+    fn failed(&self) -> Option<FailedNode> {
+        self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+impl Observer for Watch {
+    fn on_event(&self, run: RunId, event: &Event) {
+        FailedNode::watch(&mut self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner), event);
+        self.observers.iter().for_each(|observer| observer.on_event(run, event));
+    }
+
+    fn on_progress(&self, run: RunId, progress: &Progress<'_>) {
+        self.observers.iter().for_each(|observer| observer.on_progress(run, progress));
+    }
+}

@@ -1,0 +1,209 @@
+//! `agentflow runs`: what the store knows of runs.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    app::{
+        self, Settings,
+        runs::{self, NodeSummary, RunDetail, RunSummary},
+    },
+    cli::{
+        args::{RunsCommand, ShowFormat},
+        clean, exit, json, numbers, problem,
+        table::table,
+        terminal::{BOLD, CYAN, GREEN, RED, Terminal, YELLOW},
+    },
+    engine::read_run,
+    error::{Error, ErrorKind, Result},
+    model::{Event, EventBody, Spend},
+    store::{Store, StreamId},
+};
+
+/// Does what the sub-command says with the store of the folder.
+pub(super) async fn runs(command: &RunsCommand, settings: &Settings, terminal: &Terminal) -> Result<u8> {
+    let store = app::open_existing_store(settings).await?;
+    match command {
+        RunsCommand::List(args) => list(store.as_ref(), args.limit, args.format, terminal).await?,
+        RunsCommand::Show(args) => {
+            let store = store.ok_or_else(no_store)?;
+            let run = runs::find(&store, &args.run).await?;
+            let recorded = read_run(&store, run).await?;
+            let detail = runs::detail(run, &recorded.events).ok_or_else(|| {
+                Error::new(ErrorKind::Corrupt, format!("the log of run `{run}` does not begin with its creation"))
+            })?;
+            show(&detail, args.format, terminal)?;
+        }
+        RunsCommand::Events(args) => {
+            let store = store.ok_or_else(no_store)?;
+            let run = runs::find(&store, &args.run).await?;
+            let recorded = read_run(&store, run).await?;
+            events(&recorded.events, args.format, terminal)?;
+        }
+        RunsCommand::Rm(args) => {
+            let store = store.ok_or_else(no_store)?;
+            // All names are looked up before anything is removed.
+            let mut found = Vec::new();
+            for name in &args.runs {
+                found.push(runs::find(&store, name).await?);
+            }
+            found.sort_unstable();
+            found.dedup();
+            for run in found {
+                store.remove_stream(&StreamId::run(run)).await?;
+                terminal.note(&format!("removed {run}"));
+            }
+        }
+    }
+    Ok(exit::SUCCEEDED)
+}
+
+fn no_store() -> Error {
+    Error::new(ErrorKind::NotFound, "there is no run yet").hint("`--store URL` names another store")
+}
+
+async fn list(store: Option<&Arc<dyn Store>>, limit: usize, format: ShowFormat, terminal: &Terminal) -> Result<()> {
+    let runs = match store {
+        Some(store) => runs::list(store, limit).await?,
+        None => Vec::new(),
+    };
+    if format == ShowFormat::Json {
+        return terminal.print(&json::document(&runs)?);
+    }
+    if runs.is_empty() {
+        terminal.note("there is no run yet");
+        return Ok(());
+    }
+    let rows = runs.iter().map(|run| {
+        vec![
+            run.id.to_string(),
+            run.workflow.clone(),
+            run.status.to_owned(),
+            numbers::moment(run.started_at),
+            numbers::duration(Duration::from_millis(run.duration_ms)),
+            run.spend.calls.to_string(),
+            Spend::from(run.spend).to_string(),
+        ]
+    });
+    terminal.print(&table(terminal, &["RUN", "WORKFLOW", "STATUS", "STARTED", "TIME", "CALLS", "COST"], rows.collect()))
+}
+
+fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<()> {
+    if format == ShowFormat::Json {
+        return terminal.print(&json::document(detail)?);
+    }
+    let RunSummary { id, workflow, status, started_at, duration_ms, spend, error, .. } = &detail.summary;
+    let mut text = String::new();
+    let rows = [
+        ("run", id.to_string()),
+        ("workflow", clean::one_line(workflow)),
+        ("status", painted(terminal, status)),
+        ("started", numbers::moment(*started_at)),
+        ("time", numbers::duration(Duration::from_millis(*duration_ms))),
+        ("spend", numbers::spend(&Spend::from(*spend))),
+        ("run by", detail.owner.to_string()),
+    ];
+    for (name, value) in rows {
+        text.push_str(&format!("{name:<10}{value}\n"));
+    }
+    if !detail.nodes.is_empty() {
+        text.push('\n');
+        text.push_str(&table(
+            terminal,
+            &["NODE", "STATUS", "ATTEMPTS", "TIME", "TOKENS", "COST", "AGENT", "MODEL"],
+            detail.nodes.iter().map(node_row).collect(),
+        ));
+    }
+    for (name, values) in [("inputs", Some(&detail.inputs)), ("outputs", detail.outputs.as_ref())] {
+        if let Some(values) = values.filter(|values| values.as_object().is_some_and(|values| !values.is_empty())) {
+            text.push_str(&format!("\n{}\n{}", terminal.paint_out(BOLD, name), clean::block(&json::document(values)?)));
+        }
+    }
+    for node in detail.nodes.iter().filter(|node| node.status == "failed") {
+        text.push_str(&format!(
+            "\n{} {}\n",
+            terminal.paint_out(RED, &format!("{}:", node.node)),
+            clean::block(node.reason.as_deref().unwrap_or_default())
+        ));
+    }
+    if let Some(error) = error {
+        text.push_str(&format!("\n{}\n", problem::record_text(terminal.out.color, error)));
+    }
+    terminal.print(&text)
+}
+
+fn node_row(node: &NodeSummary) -> Vec<String> {
+    let spend = Spend::from(node.spend);
+    let dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
+    vec![
+        node.node.to_string(),
+        node.status.to_owned(),
+        if node.attempts == 0 { "-".to_owned() } else { node.attempts.to_string() },
+        numbers::duration(Duration::from_millis(node.duration_ms)),
+        if spend.calls == 0 { "-".to_owned() } else { numbers::count(spend.tokens()) },
+        if spend.calls == 0 { "-".to_owned() } else { spend.to_string() },
+        dash(node.agent.as_deref()),
+        dash(node.model.as_deref()),
+    ]
+}
+
+fn painted(terminal: &Terminal, status: &str) -> String {
+    let style = match status {
+        "succeeded" => GREEN,
+        "failed" => RED,
+        "running" => CYAN,
+        _ => YELLOW,
+    };
+    terminal.paint_out(style, status)
+}
+
+fn events(events: &[Event], format: ShowFormat, terminal: &Terminal) -> Result<()> {
+    if format == ShowFormat::Json {
+        let events: Vec<_> = events.iter().map(json::event).collect::<Result<_>>()?;
+        return terminal.print(&json::document(&events)?);
+    }
+    let rows = events.iter().map(|event| {
+        vec![
+            event.seq.to_string(),
+            numbers::moment(event.at),
+            event.body.kind().to_owned(),
+            event.body.node().map_or_else(|| "-".to_owned(), ToString::to_string),
+            clean::short(&told(&event.body), 200),
+        ]
+    });
+    terminal.print(&table(terminal, &["SEQ", "AT", "EVENT", "NODE", "WHAT"], rows.collect()))
+}
+
+/// What an event tells, in a few words.
+fn told(body: &EventBody) -> String {
+    match body {
+        EventBody::RunCreated { workflow, owner, .. } => format!("{workflow}, by {owner}"),
+        EventBody::RunResumed { owner } => format!("by {owner}"),
+        EventBody::NodeSkipped { reason, .. } => reason.clone(),
+        EventBody::AttemptStarted { attempt, agent, elements, .. } => {
+            let agent = agent.as_ref().map(|agent| format!(", {agent}")).unwrap_or_default();
+            let elements =
+                elements.map(|elements| format!(", {}", numbers::plural(elements as u64, "element"))).unwrap_or_default();
+            format!("attempt {attempt}{agent}{elements}")
+        }
+        EventBody::ModelResponded { model, response, cost, duration_ms, ordinal, .. } => {
+            let spend = Spend::of_call(response.usage, *cost);
+            format!(
+                "call {ordinal}, {model}, {} tokens, {spend}, {}",
+                numbers::count(spend.tokens()),
+                numbers::duration(Duration::from_millis(*duration_ms))
+            )
+        }
+        EventBody::IterationStarted { iteration, .. } => format!("iteration {iteration}"),
+        EventBody::AttemptFailed { attempt, error, .. } => format!("attempt {attempt}, tried again: {}", error.message),
+        EventBody::NodeSucceeded { output, routed_to, .. } => match routed_to {
+            Some(chosen) => format!("→ {}: {output}", chosen.join(", ")),
+            None => output.to_string(),
+        },
+        EventBody::NodeFailed { error, handled, .. } => {
+            let handled = if handled.is_some() { "the run goes on: " } else { "" };
+            format!("{handled}{}", error.message)
+        }
+        EventBody::NodeCancelled { .. } => String::new(),
+        EventBody::RunFinished { status, spend, .. } => format!("{}, {}", status.as_str(), numbers::spend(spend)),
+    }
+}

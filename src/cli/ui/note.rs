@@ -1,0 +1,92 @@
+//! What the display needs to know of an event: small, so that nothing of a run's data is copied for it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    engine::Progress,
+    model::{Event, EventBody, NodePath, Spend},
+};
+
+/// Something that happened to a node.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Note {
+    /// When.
+    pub(super) at: Timestamp,
+    /// To which node.
+    pub(super) node: NodePath,
+    /// What.
+    pub(super) what: What,
+}
+
+/// What happened to a node.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum What {
+    /// An attempt begins.
+    Started { attempt: u32, agent: Option<String>, model: Option<String>, elements: Option<usize> },
+    /// A piece of an answer arrived.
+    Text,
+    /// A model answered.
+    Answered(Spend),
+    /// A new iteration of a loop begins.
+    Iteration(u32),
+    /// An attempt failed; another one is due at the time given. The error is empty when it was told before.
+    AttemptFailed { attempt: u32, error: String, retry_at: Timestamp },
+    /// The output is there.
+    Succeeded,
+    /// Failed for good; `handled` when the workflow goes on all the same.
+    Failed { error: String, handled: bool },
+    /// Not run, and why.
+    Skipped(String),
+    /// Given up because the run ended.
+    Cancelled,
+}
+
+impl Note {
+    /// What an event tells, if it is about a node.
+    pub(super) fn of_event(event: &Event) -> Option<Self> {
+        let what = match &event.body {
+            EventBody::AttemptStarted { attempt, agent, elements, .. } => What::Started {
+                attempt: *attempt,
+                agent: agent.as_ref().map(|agent| agent.as_str().to_owned()),
+                model: None,
+                elements: *elements,
+            },
+            EventBody::ModelResponded { response, cost, .. } => What::Answered(Spend::of_call(response.usage, *cost)),
+            EventBody::IterationStarted { iteration, .. } => What::Iteration(*iteration),
+            EventBody::AttemptFailed { attempt, error, retry_at, .. } => {
+                What::AttemptFailed { attempt: *attempt, error: error.message.clone(), retry_at: *retry_at }
+            }
+            EventBody::NodeSucceeded { .. } => What::Succeeded,
+            EventBody::NodeFailed { error, handled, .. } => {
+                What::Failed { error: error.message.clone(), handled: handled.is_some() }
+            }
+            EventBody::NodeSkipped { reason, .. } => What::Skipped(reason.clone()),
+            EventBody::NodeCancelled { .. } => What::Cancelled,
+            EventBody::RunCreated { .. } | EventBody::RunResumed { .. } | EventBody::RunFinished { .. } => return None,
+        };
+        Some(Self { at: event.at, node: event.body.node()?.clone(), what })
+    }
+
+    /// What goes on between events.
+    pub(super) fn of_progress(progress: &Progress<'_>, at: Timestamp) -> Option<Self> {
+        let (node, what) = match progress {
+            Progress::AttemptStarted { node, attempt, agent } => (
+                *node,
+                What::Started {
+                    attempt: *attempt,
+                    agent: agent.map(|(agent, _)| agent.to_owned()),
+                    model: agent.map(|(_, model)| model.to_owned()),
+                    elements: None,
+                },
+            ),
+            Progress::Text { node, .. } => (*node, What::Text),
+            Progress::RetryWaiting { node, attempt, delay } => {
+                let due = SignedDuration::try_from(*delay).ok().and_then(|delay| at.checked_add(delay).ok());
+                let attempt = attempt.saturating_sub(1);
+                (*node, What::AttemptFailed { attempt, error: String::new(), retry_at: due.unwrap_or(at) })
+            }
+            Progress::CallStarted { .. } => return None,
+        };
+        Some(Self { at, node: node.clone(), what })
+    }
+}

@@ -1,0 +1,147 @@
+//! `agentflow validate`: every problem of every file, at once. Needs no key and opens no socket.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    app::{self, Settings, WorkflowSource, inputs::StandardInput},
+    cli::{
+        args::{ValidateArgs, ValidateFormat},
+        diagnostics::{Problems, counted},
+        exit,
+        numbers::plural,
+        terminal::{GREEN, RED, Terminal, YELLOW},
+    },
+    diagnostic::{Diagnostic, DiagnosticFormat, Severity, Sources, render},
+    error::{Error, ErrorKind, Result},
+    plan::MANIFEST_NAMES,
+};
+
+/// What is checked when no file is named.
+const DEFAULT_FOLDER: &str = "workflows";
+/// How deep folders are searched.
+const MAX_DEPTH: usize = 16;
+
+/// Checks the files and tells what is wrong on standard output.
+pub(super) fn validate(args: &ValidateArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
+    let files = files(&args.files)?;
+    let mut stdin = StandardInput::default();
+    let mut problems = Problems::default();
+    for path in &files {
+        let (diagnostics, sources) = check(path, settings, &mut stdin)?;
+        let failed = fails(&diagnostics, args.strict);
+        let new = problems.add(diagnostics, &sources);
+        if args.format == ValidateFormat::Text {
+            terminal.print(&told(path, failed, &new, &problems.sources, terminal))?;
+        }
+    }
+    let whole = match args.format {
+        ValidateFormat::Text => None,
+        ValidateFormat::Json => Some(DiagnosticFormat::Json),
+        ValidateFormat::Sarif => Some(DiagnosticFormat::Sarif),
+        ValidateFormat::Github => Some(DiagnosticFormat::Github),
+    };
+    if let Some(format) = whole {
+        let mut text = render(&problems.all, &problems.sources, format);
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        terminal.print(&text)?;
+    }
+    let (errors, warnings) = problems.count();
+    if errors + warnings > 0 {
+        terminal.note(&format!("{} in {}", counted(terminal, errors, warnings), plural(files.len() as u64, "file")));
+    }
+    Ok(if fails(&problems.all, args.strict) { exit::USAGE } else { exit::SUCCEEDED })
+}
+
+/// The problems of one file: of a manifest, when that is what its name says, otherwise of a workflow.
+fn check(path: &Path, settings: &Settings, stdin: &mut StandardInput) -> Result<(Vec<Diagnostic>, Sources)> {
+    if is_manifest(path) {
+        let compiled = app::compile_manifest(path);
+        return Ok((compiled.diagnostics, compiled.sources));
+    }
+    let source = WorkflowSource::read(path, stdin)?;
+    let compiled = app::compile(&source, settings)?;
+    Ok((compiled.diagnostics, compiled.sources))
+}
+
+/// What is told of one file: its problems, or that it is well.
+fn told(path: &Path, failed: bool, new: &[Diagnostic], sources: &Sources, terminal: &Terminal) -> String {
+    let mut text = render(new, sources, DiagnosticFormat::Text { color: terminal.out.color, width: terminal.width_out() });
+    if !text.is_empty() {
+        text = text.trim_end().to_owned() + "\n\n";
+    }
+    let name = if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() };
+    let verdict = match (failed, new.is_empty()) {
+        (true, _) => terminal.paint_out(RED, "failed"),
+        (false, true) => terminal.paint_out(GREEN, "ok"),
+        (false, false) => format!("{} with {}", terminal.paint_out(YELLOW, "ok"), plural(new.len() as u64, "warning")),
+    };
+    format!("{text}{name}: {verdict}\n")
+}
+
+fn fails(diagnostics: &[Diagnostic], strict: bool) -> bool {
+    diagnostics.iter().any(|problem| strict || problem.severity == Severity::Error)
+}
+
+/// The files that `named` stands for: those of folders, each once, in order.
+fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let default = [PathBuf::from(DEFAULT_FOLDER)];
+    let named = match named {
+        [] if !default[0].is_dir() => {
+            return Err(Error::new(ErrorKind::NotFound, format!("there is no folder `{DEFAULT_FOLDER}` here"))
+                .hint("name the files: `agentflow validate FILES…`, or make a project with `agentflow init`"));
+        }
+        [] => &default[..],
+        named => named,
+    };
+    let mut files = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            let before = files.len();
+            collect(path, 0, &mut files)?;
+            if files.len() == before {
+                return Err(Error::new(ErrorKind::NotFound, format!("there is no workflow in the folder `{}`", path.display()))
+                    .hint("workflows end in .yaml, .yml, .toml or .json"));
+            }
+        } else if !files.contains(path) {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+/// Adds the workflows in `folder` and in the folders below it, in the order of their names.
+fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
+    let failed =
+        |err: io::Error| Error::new(ErrorKind::Invalid, format!("cannot read the folder `{}`", folder.display())).source(err);
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        entries.push((entry.path(), entry.file_type().map_err(failed)?));
+    }
+    entries.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    for (path, kind) in entries {
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        // Links to folders are not followed: they may lead in a circle.
+        if kind.is_dir() && !hidden && depth < MAX_DEPTH {
+            collect(&path, depth + 1, files)?;
+        } else if !kind.is_dir() && !hidden && is_workflow(&path) && !files.contains(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_workflow(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let stem = ["yaml", "yml", "toml", "json"].iter().find_map(|ending| name.strip_suffix(&format!(".{ending}")));
+    stem.is_some_and(|stem| !stem.is_empty() && !stem.ends_with(".test")) && !is_manifest(path) && path.is_file()
+}
+
+fn is_manifest(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| MANIFEST_NAMES.contains(&name))
+}

@@ -164,7 +164,7 @@ fn finish(read: Read<'_>, choice: ManifestChoice, files: &dyn Files, options: &C
         calls: vec![Call { path: normal(path), shown: path.display().to_string(), span: None }],
         inner: HashMap::new(),
     };
-    let mut plan = written.as_ref().and_then(|written| compiler.workflow(written));
+    let mut plan = written.as_ref().and_then(|written| compiler.workflow(written, 0));
     if let Some(written) = &written {
         compiler.check_overrides(written.file, plan.as_ref());
     }
@@ -235,9 +235,9 @@ impl Compiler<'_> {
         self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
-    /// Compiles one workflow; `None` when it has errors of its own.
-    fn workflow(&mut self, written: &WorkflowManifest) -> Option<Plan> {
-        let before = self.errors();
+    /// Compiles one workflow; `None` when it has errors of its own. `before` is how many errors there were before it was read: what
+    /// cannot be read is left out of the draft, so such a draft is never assembled.
+    fn workflow(&mut self, written: &WorkflowManifest, before: usize) -> Option<Plan> {
         let base = std::mem::take(&mut self.catalog);
         let mut reader = Reader {
             files: self.files,
@@ -284,7 +284,7 @@ impl Compiler<'_> {
                 let before = self.errors();
                 let written = read_workflow_text(path, text, &mut self.sources, &mut self.problems);
                 self.calls.push(Call { path: key.clone(), shown, span: Some(span) });
-                let plan = written.and_then(|written| self.workflow(&written)).map(Arc::new);
+                let plan = written.and_then(|written| self.workflow(&written, before)).map(Arc::new);
                 self.calls.pop();
                 plan.filter(|_| self.errors() == before)
             }

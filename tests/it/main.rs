@@ -4,6 +4,7 @@
 
 mod agent;
 mod bad_input;
+mod diagnostics;
 mod draw;
 mod engine;
 mod hostile_templates;

@@ -10,5 +10,7 @@ mod engine;
 mod hostile_templates;
 mod layering;
 mod provider;
+mod readme;
+mod real_server;
 mod schema_agreement;
 mod store;

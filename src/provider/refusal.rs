@@ -112,7 +112,25 @@ fn seconds(number: f64) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{any, prop, prop_assert, proptest};
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_body_gives_a_short_plain_message(body in prop::collection::vec(any::<u8>(), 0..2_000), text in ".{0,500}") {
+            for body in [body, text.clone().into_bytes(), serde_json::json!({"error": {"message": text}}).to_string().into_bytes()] {
+                let message = Refusal::read(&body).message;
+                prop_assert!(message.chars().count() <= MAX_MESSAGE + 1 && !message.chars().any(char::is_control), "{}", message);
+            }
+        }
+
+        #[test]
+        fn any_header_gives_a_positive_delay_or_none(value in "[ -~]{0,40}") {
+            let given = delay("retry-after", &value);
+            prop_assert!(given.is_none_or(|delay| !delay.is_zero()));
+        }
+    }
 
     #[track_caller]
     fn delay(name: &'static str, value: &str) -> Option<Duration> {

@@ -14,6 +14,8 @@ use crate::{
 const DEEP: usize = 6;
 /// The most values of one answer.
 const MAX_VALUES: usize = 20_000;
+/// Makes a text longer.
+const FILLING: &str = " (simulated)";
 /// How often a value is made again when keywords that cannot be aimed at (`not`, `oneOf`, …) refuse it.
 const TRIES: usize = 32;
 
@@ -335,9 +337,8 @@ impl Maker<'_> {
         };
         let least = size(keywords, "minLength").unwrap_or(0).min(1_000_000);
         let most = size(keywords, "maxLength").unwrap_or(usize::MAX);
-        while text.chars().count() < least {
-            text.push_str(" (simulated)");
-        }
+        let missing = least.saturating_sub(text.chars().count());
+        text.push_str(&FILLING.repeat(missing.div_ceil(FILLING.len())));
         if text.chars().count() > most.max(least) {
             text = text.chars().take(most).collect();
         }
@@ -375,7 +376,8 @@ impl Maker<'_> {
     }
 
     fn sample(&mut self, hir: &Hir, text: &mut Vec<u8>) {
-        if text.len() > 10_000 {
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 {
             return;
         }
         match hir.kind() {
@@ -397,7 +399,7 @@ impl Maker<'_> {
                 let count = self.rng.u32(repetition.min..=most);
                 // A star may stay empty, but a readable text is worth more.
                 for _ in 0..count.max(u32::from(most > 0)) {
-                    if text.len() > 10_000 {
+                    if self.left == 0 {
                         break;
                     }
                     self.sample(&repetition.sub, text);
@@ -552,6 +554,15 @@ mod tests {
         check(
             &json!({"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}, "required": ["next"]}),
         );
+    }
+
+    #[test]
+    fn huge_texts_and_patterns_end() {
+        let long = value(&json!({"type": "string", "minLength": 500_000}), "a", &mut Rng::with_seed(0)).unwrap();
+        assert!(long.as_str().unwrap().len() >= 500_000);
+        for pattern in ["^(a?){1000}{1000}{1000}$", "(^){4000000000}", "[", "((((((a*)*)*)*)*)*)*", r"\p{Greek}", "(?=a)b"] {
+            value(&json!({"type": "string", "pattern": pattern}), "a", &mut Rng::with_seed(0)).ok();
+        }
     }
 
     #[test]

@@ -148,6 +148,7 @@ fn take(asked: Asked<'_>, protocol: &dyn Protocol, value: Option<Value>, draft: 
 fn report(asked: Asked<'_>, value: &Value) -> Result<()> {
     match value.get("error") {
         None | Some(Value::Null | Value::Bool(false)) => Ok(()),
+        Some(Value::String(nothing)) if nothing.is_empty() => Ok(()),
         Some(_) => {
             let refusal = Refusal::of_value(value);
             Err(asked.refusal(None, &refusal).retry_after(refusal.retry_after))

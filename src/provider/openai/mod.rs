@@ -13,7 +13,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use reqwest::header::{AUTHORIZATION, HeaderName};
+use reqwest::{
+    Url,
+    header::{AUTHORIZATION, HeaderName},
+};
 
 use crate::{
     error::{ErrorKind, Result},
@@ -48,7 +51,7 @@ impl OpenAiProvider {
     /// `Invalid` when the URL, the key or a header cannot be used.
     pub fn new(settings: ServerSettings, http: HttpClient) -> Result<Self> {
         let ServerSettings { name, base_url, key, headers, prices } = settings;
-        let is_azure = base_url.contains(".azure.com");
+        let is_azure = Url::parse(&base_url).is_ok_and(|url| url.host_str().is_some_and(|host| host.ends_with(".azure.com")));
         // Azure takes keys in a header of its own; a bearer token is something else there.
         let key_header = if is_azure { (HeaderName::from_static("api-key"), "") } else { (AUTHORIZATION, "Bearer ") };
         let endpoint = Endpoint::new(name.as_str(), &base_url, "/chat/completions", key.as_ref(), key_header, &headers)?;

@@ -125,6 +125,29 @@ async fn a_cut_stream_is_no_answer() {
 }
 
 #[tokio::test]
+async fn a_stream_cut_at_any_byte_is_a_whole_answer_or_none() {
+    let text = hello();
+    // Once the reason to stop is there, nothing of the answer is missing.
+    let whole_from = text.find(r#""stop"}]}"#).unwrap() + r#""stop"}]}"#.len();
+    let cuts: Vec<_> =
+        (0..text.len()).filter(|cut| text.is_char_boundary(*cut)).flat_map(|cut| [(cut, false), (cut, true)]).collect();
+    let reply = |&(cut, chunked): &(usize, bool)| {
+        if chunked { chunked_reply(&text[..cut], 4_000, true) } else { stream_reply(&text[..cut]) }
+    };
+    let server = Server::start(cuts.iter().map(reply).collect()).await;
+    let provider = provider(&server);
+    for (cut, _) in cuts {
+        match ask(&provider, &request("small")).await {
+            Ok((response, _)) => assert!(cut >= whole_from && response.content == "Grüß Gott €", "cut at {cut}: {response:?}"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Truncated, "cut at {cut}: {error}");
+                assert!(cut < whole_from + 2, "cut at {cut}: {error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_protocol_is_malformed() {
     for reply in [
         reply("200 OK", &["content-type: text/html"], "<html>Welcome"),

@@ -291,9 +291,9 @@ impl Scheduler {
         tokio::select! {
             biased;
             Ok(()) = wishes.changed() => Woken::Wish(*wishes.borrow_and_update()),
+            events = self.log.written() => Woken::Written(events),
             Some(called) = self.calls.1.recv() => Woken::Called(called),
             Some(ended) = self.attempts.join_next() => Woken::Ended(ended),
-            events = self.log.written() => Woken::Written(events),
             result = async { match renewal { Some(renewal) => renewal.await, None => std::future::pending().await } } => Woken::Renewed(result),
             () = sleep_until(timer) => Woken::Timer,
         }

@@ -8,6 +8,7 @@ mod diagnostics;
 mod draw;
 mod engine;
 mod hostile_templates;
+mod kill;
 mod layering;
 mod provider;
 mod readme;

@@ -16,6 +16,7 @@ params.n_predict = 4096
 params.cpuparams.n_threads = 1
 params.warmup = False
 params.use_jinja = True
+params.sampling.seed = 7  # the same request gets the same answer
 
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -3,6 +3,8 @@
 //! `AGENTFLOW_TEST_OPENAI_URL` and `AGENTFLOW_TEST_ANTHROPIC_URL` say where one is (`scripts/servers start` starts one); without them nothing
 //! is tried, and the tests say so.
 
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 use std::{fs, process::Command};
 
 use serde_json::Value;
@@ -10,11 +12,16 @@ use tempfile::TempDir;
 
 use crate::readme::{project, succeeds};
 
-/// A variable that says where a server is.
+#[expect(clippy::disallowed_methods, reason = "the environment names the server of this test")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where a server is; `None`, with a word about it, when the environment does not say.
 fn url(name: &str) -> Option<String> {
-    let url = std::env::var(name).ok().filter(|url| !url.is_empty());
+    let url = variable(name);
     if url.is_none() {
-        println!("skipped: {name} is not set");
+        eprintln!("skipped: {name} is not set");
     }
     url
 }
@@ -23,7 +30,7 @@ fn url(name: &str) -> Option<String> {
 fn project_on(kind: &str, url: &str) -> TempDir {
     let project = project();
     let manifest = project.path().join("agents.toml");
-    let model = std::env::var("AGENTFLOW_TEST_MODEL").unwrap_or_else(|_| "test".to_owned());
+    let model = variable("AGENTFLOW_TEST_MODEL").unwrap_or_else(|| "gpt-4o-mini".to_owned());
     let text = fs::read_to_string(&manifest).unwrap();
     let changed = text.replace("\"openai/gpt-5-mini\"", &format!("\"lab/{model}\""));
     assert_ne!(changed, text);

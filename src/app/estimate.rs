@@ -153,21 +153,21 @@ impl Estimator<'_> {
             reached.push(reach);
             let instances = times.of(reach).of(self.map_times(node.map.as_ref(), scope)).of(loop_times(node));
             let path = format!("{prefix}{}", node.id);
-            self.node(graph, node, path, instances, scope);
+            self.node(graph, node, &path, instances, scope);
         }
     }
 
-    fn node(&mut self, graph: &GraphPlan, node: &NodePlan, path: String, instances: Times, scope: Option<&Scope>) {
-        let none = Calls { least: 0, expected: 0.0, most: 0 };
+    fn node(&mut self, graph: &GraphPlan, node: &NodePlan, path: &str, instances: Times, scope: Option<&Scope>) {
+        let uncalled = Calls { least: 0, expected: 0.0, most: 0 };
         let mut entry = NodeEstimate {
-            node: path.clone(),
+            node: path.to_owned(),
             kind: "value",
             agent: None,
             chosen_by: None,
             model: None,
             after: node.incoming.iter().map(|edge| graph.nodes[edge.from].id.to_string()).collect(),
             notes: notes(node),
-            calls: none,
+            calls: uncalled,
         };
         // Every attempt of a container runs what is in it again.
         let attempts = Times { least: 1, expected: 1.0, most: u64::from(node.retry.max_attempts) };

@@ -30,6 +30,9 @@ use crate::{
     store::{self, Store},
 };
 
+/// What messages call a workflow that came from standard input.
+const STDIN: &str = "<stdin>";
+
 /// What a front end was told about how to work.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -92,7 +95,7 @@ impl WorkflowSource {
     fn path(&self) -> &Path {
         match self {
             Self::File(path) => path,
-            Self::Text(_) => Path::new("<stdin>"),
+            Self::Text(_) => Path::new(STDIN),
         }
     }
 }
@@ -103,11 +106,35 @@ impl WorkflowSource {
 /// `NotFound` when a manifest was named that is not there. Everything else is a diagnostic.
 pub fn compile(source: &WorkflowSource, settings: &Settings) -> Result<Compiled> {
     let choice = project::manifest_choice(settings.manifest.as_deref())?;
-    let options = CompileOptions { model_overrides: settings.models.clone() };
-    Ok(match source {
-        WorkflowSource::File(path) => compile_file(path, choice, &DiskFiles, &options),
-        WorkflowSource::Text(text) => compile_text(source.path(), text.clone(), choice, &DiskFiles, &options),
-    })
+    Ok(compile_from(&DiskFiles, source, &choice, &settings.models, settings.mock))
+}
+
+/// Compiles; when answers are simulated, agents without a model get one that stands for none.
+fn compile_from(
+    files: &dyn Files,
+    source: &WorkflowSource,
+    choice: &ManifestChoice,
+    models: &BTreeMap<String, ModelRef>,
+    mock: Option<MockOptions>,
+) -> Compiled {
+    let compile = |models: BTreeMap<String, ModelRef>| {
+        let options = CompileOptions { model_overrides: models };
+        match source {
+            WorkflowSource::File(path) => compile_file(path, choice.clone(), files, &options),
+            WorkflowSource::Text(text) => compile_text(source.path(), text.clone(), choice.clone(), files, &options),
+        }
+    };
+    let compiled = compile(models.clone());
+    let without = match (&compiled.plan, mock) {
+        (Some(plan), Some(_)) => providers::agents_without_model(plan),
+        _ => return compiled,
+    };
+    if without.is_empty() {
+        return compiled;
+    }
+    let mut models = models.clone();
+    models.extend(without.into_iter().map(|agent| (agent, providers::no_model())));
+    compile(models)
 }
 
 /// Checks a manifest alone, and gives its agents.
@@ -278,13 +305,12 @@ fn recompile(sources: &[StoredSource], recorded: &RecordedSettings) -> Result<Co
     let Some(workflow) = sources.first() else {
         return Err(Error::new(ErrorKind::Corrupt, "the run was recorded without its workflow"));
     };
-    let files: Box<dyn Files> = Box::new(StoredFiles::new(sources.to_vec()));
     let choice = recorded.manifest.clone().map_or(ManifestChoice::None, ManifestChoice::At);
-    let options = CompileOptions { model_overrides: recorded.models.clone() };
-    let path = Path::new(&workflow.path);
-    Ok(if path == Path::new("<stdin>") {
-        compile_text(path, workflow.text.clone(), choice, files.as_ref(), &options)
+    let source = if workflow.path == STDIN {
+        WorkflowSource::Text(workflow.text.clone())
     } else {
-        compile_file(path, choice, files.as_ref(), &options)
-    })
+        WorkflowSource::File(PathBuf::from(&workflow.path))
+    };
+    let files = StoredFiles::new(sources.to_vec());
+    Ok(compile_from(&files, &source, &choice, &recorded.models, recorded.mock))
 }

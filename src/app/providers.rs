@@ -38,8 +38,8 @@ struct Needs {
 /// # Errors
 /// `Invalid` when a node has no model, or its model no provider that can be used.
 pub fn models(plan: &Plan, manifest: Option<&Manifest>, folder: &Path, mock: Option<MockOptions>) -> Result<Models> {
-    let mut settings = ModelsSettings::default();
-    settings.max_concurrent = manifest.and_then(|manifest| manifest.defaults.max_concurrent.as_ref()).map(|limit| limit.value);
+    let max_concurrent = manifest.and_then(|manifest| manifest.defaults.max_concurrent.as_ref()).map(|limit| limit.value);
+    let mut settings = ModelsSettings { max_concurrent, ..ModelsSettings::default() };
     let mut providers = Providers::default();
     if let Some(options) = mock {
         let written = manifest.and_then(|manifest| written(manifest, "mock"));
@@ -70,6 +70,18 @@ pub fn models(plan: &Plan, manifest: Option<&Manifest>, folder: &Path, mock: Opt
         providers.register(name.clone(), provider(name, written, resolved, &http)?);
     }
     if missing.is_empty() { Ok(Models::new(providers, settings)) } else { Err(no_keys(&missing)) }
+}
+
+/// The agents of a plan that have no model, and neither have the nodes that ask them.
+pub(super) fn agents_without_model(plan: &Plan) -> BTreeSet<String> {
+    let mut needs = Needs::default();
+    needs.add_graph(&plan.graph, "");
+    needs.without.into_iter().map(|(_, agent)| agent).collect()
+}
+
+/// The model that stands for none where answers are simulated.
+pub(super) fn no_model() -> ModelRef {
+    "mock/simulated".parse().expect("it is written as models are")
 }
 
 /// One provider, as `doctor` shows it.

@@ -6,7 +6,8 @@ use crate::{
     app::{self, Settings, project},
     cli::{
         args::{AgentsCommand, ShowFormat},
-        diagnostics, exit, json,
+        clean, diagnostics, exit, json,
+        page::Page,
         table::table,
         terminal::{BOLD, Terminal},
     },
@@ -76,7 +77,9 @@ fn report(profile: &AgentProfile, defined_at: String) -> AgentReport {
 
 fn list(mut reports: Vec<AgentReport>, format: ShowFormat, terminal: &Terminal) -> Result<()> {
     if format == ShowFormat::Json {
-        reports.iter_mut().for_each(|report| report.system = None);
+        for report in &mut reports {
+            report.system = None;
+        }
         return terminal.print(&json::document(&reports)?);
     }
     let rows = reports.into_iter().map(|report| {
@@ -94,10 +97,11 @@ fn show(report: &AgentReport, format: ShowFormat, terminal: &Terminal) -> Result
     if format == ShowFormat::Json {
         return terminal.print(&json::document(report)?);
     }
-    let mut text = format!("{}\n", terminal.paint_out(BOLD, &report.name));
+    let mut page = Page::default();
+    page.line(&terminal.paint_out(BOLD, &report.name));
     let mut row = |name: &str, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            text.push_str(&format!("  {name:<15}{value}\n"));
+            page.line(&format!("  {name:<15}{}", clean::block(&value)));
         }
     };
     row("description", report.description.clone());
@@ -110,13 +114,13 @@ fn show(report: &AgentReport, format: ShowFormat, terminal: &Terminal) -> Result
     row("max_concurrent", report.max_concurrent.map(|value| value.to_string()));
     row("defined at", Some(report.defined_at.clone()));
     if let Some(system) = &report.system {
-        text.push_str(&format!("\n{}\n", terminal.paint_out(BOLD, "system prompt")));
-        for line in system.trim_end().lines() {
-            text.push_str(format!("  {line}").trim_end());
-            text.push('\n');
+        page.gap();
+        page.line(&terminal.paint_out(BOLD, "system prompt"));
+        for line in clean::block(system).trim_end().lines() {
+            page.line(&format!("  {line}"));
         }
     }
-    terminal.print(&text)
+    terminal.print(&page.into_text())
 }
 
 fn unknown(name: &str, names: &[String]) -> Error {

@@ -16,6 +16,7 @@ use crate::{
     cli::{
         args::{DoctorArgs, ShowFormat},
         clean, exit, json,
+        page::Page,
         terminal::{BOLD, DIM, GREEN, RED, Terminal, YELLOW},
     },
     error::Result,
@@ -120,8 +121,8 @@ fn answers(provider: &ProviderReport) -> Option<bool> {
 }
 
 fn text(report: &Report, terminal: &Terminal) -> String {
-    let mut text = String::new();
-    let mut row = |name: &str, value: &str| text.push_str(&format!("{name:<11}{value}\n"));
+    let mut page = Page::default();
+    let mut row = |name: &str, value: &str| page.line(&format!("{name:<11}{value}"));
     row("agentflow", report.agentflow);
     row("SQLite", report.sqlite);
     let none = terminal.paint_out(YELLOW, "none here or in a folder above (`agentflow init` makes one)");
@@ -139,7 +140,8 @@ fn text(report: &Report, terminal: &Terminal) -> String {
         (false, false) => "none".to_owned(),
     };
     row("terminal", &format!("{seen}, {}", if report.terminal.colors { "colours" } else { "no colours" }));
-    text.push_str(&format!("\n{}\n", terminal.paint_out(BOLD, "providers")));
+    page.gap();
+    page.line(&terminal.paint_out(BOLD, "providers"));
     let width = report.providers.iter().map(|reached| reached.provider.name.len()).max().unwrap_or(0);
     for Reached { provider, answers } in &report.providers {
         let mark = match (&provider.key, answers) {
@@ -157,7 +159,7 @@ fn text(report: &Report, terminal: &Terminal) -> String {
             None => "",
         };
         let url = provider.base_url.as_deref().map(|url| format!(", {url}")).unwrap_or_default();
-        text.push_str(&format!("  {mark} {:<width$}  {}{}{reached}\n", provider.name, key, clean::one_line(&url)));
+        page.line(&format!("  {mark} {:<width$}  {key}{}{reached}", provider.name, clean::one_line(&url)));
     }
-    text
+    page.into_text()
 }

@@ -12,6 +12,7 @@ use crate::{
     cli::{
         args::OutputForm,
         exit, json,
+        page::Page,
         table::table,
         terminal::{BOLD, DIM, Terminal},
     },
@@ -56,17 +57,21 @@ fn text(estimate: &Estimate, gathered: &Gathered, settings: &Settings, terminal:
             about.join("; "),
         ]
     });
-    let mut text = format!("{}\n\n", terminal.paint_out(BOLD, &estimate.workflow));
-    text.push_str(&table(terminal, &["#", "NODE", "WHO", "CALLS", "AFTER", "ABOUT"], rows.collect()));
-    text.push_str(&format!("\ncalls  {}  (least / expected / most)\n", range(&estimate.calls)));
-    text.push_str(&format!("cost   {}\n", cost(estimate, settings)));
+    let mut page = Page::default();
+    page.line(&terminal.paint_out(BOLD, &estimate.workflow));
+    page.gap();
+    page.block(&table(terminal, &["#", "NODE", "WHO", "CALLS", "AFTER", "ABOUT"], rows.collect()));
+    page.gap();
+    page.line(&format!("calls  {}  (least / expected / most)", range(&estimate.calls)));
+    page.line(&format!("cost   {}", cost(estimate, settings)));
     if !gathered.missing.is_empty() {
-        text.push_str(&format!("still needs the inputs {}\n", gathered.missing.join(", ")));
+        page.line(&format!("still needs the inputs {}", gathered.missing.join(", ")));
     }
     let assumed = "Expected: conditions hold, cases of a route are equally likely, lists of unknown length have 3 elements, loops end half-way, \
                    answers have 600 tokens, nothing fails.\nMost: every loop, repair turn and retry is used up.";
-    text.push_str(&format!("\n{}\n", terminal.paint_out(DIM, assumed)));
-    text
+    page.gap();
+    page.line(&terminal.paint_out(DIM, assumed));
+    page.into_text()
 }
 
 /// `13 / 21 / 180`.

@@ -8,12 +8,11 @@ use crate::{
 
 /// Prints the page of a code, or the list of all codes.
 pub(super) fn explain(args: &ExplainArgs, terminal: &Terminal) -> Result<u8> {
-    let text = match &args.code {
-        Some(code) => page(code.parse::<Code>()?).trim_end().to_owned() + "\n",
-        None => {
-            let rows = ALL_CODES.iter().map(|code| vec![code.to_string(), code.title().to_owned()]).collect();
-            table(terminal, &["CODE", "MEANING"], rows)
-        }
+    let text = if let Some(code) = &args.code {
+        page(code.parse::<Code>()?).trim_end().to_owned() + "\n"
+    } else {
+        let rows = ALL_CODES.iter().map(|code| vec![code.to_string(), code.title().to_owned()]).collect();
+        table(terminal, &["CODE", "MEANING"], rows)
     };
     terminal.print(&text)?;
     Ok(exit::SUCCEEDED)

@@ -38,10 +38,10 @@ impl FailedNode {
                 }
             }
             // A failure that an enclosing node takes care of, or that its next attempt puts right, has ended nothing.
-            EventBody::NodeFailed { node, .. } | EventBody::NodeSucceeded { node, .. } => {
-                if found.as_ref().is_some_and(|inner| inner.node.starts_with(node.as_str())) {
-                    *found = None;
-                }
+            EventBody::NodeFailed { node, .. } | EventBody::NodeSucceeded { node, .. }
+                if found.as_ref().is_some_and(|inner| inner.node.starts_with(node.as_str())) =>
+            {
+                *found = None;
             }
             _ => {}
         }

@@ -16,6 +16,7 @@ mod json;
 mod man;
 mod numbers;
 mod outputs;
+mod page;
 mod problem;
 mod prompt;
 mod resume;

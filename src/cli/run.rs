@@ -221,7 +221,9 @@ struct Watch {
 impl Watch {
     fn new(ui: &Ui, lines: Option<&EventLines>, past: &[Event]) -> Self {
         let mut failed = None;
-        past.iter().for_each(|event| FailedNode::watch(&mut failed, event));
+        for event in past {
+            FailedNode::watch(&mut failed, event);
+        }
         let observers = ui.observer().into_iter().chain(lines.map(EventLines::observer)).collect();
         Self { observers, failed: std::sync::Mutex::new(failed) }
     }
@@ -234,10 +236,14 @@ impl Watch {
 impl Observer for Watch {
     fn on_event(&self, run: RunId, event: &Event) {
         FailedNode::watch(&mut self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner), event);
-        self.observers.iter().for_each(|observer| observer.on_event(run, event));
+        for observer in &self.observers {
+            observer.on_event(run, event);
+        }
     }
 
     fn on_progress(&self, run: RunId, progress: &Progress<'_>) {
-        self.observers.iter().for_each(|observer| observer.on_progress(run, progress));
+        for observer in &self.observers {
+            observer.on_progress(run, progress);
+        }
     }
 }

@@ -9,7 +9,9 @@ use crate::{
     },
     cli::{
         args::{RunsCommand, ShowFormat},
-        clean, exit, json, numbers, problem,
+        clean, exit, json, numbers,
+        page::Page,
+        problem,
         table::table,
         terminal::{BOLD, CYAN, GREEN, RED, Terminal, YELLOW},
     },
@@ -92,7 +94,7 @@ fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<(
         return terminal.print(&json::document(detail)?);
     }
     let RunSummary { id, workflow, status, started_at, duration_ms, spend, error, .. } = &detail.summary;
-    let mut text = String::new();
+    let mut page = Page::default();
     let rows = [
         ("run", id.to_string()),
         ("workflow", clean::one_line(workflow)),
@@ -103,11 +105,11 @@ fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<(
         ("run by", detail.owner.to_string()),
     ];
     for (name, value) in rows {
-        text.push_str(&format!("{name:<10}{value}\n"));
+        page.line(&format!("{name:<10}{value}"));
     }
     if !detail.nodes.is_empty() {
-        text.push('\n');
-        text.push_str(&table(
+        page.gap();
+        page.block(&table(
             terminal,
             &["NODE", "STATUS", "ATTEMPTS", "TIME", "TOKENS", "COST", "AGENT", "MODEL"],
             detail.nodes.iter().map(node_row).collect(),
@@ -115,20 +117,21 @@ fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<(
     }
     for (name, values) in [("inputs", Some(&detail.inputs)), ("outputs", detail.outputs.as_ref())] {
         if let Some(values) = values.filter(|values| values.as_object().is_some_and(|values| !values.is_empty())) {
-            text.push_str(&format!("\n{}\n{}", terminal.paint_out(BOLD, name), clean::block(&json::document(values)?)));
+            page.gap();
+            page.line(&terminal.paint_out(BOLD, name));
+            page.block(&clean::block(&json::document(values)?));
         }
     }
     for node in detail.nodes.iter().filter(|node| node.status == "failed") {
-        text.push_str(&format!(
-            "\n{} {}\n",
-            terminal.paint_out(RED, &format!("{}:", node.node)),
-            clean::block(node.reason.as_deref().unwrap_or_default())
-        ));
+        let reason = clean::block(node.reason.as_deref().unwrap_or_default());
+        page.gap();
+        page.line(&format!("{} {reason}", terminal.paint_out(RED, &format!("{}:", node.node))));
     }
     if let Some(error) = error {
-        text.push_str(&format!("\n{}\n", problem::record_text(terminal.out.color, error)));
+        page.gap();
+        page.line(&problem::record_text(terminal.out.color, error));
     }
-    terminal.print(&text)
+    terminal.print(&page.into_text())
 }
 
 fn node_row(node: &NodeSummary) -> Vec<String> {

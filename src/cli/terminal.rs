@@ -85,6 +85,7 @@ impl Terminal {
     ///
     /// # Errors
     /// When the data cannot be written for another reason, e.g. a full disk.
+    #[expect(clippy::unused_self, reason = "who may write has a terminal")]
     pub(super) fn print(&self, text: &str) -> Result<()> {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -94,6 +95,7 @@ impl Terminal {
     }
 
     /// Writes a line of talk to standard error. What cannot be said is not said.
+    #[expect(clippy::unused_self, reason = "who may write has a terminal")]
     pub(super) fn talk(&self, line: &str) {
         let mut err = io::stderr().lock();
         drop(err.write_all(format!("{line}\n").as_bytes()));

@@ -139,7 +139,8 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> 
 fn is_workflow(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let stem = ["yaml", "yml", "toml", "json"].iter().find_map(|ending| name.strip_suffix(&format!(".{ending}")));
-    stem.is_some_and(|stem| !stem.is_empty() && !stem.ends_with(".test")) && !is_manifest(path) && path.is_file()
+    let is_test = stem.is_some_and(|stem| stem.rsplit_once('.').is_some_and(|(_, kind)| kind == "test"));
+    stem.is_some_and(|stem| !stem.is_empty()) && !is_test && !is_manifest(path) && path.is_file()
 }
 
 fn is_manifest(path: &Path) -> bool {

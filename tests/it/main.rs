@@ -4,6 +4,7 @@
 
 mod agent;
 mod bad_input;
+mod cli;
 mod diagnostics;
 mod draw;
 mod engine;

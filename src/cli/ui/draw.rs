@@ -184,7 +184,7 @@ fn middle(mapped: bool, line: &Line, canvas: Canvas, now: Timestamp) -> String {
             parts.push(paint(canvas.color, YELLOW, &clean::short(reason, 200)));
         }
         (Some(reason), State::Skipped) => {
-            parts.push(paint(canvas.color, DIM, &format!("skipped: {}", clean::short(reason, 200))))
+            parts.push(paint(canvas.color, DIM, &format!("skipped: {}", clean::short(reason, 200))));
         }
         _ => {}
     }
@@ -214,7 +214,7 @@ fn mark(state: State, tick: usize) -> (&'static str, Style) {
 }
 
 fn bar(done: usize, all: usize, color: bool) -> String {
-    let full = if all == 0 { BAR } else { (done.min(all) * BAR) / all };
+    let full = (done.min(all) * BAR).checked_div(all).unwrap_or(BAR);
     format!("{}{}", paint(color, GREEN, &"━".repeat(full)), paint(color, DIM, &"─".repeat(BAR - full)))
 }
 

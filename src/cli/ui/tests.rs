@@ -57,7 +57,9 @@ fn review() -> Outline {
 
 fn board(notes: Vec<Note>) -> Board {
     let mut board = Board::new(review(), at(0));
-    notes.into_iter().for_each(|note| board.apply(note));
+    for note in notes {
+        board.apply(note);
+    }
     board
 }
 

@@ -1,0 +1,14 @@
+//! The program as a person or a script meets it: arguments in, standard output, standard error and an exit code out.
+
+mod agents;
+mod bad_places;
+mod exit_codes;
+mod help;
+mod init;
+mod inputs;
+mod output;
+mod project;
+mod resume;
+mod runs;
+mod terminal;
+mod validate;

@@ -1,0 +1,68 @@
+//! `agentflow resume`: a run goes on where its log ends, with what it began with.
+
+use rustix::process::Signal;
+
+use super::project::{CHAIN, HELLO, Project};
+
+#[test]
+fn a_killed_run_is_finished_without_repeating_a_recorded_call() {
+    let project = Project::new().with("chain.yaml", CHAIN);
+    let started =
+        project.start(&["run", "chain.yaml", "--mock", "--mock-latency", "400ms", "--mock-seed", "3"], "first: succeeded");
+    started.signal(Signal::KILL);
+    assert_eq!(started.end().code, None);
+    assert_eq!(project.last_status(), "interrupted");
+    // What the run needs is stored with it.
+    std::fs::remove_file(project.path("chain.yaml")).unwrap();
+    let resumed = project.run(&["resume", "last"]);
+    resumed.exit(0).says("SIMULATED").prints("Simulated answer of `writer` for `second`");
+    let events = project.run(&["runs", "events", "last", "--format", "json"]).json();
+    let asked: Vec<&str> = events
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["type"] == "model_responded")
+        .map(|event| event["node"].as_str().unwrap())
+        .collect();
+    assert_eq!(asked, ["first", "second"]);
+    assert!(events.as_array().unwrap().iter().any(|event| event["type"] == "run_resumed"));
+}
+
+#[test]
+fn a_run_that_has_ended_gives_its_outputs_again() {
+    let project = Project::new().with("hello.yaml", HELLO);
+    let first = project.run(&["run", "hello.yaml", "--mock"]);
+    let again = project.run(&["resume", "last"]);
+    again.exit(0).says("has ended already");
+    assert_eq!(first.stdout, again.stdout);
+    let json = project.run(&["resume", "last", "--output", "json"]);
+    assert_eq!(json.json()["greeting"].as_str().unwrap().to_owned() + "\n", first.stdout);
+}
+
+#[test]
+fn a_run_that_has_failed_stays_failed() {
+    let project = Project::new()
+        .with("hello.yaml", HELLO)
+        .with("agents.toml", "[providers.mock]\nanswers = { greet = [{ error = { status = 400 } }] }\n");
+    project.run(&["run", "hello.yaml", "--mock"]).exit(1);
+    project.run(&["resume", "last"]).exit(1).says("greet").prints_nothing();
+}
+
+#[test]
+fn a_run_that_is_not_there_is_told() {
+    let project = Project::new().with("hello.yaml", HELLO);
+    project.run(&["run", "hello.yaml", "--mock"]).exit(0);
+    project.run(&["resume", "ffffffff"]).exit(2).says("there is no run `ffffffff`").prints_nothing();
+    project.run(&["resume", "last", "--store", "sqlite:none.db"]).exit(2).says("sqlite:none.db").prints_nothing();
+}
+
+#[test]
+fn the_command_to_go_on_names_the_store_where_it_would_not_be_found() {
+    let project = Project::new().with("sub/chain.yaml", CHAIN);
+    let mut started = project.start(&["run", "sub/chain.yaml", "--mock", "--mock-latency", "600s"], "first: started");
+    started.signal(Signal::INT);
+    started.wait_for("stopping");
+    started.signal(Signal::INT);
+    let ran = started.end();
+    ran.exit(130).says("--store sqlite:sub/.agentflow/agentflow.db");
+}

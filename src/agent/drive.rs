@@ -46,7 +46,7 @@ pub struct CallRecord {
     pub ordinal: u32,
     /// `provider/model` that was asked.
     pub model: String,
-    /// SHA-256 of what was asked, in hex: see [`fingerprint`].
+    /// SHA-256 of what was asked, in hex: see [`fingerprint()`].
     pub fingerprint: String,
     /// The answer.
     pub response: ChatResponse,

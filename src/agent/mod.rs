@@ -1,5 +1,5 @@
 //! A conversation with a model until there is an answer: the decisions ([`Turn`], no IO), the calls ([`Models`]: permits, rates,
-//! time limit, price), and [`drive`], which joins the two and takes recorded answers instead of asking again.
+//! time limit, price), and [`drive()`], which joins the two and takes recorded answers instead of asking again.
 
 mod answer;
 mod drive;

@@ -247,3 +247,40 @@ fn the_commands_of_the_readme_do_what_they_say() {
     }
     assert!(lines >= 3, "only {lines} commands were run");
 }
+
+#[test]
+fn common_mistakes_get_the_codes_that_the_page_says() {
+    let page = fs::read_to_string(root().join("docs/format.md")).unwrap();
+    let table = page.split("## Common mistakes").nth(1).unwrap();
+    let folder = TempDir::new().unwrap();
+    let check = |nodes: &str, code: &str| {
+        assert!(table.contains(code), "the table does not name {code}");
+        let agent = "agents: { helper: { model: openai/x, capabilities: [code-review] } }";
+        fs::write(
+            folder.path().join("w.yaml"),
+            format!("inputs: {{ x: {{ type: boolean, default: true }} }}\n{agent}\n{nodes}\n"),
+        )
+        .unwrap();
+        let output = agentflow(folder.path(), &["validate", "--format", "json", "w.yaml"]);
+        assert_eq!(output.status.code(), Some(2), "{nodes}");
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let errors: Vec<_> = found.as_array().unwrap().iter().filter(|one| one["severity"] == "error").collect();
+        assert!(errors.iter().any(|one| one["code"] == code), "{nodes}: {found:#}");
+    };
+    check("nodes: { n: { agent: helper, prompt: {{ inputs.x }} } }", "AF002");
+    check("nodes: { n: { value: 1, when: '{{ inputs.x }}' } }", "AF021");
+    check("nodes: { l: { loop: { max: 2 }, nodes: { draft: { value: 1 } } }, n: { value: '{{ draft }}' } }", "AF022");
+    check("nodes: { build-report: { value: 1 }, n: { value: '{{ build-report }}' } }", "AF022");
+    check(
+        "nodes: { c: { value: { score: 1 }, when: inputs.x }, d: { value: 1 }, n: { value: '{{ d }} {{ c.score }}' } }",
+        "AF026",
+    );
+    check("nodes: { l: { loop: { max: 2 }, nodes: { x: { value: '{{ loop.previous.x }}' } } } }", "AF026");
+    check("nodes: { a: { value: '{{ b }}' }, b: { value: '{{ a }}' } }", "AF040");
+    check("nodes: { l: { loop: { until: x }, nodes: { x: { value: true } } } }", "AF042");
+    check("nodes: { n: { agent: helper, prompt: x, output: str } }", "AF012");
+    check("nodes: { n: { agent: helper, prompt: x, temperature: '0.2' } }", "AF004");
+    check("nodes: { n: { agent: helper, prompt: x, timeout: 30 } }", "AF008");
+    check("nodes: { n: { agent: code-review, prompt: x } }", "AF031");
+    check("nodes: { n: { agent: helper, prompt: x, prompt_file: y.md } }", "AF018");
+}

@@ -54,7 +54,7 @@ pub trait Provider: fmt::Debug + Send + Sync {
 }
 
 /// What a provider that is a server needs to know.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ServerSettings {
     /// Its name in the manifest, for messages.
     pub name: ProviderName,
@@ -66,6 +66,18 @@ pub struct ServerSettings {
     pub headers: Vec<(String, String)>,
     /// What models cost, by name; goes before the built-in list.
     pub prices: BTreeMap<String, Price>,
+}
+
+/// Without the key and the values of headers, which may be keys too.
+impl fmt::Debug for ServerSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerSettings")
+            .field("name", &self.name)
+            .field("base_url", &self.base_url)
+            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("prices", &self.prices)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The providers of a run, by name.

@@ -303,10 +303,15 @@ async fn a_redirect_is_not_followed_and_the_key_does_not_leave() {
 async fn a_key_that_a_server_repeats_is_not_shown() {
     let body = json!({"error": {"message": "Incorrect API key provided: sk-test-key.\u{1b}[31m"}});
     let server = Server::start(vec![json_reply("401 Unauthorized", &body)]).await;
-    let provider = provider(&server);
+    let mut keyed = settings(server.url());
+    keyed.headers.push(("x-other-key".to_owned(), "sk-other-key".to_owned()));
+    let shown = format!("{keyed:?}");
+    let provider = OpenAiProvider::new(keyed, HttpClient::default()).unwrap();
     let error = failure(&provider, &request("small")).await;
     assert_eq!(error.to_string(), "model `small` of `lab` answered 401 Unauthorized: Incorrect API key provided: [key]. [31m");
-    assert!(!format!("{provider:?}{error:?}").contains("sk-test-key"));
+    let shown = format!("{shown}{provider:?}{error:?}");
+    assert!(!shown.contains("sk-test-key") && !shown.contains("sk-other-key"), "{shown}");
+    assert!(server.asked()[0].head.contains("x-other-key: sk-other-key"));
 }
 
 #[tokio::test]

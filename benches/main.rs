@@ -9,6 +9,7 @@
 mod engine;
 mod measure;
 mod plan;
+mod process;
 mod store;
 
 use measure::Table;
@@ -22,7 +23,7 @@ fn main() {
     if wanted == [engine::FAN_OUT_ONLY] {
         return engine::fan_out_only();
     }
-    let sections: [Section; 3] = [("store", store::run), ("plan", plan::run), ("engine", engine::run)];
+    let sections: [Section; 4] = [("store", store::run), ("plan", plan::run), ("engine", engine::run), ("process", process::run)];
     let mut table = Table::default();
     for (name, run) in sections {
         if wanted.is_empty() || wanted.iter().any(|one| one == name) {

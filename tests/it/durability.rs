@@ -42,7 +42,7 @@ impl Chain {
     /// `agentflow` with these arguments, under strace with those options.
     fn traced(&self, options: &[&str], arguments: &[&str]) -> Output {
         let mut command = Command::new("strace");
-        command.args(["-f", "-qq", "-o"]).arg(self.folder.path().join("trace")).args(options);
+        command.args(["-f", "-qq", "-y", "-o"]).arg(self.folder.path().join("trace")).args(options);
         self.finish(command.arg(env!("CARGO_BIN_EXE_agentflow")), arguments)
     }
 
@@ -66,6 +66,12 @@ impl Chain {
         trace.lines().filter(|line| names.iter().any(|name| line.contains(name))).count()
     }
 
+    /// The call that was disturbed, as the last trace tells it.
+    fn disturbed(&self) -> Option<String> {
+        let trace = fs::read_to_string(self.folder.path().join("trace")).unwrap();
+        trace.lines().find(|line| line.ends_with("(INJECTED)")).map(str::to_owned)
+    }
+
     /// What the store holds of its only run: its id, and the recorded calls of each node. Absent when there is no run.
     fn recorded(&self) -> Option<(String, Vec<(String, u32)>)> {
         let path = self.store();
@@ -83,27 +89,27 @@ impl Chain {
     fn goes_on(&self, count: usize, after: &str) {
         let Some((run, before)) = self.recorded() else { return };
         let output = self.agentflow(&["resume", &run, "--quiet"]);
-        let text = String::from_utf8_lossy(&output.stderr);
         // A run whose first event was not recorded does not exist.
-        let nothing = connection_is_empty(&self.store());
-        assert!(output.status.success() || nothing && output.status.code() == Some(2), "{after}: {text}");
-        if nothing {
+        if has_no_record(&self.store()) {
+            assert_eq!(output.status.code(), Some(2), "{after}: {output:?}");
             return;
         }
+        assert!(output.status.success(), "{after}: {output:?}");
         let (_, calls) = self.recorded().unwrap();
         assert_eq!(calls.len(), count, "{after}");
         assert!(calls.iter().all(|(_, calls)| *calls == 1), "{after}: {before:?}, then {calls:?}");
     }
 }
 
-fn connection_is_empty(path: &Path) -> bool {
+fn has_no_record(path: &Path) -> bool {
     let records: u32 = Connection::open(path).unwrap().query_row("SELECT count(*) FROM records", [], |row| row.get(0)).unwrap();
     records == 0
 }
 
 /// Whether strace works here; says so when it does not.
 fn has_strace() -> bool {
-    let works = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output().is_ok_and(|output| output.status.success());
+    let works =
+        Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output().is_ok_and(|output| output.status.success());
     if !works {
         println!("skipped: strace is not installed, or may not trace");
     }
@@ -139,7 +145,7 @@ fn disturb(name: &str, fault: &str, step: usize, check: impl Fn(&Chain, &Output,
         let chain = Chain::of_agents(5);
         let inject = format!("inject={name}:{fault}:when={at}");
         let output = chain.traced(&["-e", &format!("trace={name}"), "-e", &inject], &["run", "chain.yaml", "--mock", "--quiet"]);
-        if output.status.success() && !fs::read_to_string(chain.folder.path().join("trace")).unwrap().contains("INJECTED") {
+        if output.status.success() && chain.disturbed().is_none() {
             break;
         }
         disturbed += 1;
@@ -151,6 +157,11 @@ fn disturb(name: &str, fault: &str, step: usize, check: impl Fn(&Chain, &Output,
 #[test]
 fn a_failed_flush_is_never_counted_as_done() {
     disturb("fsync", "error=EIO", 1, |chain, output, inject| {
+        let folder = format!("<{}>", chain.folder.path().canonicalize().unwrap().display());
+        if output.status.success() && chain.disturbed().is_some_and(|line| line.contains(&folder)) {
+            // SQLite does not insist on the flush of a folder: not every file system knows it.
+            return;
+        }
         assert_eq!(output.status.code(), Some(75), "{inject}: {output:?}");
         assert!(output.stdout.is_empty(), "{inject}: {output:?}");
         chain.goes_on(5, inject);

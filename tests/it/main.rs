@@ -7,6 +7,7 @@ mod bad_input;
 mod cli;
 mod diagnostics;
 mod draw;
+mod durability;
 mod engine;
 mod hostile_templates;
 mod kill;

@@ -292,7 +292,7 @@ impl NodeSpec {
     /// Lets the run go on with this output when the node fails.
     #[must_use]
     pub fn on_error_use(self, value: Value) -> Self {
-        self.set("on_error", json!({"use": value}))
+        self.set("on_error", Value::Object(Map::from_iter([("use".to_owned(), value)])))
     }
 
     /// Lets the run go on at another node when this one fails.

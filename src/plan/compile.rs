@@ -181,7 +181,7 @@ fn finish(read: Read<'_>, choice: ManifestChoice, files: &dyn Files, options: &C
 
 /// By file and position; the same problem of the same place once.
 fn sort(problems: &mut Vec<Diagnostic>) {
-    problems.sort_by(|a, b| (a.span.file, a.span.start, a.code).cmp(&(b.span.file, b.span.start, b.code)));
+    problems.sort_by_key(|problem| (problem.span.file, problem.span.start, problem.code));
     let mut seen = HashSet::new();
     problems.retain(|problem| seen.insert((problem.code, problem.span, problem.message.clone())));
 }

@@ -43,7 +43,9 @@ pub(super) fn order(count: usize, edges: impl Iterator<Item = (usize, usize)>) -
         .collect();
     cycles.sort();
     let mut placed = vec![false; count];
-    nodes.iter().for_each(|node| placed[*node] = true);
+    for node in &nodes {
+        placed[*node] = true;
+    }
     let rest = (0..count).filter(|node| !placed[*node]);
     Order { nodes: nodes.iter().copied().chain(rest).collect(), cycles }
 }
@@ -73,7 +75,9 @@ fn shortest_cycle(graph: &DiGraph<(), (), usize>, component: &[usize]) -> Option
     starts.sort_unstable();
     let member = {
         let mut member = vec![false; graph.node_count()];
-        starts.iter().for_each(|node| member[*node] = true);
+        for node in &starts {
+            member[*node] = true;
+        }
         member
     };
     let found = starts.iter().take(STARTS).filter_map(|start| cycle_from(graph, &member, *start));

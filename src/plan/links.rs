@@ -150,7 +150,9 @@ impl Linker<'_, '_, '_> {
         }
         let mut outgoing = vec![Vec::new(); graph.nodes.len()];
         for (to, edges) in incoming.iter().enumerate() {
-            edges.iter().for_each(|edge| outgoing[edge.from].push(to));
+            for edge in edges {
+                outgoing[edge.from].push(to);
+            }
         }
         let mut rank = vec![0; graph.nodes.len()];
         order.nodes.iter().enumerate().for_each(|(at, node)| rank[*node] = at);
@@ -191,11 +193,8 @@ impl Linker<'_, '_, '_> {
             match up.checked_sub(usize::from(in_iteration)) {
                 // `until` reads the inner graph.
                 None => {}
-                Some(0) if source == index => {
-                    if !matches!(read.role, Role::Until | Role::Route) {
-                        self.report_self_read(scope, node, read.site);
-                    }
-                }
+                Some(0) if source == index && matches!(read.role, Role::Until | Role::Route) => {}
+                Some(0) if source == index => self.report_self_read(scope, node, read.site),
                 Some(0) => edges.push(Edge { from: source, kind: Kind::Plain, origin }),
                 Some(up) => lifted.push(Lifted { up: up - 1, index: source, origin }),
             }

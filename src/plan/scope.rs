@@ -132,7 +132,7 @@ impl<'s, 'm> Scope<'s, 'm> {
             return Ok(Target::Node { up, index });
         }
         match name {
-            "inputs" => self.input(workflow, path),
+            "inputs" => input(workflow, path),
             "nodes" => self.state(path),
             "run" => field_of("run", RUN_FIELDS, path),
             "env" => env(workflow, path),
@@ -170,20 +170,6 @@ impl<'s, 'm> Scope<'s, 'm> {
             (outer, up) = (scope.outer, up + 1);
         }
         None
-    }
-
-    fn input(&self, workflow: &WorkflowManifest, path: &[String]) -> Result<Target, Unknown> {
-        let Some(name) = path.get(1) else { return Ok(Target::Inputs) };
-        if let Some(index) = workflow.inputs.iter().position(|(input, _)| input.value == *name) {
-            return Ok(Target::Input(index));
-        }
-        let names = workflow.inputs.iter().map(|(input, _)| input.value.as_str());
-        let hint = match nearest(name, names.clone()) {
-            Some(near) => format!("did you mean `inputs.{near}`?"),
-            None if workflow.inputs.is_empty() => "the workflow has no `inputs`; declare it there".to_owned(),
-            None => format!("the inputs are {}", listed(names)),
-        };
-        Err(Unknown::new(Code::UNKNOWN_NAME, format!("unknown input `{name}`"), Some(hint)))
     }
 
     fn state(&self, path: &[String]) -> Result<Target, Unknown> {
@@ -273,19 +259,31 @@ fn repetition(node: &NodeDraft<'_>, up: usize, index: usize, path: &[String]) ->
                 ),
                 None => ((node.id.value == *id).then_some(None), vec![&node.id.value]),
             };
-            match found {
-                Some(inner) => Ok(Target::Previous { up, index, inner }),
-                None => {
-                    let hint = match nearest(id, ids.iter().copied()) {
-                        Some(near) => format!("did you mean `loop.previous.{near}`?"),
-                        None => format!("the previous iteration has {}", listed(ids.iter().copied())),
-                    };
-                    Err(Unknown::new(Code::UNKNOWN_NAME, format!("`loop.previous` has no `{id}`"), Some(hint)))
-                }
+            if let Some(inner) = found {
+                return Ok(Target::Previous { up, index, inner });
             }
+            let hint = match nearest(id, ids.iter().copied()) {
+                Some(near) => format!("did you mean `loop.previous.{near}`?"),
+                None => format!("the previous iteration has {}", listed(ids.iter().copied())),
+            };
+            Err(Unknown::new(Code::UNKNOWN_NAME, format!("`loop.previous` has no `{id}`"), Some(hint)))
         }
         Some(_) => field_of("loop", LOOP_FIELDS, path),
     }
+}
+
+fn input(workflow: &WorkflowManifest, path: &[String]) -> Result<Target, Unknown> {
+    let Some(name) = path.get(1) else { return Ok(Target::Inputs) };
+    if let Some(index) = workflow.inputs.iter().position(|(input, _)| input.value == *name) {
+        return Ok(Target::Input(index));
+    }
+    let names = workflow.inputs.iter().map(|(input, _)| input.value.as_str());
+    let hint = match nearest(name, names.clone()) {
+        Some(near) => format!("did you mean `inputs.{near}`?"),
+        None if workflow.inputs.is_empty() => "the workflow has no `inputs`; declare it there".to_owned(),
+        None => format!("the inputs are {}", listed(names)),
+    };
+    Err(Unknown::new(Code::UNKNOWN_NAME, format!("unknown input `{name}`"), Some(hint)))
 }
 
 fn field_of(name: &str, fields: &[&str], path: &[String]) -> Result<Target, Unknown> {
@@ -326,9 +324,9 @@ fn inside(graph: &GraphDraft<'_>, id: &str) -> Option<String> {
 pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 8;
     let names: Vec<&str> = names.into_iter().collect();
-    let mut text = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let text = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
-        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+        return format!("{text} and {} more", names.len() - SHOWN);
     }
     text
 }

@@ -17,3 +17,4 @@ mod readme;
 mod real_server;
 mod schema_agreement;
 mod store;
+mod validate;

@@ -24,13 +24,12 @@ fn map(compiler: &mut Compiler<'_>, world: &World<'_>, scope: &Scope<'_, '_>, in
     let Some(written) = &node.written.map else { return };
     let constant = node.map.and_then(|code| world.codes.expression(code)?.constant());
     let kind = match (&constant, mapped_list(world, scope, index)) {
-        (Some(Value::Array(_)), _) => return,
+        (Some(Value::Array(_)), _) | (None, None) => return,
         (Some(value), _) => kind_of(value).to_owned(),
         (None, Some(schema)) => match schema.get("type").and_then(Value::as_str) {
             Some("array") | None => return,
             Some(other) => other.to_owned(),
         },
-        (None, None) => return,
     };
     let article = if kind.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
     let message = format!("`map` of `{}` needs a list, but `{}` is {article} {kind}", node.id.value, written.value.trim());
@@ -73,16 +72,14 @@ fn inputs(compiler: &mut Compiler<'_>, world: &World<'_>, scope: &Scope<'_, '_>,
     for (name, tree) in with {
         let (Some(input), TreeDraft::Text(code)) = (plan.inputs.get(&name.value), tree) else { continue };
         let Some(wanted) = input.schema.get("type").and_then(Value::as_str) else { continue };
-        let found = match world.codes.get(*code).only_reference() {
-            None => continue,
-            Some(_) => {
-                let mut reads = node.reads.get().into_iter().flatten();
-                let Some(read) = reads.find(|read| read.site.code == *code && read.role == Role::Body) else { continue };
-                match of_read(world, scope, Some(index), read) {
-                    Some(Shape::Known { schema, .. }) => schema.get("type").and_then(Value::as_str),
-                    Some(Shape::Missing { .. }) | None => None,
-                }
-            }
+        if world.codes.get(*code).only_reference().is_none() {
+            continue;
+        }
+        let mut reads = node.reads.get().into_iter().flatten();
+        let Some(read) = reads.find(|read| read.site.code == *code && read.role == Role::Body) else { continue };
+        let found = match of_read(world, scope, Some(index), read) {
+            Some(Shape::Known { schema, .. }) => schema.get("type").and_then(Value::as_str),
+            Some(Shape::Missing { .. }) | None => None,
         };
         let Some(found) = found.filter(|found| *found != wanted && !(*found == "integer" && wanted == "number")) else {
             continue;

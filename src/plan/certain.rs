@@ -292,7 +292,34 @@ impl Work<'_, '_, '_> {
                 }
             }
         }
+        self.add_implied(index, &mut certain);
         certain
+    }
+
+    /// Adds the sources that run because something certain has gone well: all sources have ended before the node starts.
+    fn add_implied(&self, index: usize, certain: &mut Bits) {
+        let graph = self.scope.graph;
+        let sources = &self.links.incoming[index];
+        if sources.iter().all(|edge| certain.contains(edge.from)) {
+            return;
+        }
+        let mut runs = self.always.clone();
+        for at in self.links.order[..self.links.rank[index]].iter().copied() {
+            let has_output = certain.contains(at);
+            let leads = |(from, kind): (usize, Kind)| match kind {
+                Kind::Plain if certain.contains(from) => true,
+                Kind::Plain | Kind::Routed | Kind::Conditional(_) | Kind::OnError => {
+                    runs[from] && self.surely_taken(from, kind, at)
+                }
+            };
+            runs[at] = runs[at] || has_output || (graph.nodes[at].when.is_none() && self.deciding(at).any(leads));
+        }
+        for edge in sources.iter().filter(|edge| runs[edge.from]) {
+            certain.add(&self.during[edge.from]);
+            if failure_keeps_output(&graph.nodes[edge.from]) {
+                certain.insert(edge.from);
+            }
+        }
     }
 
     /// Whether the `when` of `source` is a part, joined by `and`, of that of `node`.

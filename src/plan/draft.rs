@@ -85,6 +85,11 @@ impl Codes {
         CodeId(self.0.len() - 1)
     }
 
+    /// All references of all of them.
+    pub(super) fn references(&self) -> impl Iterator<Item = &Reference> {
+        self.0.iter().flat_map(Code::references)
+    }
+
     pub(super) fn get(&self, id: CodeId) -> &Code {
         &self.0[id.0]
     }

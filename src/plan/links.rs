@@ -5,7 +5,7 @@ use crate::{
     manifest::{OnErrorManifest, WorkflowManifest},
     plan::{
         compile::Compiler,
-        draft::{CodeId, Codes, KindDraft, NodeDraft, Read, Role, Site},
+        draft::{CodeId, Codes, KindDraft, NodeDraft, Read, Role, Site, place_of},
         graph,
         resolve::WorkflowDraft,
         scope::{Scope, Target},
@@ -109,19 +109,36 @@ impl Linker<'_, '_, '_> {
     /// Resolves the references of one template; unknown ones are reported and left out.
     fn reads(&mut self, scope: &Scope<'_, '_>, node: Option<usize>, role: Role, code: CodeId) -> Vec<Read> {
         let mut reads = Vec::new();
-        for (reference, written) in self.codes.get(code).references().iter().enumerate() {
+        // Up to where a name that was reported reaches.
+        let mut reported = 0;
+        let source = self.codes.get(code);
+        for (reference, written) in source.references().iter().enumerate() {
             let site = Site { code, reference };
-            match scope.find(self.workflow, node, role, &written.path) {
-                Ok(target) => reads.push(Read { site, role, target }),
-                Err(unknown) => {
-                    let span = self.codes.span(&self.compiler.sources, site);
-                    let problem = Diagnostic::error(unknown.code, span, unknown.message);
-                    self.compiler.report(match unknown.hint {
-                        Some(hint) => problem.hint(hint),
-                        None => problem,
-                    });
+            let unknown = match scope.find(self.workflow, node, role, &written.path) {
+                Ok(target) => {
+                    reads.push(Read { site, role, target });
+                    continue;
                 }
+                Err(_) if written.range.start < reported => continue,
+                Err(unknown) => unknown,
+            };
+            if let Some(id) = scope.hyphenated(&source.source()[written.range.start..]) {
+                reported = written.range.start + id.len();
+                let range = written.range.start..reported;
+                let span = place_of(&self.compiler.sources, source.place, source.source(), range);
+                self.compiler.report(
+                    Diagnostic::error(Code::UNKNOWN_NAME, span, format!("`{id}` cannot be read by its bare name"))
+                        .label("reads as a subtraction")
+                        .hint(format!("an id with `-` is read as `nodes[\"{id}\"].output`")),
+                );
+                continue;
             }
+            let span = self.codes.span(&self.compiler.sources, site);
+            let problem = Diagnostic::error(unknown.code, span, unknown.message);
+            self.compiler.report(match unknown.hint {
+                Some(hint) => problem.hint(hint),
+                None => problem,
+            });
         }
         reads
     }

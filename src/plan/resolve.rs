@@ -216,6 +216,8 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
                 if self.agents.get(&name.value).is_some() {
                     return (Some(name.value.clone()), None);
                 }
+                // Who misspells an agent uses it.
+                self.used_agents.extend(nearest(&name.value, self.agents.entries().map(|(name, _)| name)).map(str::to_owned));
                 if !self.compiler.agents_unknown {
                     let problem = self.unknown_agent(name);
                     self.report(problem);
@@ -319,11 +321,15 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         with: &Entries<Tree>,
         given: &[(&Spanned<String>, TreeDraft)],
     ) {
+        let mut meant = Vec::new();
         for ((name, draft), (_, tree)) in given.iter().zip(with) {
             let Some(input) = plan.inputs.get(&name.value) else {
                 let names = plan.inputs.keys().map(String::as_str);
                 let hint = match nearest(&name.value, names.clone()) {
-                    Some(near) => format!("did you mean `{near}`?"),
+                    Some(near) => {
+                        meant.push(near);
+                        format!("did you mean `{near}`?")
+                    }
                     None if plan.inputs.is_empty() => "it takes none".to_owned(),
                     None => format!("it takes {}", listed(names)),
                 };
@@ -341,7 +347,8 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
             }
         }
         for (name, input) in &plan.inputs {
-            if input.default.is_none() && !with.iter().any(|(given, _)| given.value == *name) {
+            let is_given = meant.contains(&name.as_str()) || with.iter().any(|(given, _)| given.value == *name);
+            if input.default.is_none() && !is_given {
                 let message = format!("workflow `{}` needs the input `{name}`", path.value);
                 self.report(
                     Diagnostic::error(Code::INNER_INPUTS, path.span, message).hint(format!("add `with: {{ {name}: … }}`")),

@@ -6,6 +6,7 @@ use crate::{
     diagnostic::{Code, nearest},
     manifest::WorkflowManifest,
     plan::draft::{GraphDraft, KindDraft, NodeDraft, Role},
+    template::is_identifier,
 };
 
 /// The fields of `nodes.ID`.
@@ -208,15 +209,18 @@ impl<'s, 'm> Scope<'s, 'm> {
             _ if workflow.inputs.iter().any(|(input, _)| input.value == name) => {
                 Some(format!("an input is read as `inputs.{name}`"))
             }
-            _ => self.hyphenated(name).or_else(|| self.node_hint(name)).or_else(|| self.nearest_of_all(workflow, node, name)),
+            _ => self.node_hint(name).or_else(|| self.nearest_of_all(workflow, node, name)),
         };
         Unknown::new(Code::UNKNOWN_NAME, message, hint)
     }
 
-    /// `build-report` in a template is `build` minus `report`.
-    fn hyphenated(&self, name: &str) -> Option<String> {
-        let id = self.ids().into_iter().find(|id| id.strip_prefix(name).is_some_and(|rest| rest.starts_with('-')))?;
-        Some(format!("an id with `-` is read as `nodes[\"{id}\"].output`"))
+    /// The id with `-` that `text` begins with: in a template `build-report` is `build` minus `report`.
+    pub(super) fn hyphenated(&self, text: &str) -> Option<&'s str> {
+        let begins = |id: &&str| {
+            let rest = text.strip_prefix(id);
+            id.contains('-') && rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+        };
+        self.ids().into_iter().filter(begins).max_by_key(|id| id.len())
     }
 
     fn nearest_of_all(&self, workflow: &WorkflowManifest, node: Option<usize>, name: &str) -> Option<String> {
@@ -318,6 +322,24 @@ fn inside(graph: &GraphDraft<'_>, id: &str) -> Option<String> {
         }
         inside(inner, id).map(|path| format!("{}.{path}", node.id.value))
     })
+}
+
+/// A path as a template writes it: `a.b[0]["c-d"]`.
+pub(super) fn path_text(path: &[String]) -> String {
+    let mut text = String::new();
+    for (at, name) in path.iter().enumerate() {
+        if at == 0 {
+            text.push_str(name);
+        } else if is_identifier(name) {
+            text.push('.');
+            text.push_str(name);
+        } else if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
+            text.push_str(&["[", name, "]"].concat());
+        } else {
+            text.push_str(&["[\"", name, "\"]"].concat());
+        }
+    }
+    text
 }
 
 /// `` `a`, `b`, `c` `` — at most eight of them.

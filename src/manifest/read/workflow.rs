@@ -10,7 +10,7 @@ use crate::{
         AgentChoice, Entries, InputManifest, Join, LimitsManifest, LoopManifest, NodeKindManifest, NodeManifest, OnErrorManifest,
         RouteManifest, Schema, Tree, TreeKind, WorkflowManifest, schema_shorthand,
     },
-    model::{NodeId, Value},
+    model::Value,
 };
 
 pub(super) fn workflow(tree: &Tree, file: FileId) -> WorkflowManifest {
@@ -63,9 +63,9 @@ fn any() -> Value {
     Value::Object(serde_json::Map::new())
 }
 
-/// The nodes whose ids are usable; the others have been reported.
+/// All nodes. One whose id is invalid has been reported; it is kept, so that what names it is no second problem.
 fn nodes(tree: Option<&Tree>) -> Entries<NodeManifest> {
-    entries(tree, |id, value| NodeId::new(id.value.as_str()).is_ok().then(|| node(value)))
+    entries(tree, |_, value| Some(node(value)))
 }
 
 fn node(tree: &Tree) -> NodeManifest {

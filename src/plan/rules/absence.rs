@@ -10,7 +10,7 @@ use crate::{
         compile::Compiler,
         draft::{Codes, Read, Role, Site},
         links::{Kind, Origin},
-        scope::{Scope, Target},
+        scope::{Scope, Target, path_text},
         shapes::{Shape, World, of_read},
     },
     template::is_identifier,
@@ -64,7 +64,7 @@ impl Absences {
                 });
             }
             Target::Previous { .. } => {
-                let name = path[..3.min(path.len())].join(".");
+                let name = path_text(&path[..3.min(path.len())]);
                 self.add(&name, read.site, || {
                     let hint = format!(
                         "in the first iteration there is none before: give a default, `{name} | default(…)`, or write \
@@ -79,7 +79,7 @@ impl Absences {
 
     fn look_at_fields(&mut self, world: &World<'_>, scope: &Scope<'_, '_>, node: Option<usize>, read: &Read, path: &[String]) {
         let Some(Shape::Known { optional: Some(names), .. }) = of_read(world, scope, node, read) else { return };
-        let name = path[..names.min(path.len())].join(".");
+        let name = path_text(&path[..names.min(path.len())]);
         self.add(&name, read.site, || {
             let way_out = format!("give a default, `{name} | default(…)`, or test it, `{{% if {name} is defined %}}`");
             let inner = match read.target {

@@ -6,7 +6,7 @@ use crate::{
     plan::{
         compile::Compiler,
         draft::Read,
-        scope::{Scope, Target, listed},
+        scope::{Scope, Target, listed, path_text},
         shapes::{Shape, World, of_read},
     },
 };
@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn check(compiler: &mut Compiler<'_>, world: &World<'_>, scope: &Scope<'_, '_>, node: Option<usize>, read: &Read) {
     let Some(Shape::Missing { at, schema, fields }) = of_read(world, scope, node, read) else { return };
     let path = &world.codes.reference(read.site).path;
-    let (source, name) = (path[..at].join("."), &path[at]);
+    let (source, name) = (path_text(&path[..at]), &path[at]);
     let span = world.codes.span(&compiler.sources, read.site);
     let kind = schema.get("type").and_then(Value::as_str).unwrap_or("value");
     let problem = if fields.is_empty() && kind != "object" {

@@ -32,6 +32,7 @@ pub(super) fn check(compiler: &mut Compiler<'_>, codes: &Codes, scope: &Scope<'_
             Some((Kind::OnError, from)) => {
                 format!("node `{id}` can never run: `{}` cannot fail", scope.graph.nodes[from].id.value)
             }
+            _ if edges.len() == 1 => format!("node `{id}` can never run: the condition of the edge to it is always false"),
             _ => format!("node `{id}` can never run: the conditions of all edges to it are always false"),
         };
         let problem = Diagnostic::error(Code::UNREACHABLE, node.id.span, message);

@@ -1,7 +1,7 @@
 //! Inputs that nothing reads and inline agents that no node uses: probably left over, or misspelt where they are meant.
 
 use crate::{
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, nearest},
     plan::{
         compile::Compiler,
         draft::{GraphDraft, Read},
@@ -16,6 +16,7 @@ pub(super) fn check(compiler: &mut Compiler<'_>, checked: &Checked<'_, '_>) {
     let mut read = vec![false; workflow.inputs.len()];
     note(checked.output_reads, &mut read);
     note_all(&checked.draft.graph, &mut read);
+    note_misspelt(checked, &mut read);
     let text = &compiler.sources.get(workflow.file).text;
     // What cannot be parsed may use anything: then a name that stands anywhere in the text counts as used.
     let may_be_used = |name: &str| checked.draft.is_incomplete && text.matches(name).nth(1).is_some();
@@ -35,6 +36,23 @@ pub(super) fn check(compiler: &mut Compiler<'_>, checked: &Checked<'_, '_>) {
         }
     }
     compiler.problems.extend(warnings);
+}
+
+/// An input whose name is misspelt where it is read is reported there, and counts as read.
+fn note_misspelt(checked: &Checked<'_, '_>, read: &mut [bool]) {
+    let inputs = &checked.world.workflow.inputs;
+    let names = || inputs.iter().map(|(name, _)| name.value.as_str());
+    for reference in checked.world.codes.references() {
+        let name = match reference.path.as_slice() {
+            [first, name, ..] if first == "inputs" => name,
+            [name, ..] => name,
+            [] => continue,
+        };
+        let meant = if names().any(|known| known == name) { Some(name.as_str()) } else { nearest(name, names()) };
+        if let Some(index) = meant.and_then(|meant| names().position(|known| known == meant)) {
+            read[index] = true;
+        }
+    }
 }
 
 fn note_all(graph: &GraphDraft<'_>, read: &mut [bool]) {

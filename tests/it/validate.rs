@@ -231,7 +231,7 @@ AF025 3:91 "nodes" `nodes` cannot be read as a whole (name one node, for example
 #[test]
 fn unknown_nodes_agents_and_capabilities() {
     check(
-        r#"
+        r"
 agents:
   writer: { capabilities: [code-review, prose] }
   critic: { capabilities: [judgement] }
@@ -242,7 +242,7 @@ nodes:
   d: { agent: { capability: [prose, judgement] }, prompt: x }
   e: { agent: somebody-else, prompt: x }
   f: { agent: critic, prompt: x }
-"#,
+",
         r#"
 AF030 5:26 "bb" unknown node `bb`
 AF031 6:15 "writr" unknown agent `writr` (did you mean `writer`?)
@@ -258,14 +258,14 @@ AF031 9:15 "somebody-else" unknown agent `somebody-else` (the agents are `critic
 #[test]
 fn models_name_a_provider() {
     check(
-        r#"
+        r"
 agents:
   a: { model: opnai/gpt-5-mini }
   b: { model: gpt-5-mini }
 nodes:
   x: { agent: a, prompt: hi }
   y: { agent: b, prompt: hi, model: my-lab/small }
-"#,
+",
         r#"
 AF037 2:15 "opnai/gpt-5-mini" unknown provider `opnai` (did you mean `openai/gpt-5-mini`?)
 AF037 3:15 "gpt-5-mini" `gpt-5-mini` is no model (write `provider/model`, for example `openai/gpt-5-mini` or `ollama/qwen3:8b`)
@@ -330,10 +330,10 @@ AF062 warning 8:31 "\"'x'\"" the route of `g` always chooses the same (route on 
 #[test]
 fn a_loop_needs_a_bound() {
     check(
-        r#"
+        r"
 nodes:
   a: { value: 1, loop: { until: a > 1 } }
-"#,
+",
         r#"
 AF042 2:24 "{ until: a > 1 }" the loop has no bound (add `max`, for example `loop: { until: …, max: 5 }`: every workflow must be sure to end)
 "#,
@@ -702,12 +702,12 @@ fn prompt_files_are_found_beside_the_file_that_names_them() {
         &[
             (
                 "flows/a.yaml",
-                r#"
+                r"
 nodes:
   a: { agent: w, prompt_file: ../prompts/a.md }
   b: { agent: w, prompt_file: missing.md }
   c: { agent: v, prompt_file: ../prompts/a.md }
-"#,
+",
             ),
             ("agents.toml", "[agents.w]\nsystem_file = \"prompts/w.md\"\n[agents.v]\nsystem_file = \"nope.md\"\n"),
             ("prompts/w.md", "You are {{ inputs.who }}."),
@@ -804,14 +804,14 @@ fn a_manifest_is_found_in_the_nearest_folder_above() {
 
 #[test]
 fn the_nearest_definition_and_the_strongest_model_win() {
-    let workflow = r#"
+    let workflow = r"
 agents: { w: { capabilities: [prose], model: openai/inline } }
 nodes:
   a: { agent: w, prompt: hi }
   b: { agent: w, prompt: hi, model: openai/node }
   c: { agent: { capability: prose }, prompt: hi }
   d: { agent: { capability: rhyme }, prompt: hi }
-"#;
+";
     let manifest = r#"
 [defaults]
 model = "openai/default"

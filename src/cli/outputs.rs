@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use crate::{
     cli::{
         clean, json,
+        page::Page,
         terminal::{BOLD, Terminal, cannot_print},
     },
     engine::Observer,
@@ -19,30 +20,90 @@ use crate::{
 };
 
 /// The outputs to read: the one there is, or each below its name.
-pub(super) fn text(terminal: &Terminal, outputs: &IndexMap<String, Value>) -> Result<String> {
-    if let [value] = outputs.values().collect::<Vec<_>>()[..] {
-        return value_text(terminal, value);
-    }
-    let mut text = String::new();
-    for (name, value) in outputs {
-        if !text.is_empty() {
-            text.push('\n');
+pub(super) fn text(terminal: &Terminal, outputs: &IndexMap<String, Value>) -> String {
+    let mut page = Page::default();
+    let alone = outputs.len() == 1;
+    for (nth, (name, value)) in outputs.iter().enumerate() {
+        if nth > 0 {
+            page.gap();
         }
-        text.push_str(&terminal.paint_out(BOLD, &format!("{name}:")));
-        text.push('\n');
-        text.push_str(&value_text(terminal, value)?);
+        if !alone {
+            page.line(&terminal.paint_out(BOLD, &format!("{name}:")));
+        }
+        let harmless = terminal.out.is_terminal.then(|| harmless(value));
+        match harmless.as_ref().unwrap_or(value) {
+            Value::String(text) => page.block(text),
+            value => outline(&mut page, value, 0),
+        }
     }
-    Ok(text)
+    page.into_text()
 }
 
-/// A string as it is, anything else as JSON; ends with a line break. For a terminal, what could harm it is taken out.
-fn value_text(terminal: &Terminal, value: &Value) -> Result<String> {
-    let Value::String(text) = value else { return json::document(value) };
-    let mut text = if terminal.out.is_terminal { clean::block(text) } else { text.clone() };
-    if !text.ends_with('\n') {
-        text.push('\n');
+/// The value without what could harm a terminal.
+fn harmless(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(clean::block(text)),
+        Value::Array(elements) => elements.iter().map(harmless).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (clean::one_line(name), harmless(value))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
-    Ok(text)
+}
+
+/// A value as an outline: fields as `name: value`, elements behind dashes, texts as they are.
+fn outline(page: &mut Page, value: &Value, depth: usize) {
+    match value {
+        Value::Array(elements) if !elements.is_empty() => {
+            for element in elements {
+                entry(page, "-", element, depth);
+            }
+        }
+        Value::Object(fields) if !fields.is_empty() => {
+            for (name, value) in fields {
+                entry(page, &format!("{name}:"), value, depth);
+            }
+        }
+        value => page.line(&format!("{}{}", indent(depth), scalar(value))),
+    }
+}
+
+/// One field or element: on the line of its name where it fits there, else below it.
+fn entry(page: &mut Page, name: &str, value: &Value, depth: usize) {
+    match value {
+        Value::String(text) if text.trim_end().contains('\n') => {
+            page.line(&format!("{}{name}", indent(depth)));
+            for line in text.trim_end().lines() {
+                page.line(&format!("{}{line}", indent(depth + 1)));
+            }
+        }
+        Value::Array(elements) if !elements.is_empty() => {
+            page.line(&format!("{}{name}", indent(depth)));
+            outline(page, value, depth + 1);
+        }
+        // The fields of an element begin on the line of its dash.
+        Value::Object(fields) if name == "-" && !fields.is_empty() => {
+            let mut inner = Page::default();
+            outline(&mut inner, value, depth + 1);
+            let inner = inner.into_text();
+            page.block(&format!("{}- {}", indent(depth), inner.trim_start()));
+        }
+        Value::Object(fields) if !fields.is_empty() => {
+            page.line(&format!("{}{name}", indent(depth)));
+            outline(page, value, depth + 1);
+        }
+        value => page.line(&format!("{}{name} {}", indent(depth), scalar(value))),
+    }
+}
+
+fn scalar(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.trim_end().to_owned(),
+        Value::Null => "none".to_owned(),
+        value => value.to_string(),
+    }
+}
+
+fn indent(depth: usize) -> String {
+    "  ".repeat(depth)
 }
 
 /// Writes every event as a line of JSON, in a thread of its own: a slow reader does not hold up the run, and one that has gone
@@ -93,5 +154,36 @@ impl Observer for Tap {
     fn on_event(&self, _run: RunId, event: &Event) {
         // The writer has gone: so has the reader.
         drop(self.events.send(Some(event.clone())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(value: &Value, expected: &str) {
+        let mut page = Page::default();
+        outline(&mut page, value, 0);
+        assert_eq!(page.into_text(), expected);
+    }
+
+    #[test]
+    fn values_read_as_an_outline() {
+        check(
+            &json!({"choice": "wait", "steps": [{"step": "ask", "by": "Monday"}, {"step": "decide", "notes": ["a", "b"]}], "n": 3}),
+            "choice: wait\nsteps:\n  - step: ask\n    by: Monday\n  - step: decide\n    notes:\n      - a\n      - b\nn: 3\n",
+        );
+        check(&json!(["a", ["b"], [], {}, null, true]), "- a\n-\n  - b\n- []\n- {}\n- none\n- true\n");
+        check(&json!({"text": "one\ntwo\n", "rest": {"deep": "x"}}), "text:\n  one\n  two\nrest:\n  deep: x\n");
+        check(&json!([{"text": "one\ntwo"}]), "- text:\n    one\n    two\n");
+        check(&json!(12), "12\n");
+    }
+
+    #[test]
+    fn what_could_harm_a_terminal_is_taken_out_everywhere() {
+        assert_eq!(harmless(&json!({"a\u{1b}[31m": ["\u{7}x", {"b": "\u{202e}y"}]})), json!({"a": ["x", {"b": "y"}]}));
     }
 }

@@ -122,8 +122,8 @@ pub(super) async fn drive(
     }
     let run = options.run;
     let stop = Stop::default();
-    let signals = Signals::listen(stop.clone(), terminal)?;
     let mut ui = Ui::start(&prepared.plan, terminal, showing.style(terminal), showing.past);
+    let signals = Signals::listen(stop.clone(), ui.speaker(), terminal.err.color)?;
     let lines = (showing.output == OutputForm::Jsonl).then(EventLines::start);
     let watch = Arc::new(Watch::new(&ui, lines.as_ref(), showing.past));
     let observer = Arc::clone(&watch) as Arc<dyn Observer>;
@@ -140,33 +140,32 @@ pub(super) async fn drive(
             return Err(if written.is_err() { err.hint("standard output could not be written, too") } else { err });
         }
     };
-    ui.finish(run, result.status, &result.spend);
-    if let Some(lines) = lines {
-        lines.finish()?;
-    }
-    finish(&result, &watch, &signals, showing.output, &Commands::of(prepared, settings), terminal)
+    ui.close();
+    let written = lines.map_or(Ok(()), EventLines::finish);
+    let written = written.and_then(|()| print_outputs(&result, showing.output, terminal));
+    ui.sum_up(run, result.status, &result.spend);
+    let code = tell_failure(&result, &watch, &signals, &Commands::of(prepared, settings), terminal);
+    written.map(|()| code)
 }
 
-/// Writes the outputs, or tells why there are none; returns the exit code.
-fn finish(
-    result: &RunResult,
-    watch: &Watch,
-    signals: &Signals,
-    output: OutputForm,
-    commands: &Commands,
-    terminal: &Terminal,
-) -> Result<u8> {
+/// Writes the outputs of a run that succeeded.
+fn print_outputs(result: &RunResult, output: OutputForm, terminal: &Terminal) -> Result<()> {
+    match (result.status, output) {
+        (RunStatus::Succeeded, OutputForm::Text) => terminal.print(&outputs::text(terminal, &result.outputs)),
+        (RunStatus::Succeeded, OutputForm::Json) => terminal.print(&json::document(&result.outputs)?),
+        (_, OutputForm::Jsonl) | (RunStatus::Running | RunStatus::Failed | RunStatus::Cancelled, _) => Ok(()),
+    }
+}
+
+/// Tells why there are no outputs, if there are none; returns the exit code.
+fn tell_failure(result: &RunResult, watch: &Watch, signals: &Signals, commands: &Commands, terminal: &Terminal) -> u8 {
     let run = result.run;
     match result.status {
-        RunStatus::Succeeded => match output {
-            OutputForm::Text => terminal.print(&outputs::text(terminal, &result.outputs)?)?,
-            OutputForm::Json => terminal.print(&json::document(&result.outputs)?)?,
-            OutputForm::Jsonl => {}
-        },
+        RunStatus::Succeeded => {}
         RunStatus::Running => {
             terminal.talk(&format!("run {run} was interrupted; go on with: {}", commands.resume(run)));
             if signals.came() {
-                return Ok(signals.exit_code());
+                return signals.exit_code();
             }
         }
         RunStatus::Failed | RunStatus::Cancelled => {
@@ -174,7 +173,7 @@ fn finish(
             failure::tell(terminal, run, watch.failed().as_ref(), result.error.as_ref(), &go_on);
         }
     }
-    Ok(exit::of_run(result.status, result.error.as_ref().map(|error| error.kind)))
+    exit::of_run(result.status, result.error.as_ref().map(|error| error.kind))
 }
 
 /// Commands that a person may type next: they name the store where it would not be found.

@@ -10,7 +10,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     cli::{
         exit,
-        terminal::{Terminal, YELLOW},
+        terminal::{YELLOW, paint},
+        ui::Speaker,
     },
     engine::Stop,
     error::{Error, ErrorKind, Result},
@@ -27,12 +28,14 @@ impl Signals {
     ///
     /// # Errors
     /// `Internal` when the system does not let the process listen.
-    pub(super) fn listen(stop: Stop, terminal: &Terminal) -> Result<Self> {
+    pub(super) fn listen(stop: Stop, speaker: Speaker, color: bool) -> Result<Self> {
         let failed = |err| Error::new(ErrorKind::Internal, "cannot listen to signals").source(err);
         let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let signals = Self::default();
-        tokio::spawn(follow(interrupt, terminate, stop, signals.clone(), terminal.clone()));
+        let code = Arc::clone(&signals.code);
+        let told = paint(color, YELLOW, "stopping: calls in flight get 10 s to end; again to stop at once");
+        tokio::spawn(follow(interrupt, terminate, stop, code, move || speaker.say(told.clone())));
         Ok(signals)
     }
 
@@ -50,7 +53,7 @@ impl Signals {
     }
 }
 
-async fn follow(mut interrupt: Signal, mut terminate: Signal, stop: Stop, signals: Signals, terminal: Terminal) {
+async fn follow(mut interrupt: Signal, mut terminate: Signal, stop: Stop, first: Arc<AtomicU8>, tell: impl Fn()) {
     for nth in 0u8.. {
         let code = tokio::select! {
             _ = interrupt.recv() => exit::INTERRUPTED,
@@ -58,9 +61,9 @@ async fn follow(mut interrupt: Signal, mut terminate: Signal, stop: Stop, signal
         };
         match nth {
             0 => {
-                signals.code.store(code, Ordering::Relaxed);
+                first.store(code, Ordering::Relaxed);
                 stop.gracefully();
-                terminal.talk(&terminal.paint_err(YELLOW, "stopping: calls in flight get 10 s to end; again to stop at once"));
+                tell();
             }
             1 => stop.at_once(),
             // Nothing that counts is only in memory, so the process may end here.

@@ -143,8 +143,9 @@ fn line(board: &Board, index: usize, canvas: Canvas, now: Timestamp, tick: usize
     if let Some(elements) = line.elements {
         name = format!("{name} [{}/{elements}]", line.done);
     }
-    if let (Some(iteration), Some(max)) = (line.iteration, node.max_iterations) {
-        name = format!("{name} @{iteration}/{max}");
+    if let (Some(max), true) = (node.max_iterations, line.began.is_some()) {
+        // The first iteration begins with the node itself.
+        name = format!("{name} @{}/{max}", line.iteration.unwrap_or(1));
     }
     let name_style = if line.state == State::Pending { DIM } else { Style::new() };
     let left = format!("{indent}{} {}", paint(canvas.color, style, mark), paint(canvas.color, name_style, &name));

@@ -60,6 +60,8 @@ pub(super) struct Ui {
 enum Message {
     /// Something happened.
     Note(Note),
+    /// Somebody else has a line to say.
+    Say(String),
     /// The run has ended.
     End,
 }
@@ -86,19 +88,39 @@ impl Ui {
         self.drawer.is_some().then(|| Box::new(Watcher { notes: self.notes.clone() }) as Box<dyn Observer>)
     }
 
-    /// Ends the display with a line for the run as a whole.
-    pub(super) fn finish(mut self, run: RunId, status: RunStatus, spend: &Spend) {
-        self.close();
+    /// A voice for those who have something to say while the display is drawn.
+    pub(super) fn speaker(&self) -> Speaker {
+        Speaker { notes: self.drawer.is_some().then(|| self.notes.clone()), terminal: self.terminal.clone() }
+    }
+
+    /// Tells on one line how the run as a whole went.
+    pub(super) fn sum_up(&self, run: RunId, status: RunStatus, spend: &Spend) {
         let text = draw::summary(&self.name, status, self.began.elapsed(), spend, &run.to_string(), self.terminal.err.color);
         self.terminal.note(&text);
     }
 
-    /// Ends the display without a word, e.g. because the run could not begin.
+    /// Ends the display; its finished lines stay.
     pub(super) fn close(&mut self) {
         drop(self.notes.send(Message::End));
         if let Some(drawer) = self.drawer.take() {
             // A display that broke is no reason to lose the run's result.
             drop(drawer.join());
+        }
+    }
+}
+
+/// Says lines on standard error without getting in the way of the display.
+pub(super) struct Speaker {
+    notes: Option<Sender<Message>>,
+    terminal: Terminal,
+}
+
+impl Speaker {
+    /// Says a line.
+    pub(super) fn say(&self, line: String) {
+        match &self.notes {
+            Some(notes) => drop(notes.send(Message::Say(line))),
+            None => self.terminal.talk(&line),
         }
     }
 }
@@ -132,9 +154,15 @@ fn tell(notes: &Receiver<Message>, past: Vec<Note>, terminal: &Terminal) {
     for note in past {
         drop(plain.line(&note));
     }
-    while let Ok(Message::Note(note)) = notes.recv() {
-        if let Some(line) = plain.line(&note) {
-            terminal.talk(&line);
+    loop {
+        match notes.recv() {
+            Ok(Message::Note(note)) => {
+                if let Some(line) = plain.line(&note) {
+                    terminal.talk(&line);
+                }
+            }
+            Ok(Message::Say(line)) => terminal.talk(&line),
+            Ok(Message::End) | Err(_) => return,
         }
     }
 }
@@ -157,6 +185,10 @@ fn live(notes: &Receiver<Message>, mut board: Board, past: Vec<Note>, terminal: 
                     continue;
                 }
             }
+            Ok(Message::Say(line)) => match &bar {
+                Some(bar) => bar.println(line),
+                None => terminal.talk(&line),
+            },
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => break,
         }

@@ -29,6 +29,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             return Err(format!("is no duration: expected a number at `{rest}`, as in `500ms`, `30s`, `5m` or `1h30m`"));
         };
         let unit = &after[..after.len() - after.trim_start_matches(|c: char| c.is_alphabetic()).len()];
+        if unit.is_empty() && !after.trim().is_empty() {
+            return Err("is no duration: write the unit right behind the number, as in `500ms`, `30s`, `5m` or `1h30m`".to_owned());
+        }
         if unit.is_empty() {
             return Err(format!("has no unit: write `{text}s` for seconds, or `ms`, `m`, `h`, `d`"));
         }
@@ -129,7 +132,7 @@ mod tests {
         }
         check("30", "has no unit: write `30s`");
         check("", "is empty");
-        check("30 s", "has no unit");
+        check("30 s", "is no duration: write the unit right behind");
         check("5min", "has an unknown unit `min`");
         check("30m1h", "has its units in the wrong order");
         check("1s1s", "has its units in the wrong order");

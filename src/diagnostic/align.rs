@@ -10,7 +10,9 @@ pub(super) fn source_range(source: &str, decoded: &str, range: Range<usize>, is_
         return None;
     }
     let (style, begin) = Style::of(source, is_toml)?;
-    let mut walk = Walk { source, decoded, at: begin, done: 0, style };
+    // The indentation of a block scalar's first line is no part of the value.
+    let indentation = if is_block(source) && white_space(decoded) == 0 { white_space(&source[begin..]) } else { 0 };
+    let mut walk = Walk { source, decoded, at: begin + indentation, done: 0, style };
     let mut start = (range.start == 0).then_some(walk.at);
     // An end is the place after the last character, not before the next one: white space between them may be long.
     let mut end = None;
@@ -33,6 +35,10 @@ pub(super) fn source_range(source: &str, decoded: &str, range: Range<usize>, is_
     }
     let start = start?;
     Some(start..end.unwrap_or(start).max(start))
+}
+
+fn is_block(source: &str) -> bool {
+    source.starts_with(['|', '>'])
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,8 +70,8 @@ impl Style {
             Some(b'\'') if is_toml => (Self::TomlLiteral, 1),
             Some(b'"') => (Self::Double, 1),
             Some(b'\'') => (Self::Single, 1),
-            // The header of a block scalar ends with its line; leading indentation is white space like any other.
-            Some(b'|' | b'>') => (Self::Plain, source.find('\n')? + 1),
+            // The header of a block scalar ends with its line.
+            Some(_) if is_block(source) => (Self::Plain, source.find('\n')? + 1),
             _ => (Self::Plain, 0),
         })
     }

@@ -12,6 +12,7 @@ mod engine;
 mod hostile_templates;
 mod kill;
 mod layering;
+mod positions;
 mod provider;
 mod readme;
 mod real_server;

@@ -5,7 +5,7 @@
 //! and `{ type: string, line: integer }` are objects with a field called `type`. (`type: object`, `array`, `null`, or a list of
 //! several types always mark a JSON Schema: the shorthand has no such types.)
 
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use super::load::shown;
 use crate::{
@@ -125,10 +125,10 @@ fn bad(span: Span, message: impl Into<String>) -> Diagnostic {
 fn named(text: &str, span: Span, problems: &mut Vec<Diagnostic>) -> Option<Value> {
     let name = text.trim();
     if name == "any" {
-        return Some(json!({}));
+        return Some(Value::Object(Map::new()));
     }
     if TYPES.contains(&name) {
-        return Some(json!({ "type": name }));
+        return Some(object_of([("type", name.into())]));
     }
     if name.contains('|') {
         return words(name, span, problems);
@@ -167,12 +167,12 @@ fn words(text: &str, span: Span, problems: &mut Vec<Diagnostic>) -> Option<Value
         again.map(|(_, word)| bad(span, format!("an enum has the value `{}` twice", shown(word))))
     };
     problems.extend(problem.clone());
-    problem.is_none().then(|| json!({ "type": "string", "enum": words }))
+    problem.is_none().then(|| object_of([("type", "string".into()), ("enum", words.into())]))
 }
 
 fn list(items: &[Tree], span: Span, problems: &mut Vec<Diagnostic>) -> Option<Value> {
     if let [item] = items {
-        return Some(json!({ "type": "array", "items": to_json_schema(item, problems)? }));
+        return Some(object_of([("type", "array".into()), ("items", to_json_schema(item, problems)?)]));
     }
     let hint = if items.is_empty() {
         "name the type of its elements: `[string]`, or `[any]`"
@@ -212,7 +212,19 @@ fn object(entries: &Entries<Tree>, span: Span, problems: &mut Vec<Diagnostic>) -
             required.push(name);
         }
     }
-    is_good.then(|| json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false }))
+    is_good.then(|| {
+        object_of([
+            ("type", "object".into()),
+            ("properties", properties.into()),
+            ("required", required.into()),
+            ("additionalProperties", false.into()),
+        ])
+    })
+}
+
+/// Unlike the macro of `serde_json`, this moves the values: the schemas of a large file are many.
+fn object_of<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 fn is_marked(entries: &[(Spanned<String>, Tree)]) -> bool {
@@ -313,6 +325,8 @@ fn locate<'a>(tree: &'a Tree, pointer: &str) -> &'a Tree {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::{diagnostic::FileId, manifest::load};
 

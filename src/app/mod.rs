@@ -118,7 +118,7 @@ fn compile_from(
     mock: Option<MockOptions>,
 ) -> Compiled {
     let compile = |models: BTreeMap<String, ModelRef>| {
-        let options = CompileOptions { model_overrides: models };
+        let options = CompileOptions { model_overrides: models, ..CompileOptions::default() };
         match source {
             WorkflowSource::File(path) => compile_file(path, choice.clone(), files, &options),
             WorkflowSource::Text(text) => compile_text(source.path(), text.clone(), choice.clone(), files, &options),

@@ -26,7 +26,7 @@ use crate::{
     error::{ErrorRecord, Result},
     model::{Owner, RunId, RunStatus, Spend, Value},
     plan::Plan,
-    store::Store,
+    store::{Store, this_process},
 };
 
 /// Runs plans: one engine for all runs of a process.
@@ -67,6 +67,14 @@ pub struct RunOptions {
     pub settings: Value,
     /// The environment variables that the plan's `env:` names, as far as they are set.
     pub env: BTreeMap<String, String>,
+}
+
+impl RunOptions {
+    /// A new run of this process with these inputs, and nothing else.
+    #[must_use]
+    pub fn new(inputs: IndexMap<String, Value>) -> Self {
+        Self { run: RunId::generate(), owner: this_process(), inputs, settings: Value::Null, env: BTreeMap::new() }
+    }
 }
 
 /// How a run stands when the engine lets go of it.

@@ -13,6 +13,11 @@ pub trait Observer: Send + Sync {
     fn on_progress(&self, _run: RunId, _progress: &Progress<'_>) {}
 }
 
+/// Looks at nothing.
+impl Observer for () {
+    fn on_event(&self, _run: RunId, _event: &Event) {}
+}
+
 /// What goes on between events.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

@@ -303,7 +303,7 @@ impl NodeSpec {
 }
 
 /// What keeps a built graph from being run.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct GraphProblems {
     /// Errors and warnings, by position.
     pub diagnostics: Vec<Diagnostic>,
@@ -325,6 +325,13 @@ impl fmt::Display for GraphProblems {
             }
         }
         Ok(())
+    }
+}
+
+/// The same: this is what a `main` that returns the problems prints.
+impl fmt::Debug for GraphProblems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     diagnostic::{Code, Diagnostic, Files, Sources, Span, Spanned, nearest},
     manifest::{AgentManifest, Entries, Manifest, ManifestDefaults},
-    model::{AgentName, AgentProfile, BUILT_IN_PROVIDERS, ModelRef},
+    model::{AgentName, AgentProfile, BUILT_IN_PROVIDERS, ModelRef, ProviderName},
     plan::{
         draft::{Place, place_of},
         texts,
@@ -96,11 +96,21 @@ impl Catalog {
 
 /// Reads the agents of a manifest, defaults applied.
 pub fn catalog(manifest: &Manifest, files: &dyn Files, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Catalog {
-    let providers = providers(Some(manifest));
+    catalog_with(manifest, &providers(Some(manifest), &BTreeSet::new()), files, sources, problems)
+}
+
+/// Reads the agents of a manifest, whose models may name these providers.
+pub(super) fn catalog_with(
+    manifest: &Manifest,
+    providers: &BTreeSet<String>,
+    files: &dyn Files,
+    sources: &mut Sources,
+    problems: &mut Vec<Diagnostic>,
+) -> Catalog {
     if let Some(model) = &manifest.defaults.model {
-        parse_model(model, &providers, problems);
+        parse_model(model, providers, problems);
     }
-    let mut reader = Reader { files, sources, problems, providers: &providers, defaults: &manifest.defaults };
+    let mut reader = Reader { files, sources, problems, providers, defaults: &manifest.defaults };
     let mut catalog = Catalog::default();
     for (name, agent) in &manifest.agents {
         let entry = reader.read(name, agent, false);
@@ -173,10 +183,11 @@ impl Reader<'_> {
     }
 }
 
-/// All provider names there are: those of the manifest and the built-in ones.
-pub(super) fn providers(manifest: Option<&Manifest>) -> BTreeSet<String> {
+/// All provider names there are: those of the manifest, the built-in ones, and `more`.
+pub(super) fn providers(manifest: Option<&Manifest>, more: &BTreeSet<ProviderName>) -> BTreeSet<String> {
     let written = manifest.iter().flat_map(|manifest| &manifest.providers).map(|(name, _)| name.value.clone());
-    BUILT_IN_PROVIDERS.iter().map(|name| (*name).to_owned()).chain(written).collect()
+    let more = more.iter().map(|name| name.as_str().to_owned());
+    BUILT_IN_PROVIDERS.iter().map(|name| (*name).to_owned()).chain(written).chain(more).collect()
 }
 
 /// Reads a template; a problem is reported with its place inside the text.

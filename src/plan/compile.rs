@@ -11,10 +11,10 @@ use std::{
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Files, Severity, Sources, Span},
     manifest::{Manifest, ManifestDefaults, WorkflowManifest, read_manifest, read_workflow, read_workflow_text},
-    model::ModelRef,
+    model::{ModelRef, ProviderName},
     plan::{
         Plan, assemble,
-        catalog::{Catalog, Reader, catalog, folder, providers, unknown_provider},
+        catalog::{Catalog, Reader, catalog, catalog_with, folder, providers, unknown_provider},
         certain,
         links::link,
         resolve::Resolver,
@@ -48,6 +48,8 @@ pub enum ManifestChoice {
 pub struct CompileOptions {
     /// Models by agent name, stronger than any file.
     pub model_overrides: BTreeMap<String, ModelRef>,
+    /// Providers that a program brings itself: models may name them as they may name built-in ones and those of the manifest.
+    pub providers: BTreeSet<ProviderName>,
 }
 
 /// What compiling gave.
@@ -147,8 +149,9 @@ fn finish(read: Read<'_>, choice: ManifestChoice, files: &dyn Files, options: &C
         ManifestChoice::None => None,
     };
     let manifest = manifest_path.as_deref().and_then(|path| read_manifest(path, files, &mut sources, &mut problems));
+    let known = providers(manifest.as_ref(), &options.providers);
     let agents = match &manifest {
-        Some(manifest) => catalog(manifest, files, &mut sources, &mut problems),
+        Some(manifest) => catalog_with(manifest, &known, files, &mut sources, &mut problems),
         None => Catalog::default(),
     };
     let mut compiler = Compiler {
@@ -159,7 +162,7 @@ fn finish(read: Read<'_>, choice: ManifestChoice, files: &dyn Files, options: &C
         catalog: agents,
         // An unreadable manifest may have any agent: nothing is said about agents then.
         agents_unknown: manifest_path.is_some() && manifest.is_none(),
-        providers: providers(manifest.as_ref()),
+        providers: known,
         defaults: manifest.as_ref().map(|manifest| manifest.defaults.clone()).unwrap_or_default(),
         calls: vec![Call { path: normal(path), shown: path.display().to_string(), span: None }],
         inner: HashMap::new(),

@@ -9,6 +9,7 @@ mod diagnostics;
 mod draw;
 mod durability;
 mod engine;
+mod examples;
 mod hostile_templates;
 mod kill;
 mod layering;

@@ -16,6 +16,8 @@ use crate::plan::draw::{
 const MOST_NODES: usize = 200;
 /// Graphs with a layer that would take more rows are listed.
 const MOST_PARTS: usize = 6;
+/// Graphs with more bends in their edges are listed.
+const MOST_TRUNKS: usize = 600;
 /// Spaces between the items of a row.
 const GAP: usize = 2;
 /// Text widths of boxes. From the fourth on they are taken only if no word has to be cut.
@@ -35,7 +37,7 @@ pub(super) fn render(graph: &GraphView, columns: usize, unicode: bool) -> String
         let indent = if section.path.is_empty() { 0 } else { 2 };
         if indent > 0 {
             lines.push(String::new());
-            lines.push(glyphs.shorten(&format!("{}:", section.path), columns));
+            lines.push(glyphs.keep_end(&format!("{}:", section.path), columns));
         }
         let sketch = picture(section.graph, columns - indent, glyphs, &section.path).unwrap_or_else(|| Sketch {
             lines: list::lines(section.graph, columns - indent, glyphs),
@@ -155,14 +157,13 @@ fn picture<'a>(graph: &'a GraphView, columns: usize, glyphs: Glyphs, path: &str)
         split_cap: CAPS[2],
         most_parts: MOST_PARTS,
         trunk: 1,
+        most_trunks: MOST_TRUNKS,
+        all_routed: true,
         gap: GAP,
         limit: columns,
     };
     let arranged = layers::arrange(graph, &drawn, &measure)?;
     let layers = arranged.layers;
-    if !layers.direct.is_empty() {
-        return None;
-    }
     let boxes: Vec<Boxed> =
         contents.iter().zip(&arranged.caps).map(|(content, &cap)| content.boxed(cap, glyphs)).collect::<Option<_>>()?;
     let mut nets: Vec<Vec<Net>> = (1..layers.rows.len()).map(|row| channel::nets(&layers, row - 1)).collect();

@@ -50,6 +50,10 @@ pub(super) struct Measure<'a> {
     /// The most parts a row is split into.
     pub(super) most_parts: usize,
     pub(super) trunk: usize,
+    /// The most trunks; long edges beyond that are `direct`.
+    pub(super) most_trunks: usize,
+    /// Whether such edges are a reason to give up.
+    pub(super) all_routed: bool,
     pub(super) gap: usize,
     /// No row may be wider.
     pub(super) limit: usize,
@@ -68,7 +72,10 @@ pub(super) fn arrange(graph: &GraphView, drawn: &[usize], measure: &Measure<'_>)
     let mut ranks = longest_paths(graph);
     let mut caps = vec![measure.caps[0]; graph.nodes.len()];
     for _ in 0..8 {
-        let mut layers = build(graph, drawn, &ranks);
+        let mut layers = build(graph, drawn, &ranks, measure.most_trunks);
+        if !layers.direct.is_empty() && measure.all_routed {
+            return None;
+        }
         order(&mut layers);
         let rooms = label_rooms(&layers, &caps, measure);
         let too_wide = |row: usize, caps: &[usize]| row_width(&layers, row, caps, &rooms, measure) > measure.limit;
@@ -175,8 +182,7 @@ fn split_rows(layers: &Layers, split: &[usize], ranks: &mut [usize], caps: &[usi
 }
 
 /// Rows and links by rank, with trunks for the edges over more than one row.
-fn build(graph: &GraphView, drawn: &[usize], ranks: &[usize]) -> Layers {
-    const MOST_TRUNKS: usize = 20_000;
+fn build(graph: &GraphView, drawn: &[usize], ranks: &[usize], most_trunks: usize) -> Layers {
     let count = graph.nodes.len();
     let mut rows: Vec<Vec<usize>> = vec![Vec::new(); ranks.iter().max().map_or(0, |last| last + 1)];
     (0..count).for_each(|node| rows[ranks[node]].push(node));
@@ -193,7 +199,7 @@ fn build(graph: &GraphView, drawn: &[usize], ranks: &[usize]) -> Layers {
         let edge = &graph.edges[index];
         let (first, last) = (ranks[edge.from], ranks[edge.to]);
         let by_source = long_out[edge.from] >= long_in[edge.to];
-        if last - first > 1 && layers.items.len() + (last - first) > count + MOST_TRUNKS {
+        if last - first > 1 && layers.items.len() + (last - first) > count + most_trunks {
             layers.direct.push(index);
             continue;
         }

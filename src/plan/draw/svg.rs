@@ -125,6 +125,8 @@ fn lay_out(graph: &GraphView) -> Picture {
             split_cap: TEXT,
             most_parts: usize::MAX,
             trunk: 2,
+            most_trunks: 4_000,
+            all_routed: false,
             gap: GAP,
             limit,
         };
@@ -139,13 +141,18 @@ fn lay_out(graph: &GraphView) -> Picture {
     let lefts = place(&layers, &Extents { widths: &widths, labels: &rooms, gap: GAP, limit });
     let rows = stack(&layers, &mut shapes, &lefts);
     let column = |item: usize| lefts[item] + widths[item] / 2;
+    let mut row_of = vec![0; layers.items.len()];
+    for (at, row) in rows.iter().enumerate() {
+        row.items.iter().for_each(|&item| row_of[item] = at);
+    }
+    let mut is_solid = vec![false; layers.items.len()];
+    layers.links.iter().filter(|link| !link.dashed).for_each(|link| is_solid[link.from] = true);
     let reach = |link: &Link| {
         let top = match layers.items[link.from] {
             Item::Node(node) => shapes[node].top + shapes[node].height,
-            Item::Trunk => rows.iter().find(|row| row.items.contains(&link.from)).map_or(0, |row| row.bottom),
+            Item::Trunk => rows[row_of[link.from]].bottom,
         };
-        let bottom = rows.iter().find(|row| row.items.contains(&link.to)).map_or(0, |row| row.top);
-        ((column(link.from), top), (column(link.to), bottom))
+        ((column(link.from), top), (column(link.to), rows[row_of[link.to]].top))
     };
     let mut edges = Vec::new();
     let mut placed = Vec::new();
@@ -160,7 +167,7 @@ fn lay_out(graph: &GraphView) -> Picture {
     }
     for row in &rows {
         for &item in row.items.iter().filter(|&&item| layers.items[item] == Item::Trunk) {
-            let dashed = layers.links.iter().filter(|link| link.from == item).all(|link| link.dashed);
+            let dashed = !is_solid[item];
             edges.push(Edge { from: (column(item), row.top), to: (column(item), row.bottom), dashed, has_head: false });
         }
     }

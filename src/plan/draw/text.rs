@@ -95,6 +95,12 @@ impl Glyphs {
         short
     }
 
+    /// As [`Glyphs::shorten`], with the ellipsis at the beginning.
+    pub(super) fn keep_end(self, text: &str, columns: usize) -> String {
+        let reversed = |text: &str| text.chars().rev().collect::<String>();
+        if text.width() <= columns { text.to_owned() } else { reversed(&self.shorten(&reversed(text), columns)) }
+    }
+
     /// `text` in lines of at most `columns`, broken between words, at most `lines` of them.
     pub(super) fn wrap(self, text: &str, columns: usize, lines: usize) -> Vec<String> {
         let mut wrapped: Vec<String> = Vec::new();

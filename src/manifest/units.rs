@@ -30,7 +30,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         };
         let unit = &after[..after.len() - after.trim_start_matches(|c: char| c.is_alphabetic()).len()];
         if unit.is_empty() && !after.trim().is_empty() {
-            return Err("is no duration: write the unit right behind the number, as in `500ms`, `30s`, `5m` or `1h30m`".to_owned());
+            return Err(
+                "is no duration: write the unit right behind the number, as in `500ms`, `30s`, `5m` or `1h30m`".to_owned()
+            );
         }
         if unit.is_empty() {
             return Err(format!("has no unit: write `{text}s` for seconds, or `ms`, `m`, `h`, `d`"));

@@ -825,7 +825,7 @@ capabilities = ["prose", "rhyme"]
     let files = [("flow.yaml", workflow), ("agents.toml", manifest)]
         .map(|(path, text)| StoredSource { path: path.to_owned(), text: text.to_owned() });
     let overrides = [("poet".to_owned(), "ollama/local".parse().unwrap())].into();
-    let options = CompileOptions { model_overrides: overrides };
+    let options = CompileOptions { model_overrides: overrides, ..CompileOptions::default() };
     let compiled = compile(Path::new("flow.yaml"), ManifestChoice::Find, &StoredFiles::new(files.to_vec()), &options);
     let plan = compiled.plan.unwrap();
     let seen: Vec<_> = plan
@@ -857,7 +857,10 @@ capabilities = ["prose", "rhyme"]
 
 #[test]
 fn unknown_overrides_are_problems_of_the_command_line() {
-    let options = CompileOptions { model_overrides: [("nobody".to_owned(), "nowhere/x".parse().unwrap())].into() };
+    let options = CompileOptions {
+        model_overrides: [("nobody".to_owned(), "nowhere/x".parse().unwrap())].into(),
+        ..CompileOptions::default()
+    };
     let files = StoredFiles::new(vec![StoredSource { path: "f.yaml".into(), text: "nodes: { a: { value: 1 } }".into() }]);
     let compiled = compile(Path::new("f.yaml"), ManifestChoice::Find, &files, &options);
     let codes: Vec<String> = compiled.diagnostics.iter().map(|problem| problem.code.to_string()).collect();

@@ -24,7 +24,7 @@ pub use record::{Digest, Epoch, Key, MAX_BODY, Record, StreamId, Version, Versio
 pub use sqlite::{SqliteStore, sqlite_version};
 
 /// Streams and documents. Every call is atomic; a call that returned `Ok` survives a crash of the process, and of the
-/// machine where the backend is durable.
+/// machine where the backend is durable. Claims and leases alone may be lost with the machine: so are their holders.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync {
     /// Takes the stream over for `owner`: bumps and returns its epoch, so that appends of older epochs fail with `Fenced`.

@@ -23,27 +23,47 @@ fn host() -> String {
 
 /// Whether process `id` exists and is the one that started at `started` (0: not known).
 fn is_running(id: u32, started: u64) -> bool {
-    if cfg!(target_os = "linux") {
-        start_of(id).is_some_and(|start| started == 0 || start == started)
-    } else {
-        let Some(id) = i32::try_from(id).ok().and_then(process::Pid::from_raw) else { return false };
-        // Only "no such process" tells: a process of another user answers "not permitted".
-        process::test_kill_process(id) != Err(rustix::io::Errno::SRCH)
+    match look_up(id) {
+        Found::Running(start) => started == 0 || start == started,
+        Found::Ended => false,
+        // No `/proc`, or one that hides the processes of other users.
+        Found::Nothing => {
+            let Some(id) = i32::try_from(id).ok().and_then(process::Pid::from_raw) else { return false };
+            // Only "no such process" tells: a process of another user answers "not permitted".
+            process::test_kill_process(id) != Err(rustix::io::Errno::SRCH)
+        }
     }
 }
 
 /// When process `id` started, in clock ticks since the host's boot; absent when it has ended, or where there is no `/proc`.
+fn start_of(id: u32) -> Option<u64> {
+    match look_up(id) {
+        Found::Running(start) => Some(start),
+        Found::Ended | Found::Nothing => None,
+    }
+}
+
+/// What `/proc` says of a process.
+enum Found {
+    /// It is there, and started then.
+    Running(u64),
+    /// It has ended; its parent has not asked yet how.
+    Ended,
+    /// Nothing.
+    Nothing,
+}
+
+/// Looks process `id` up.
 ///
 /// # Source
 /// `proc_pid_stat(5)`: fields 3 (state) and 22 (starttime), counted behind the closing parenthesis of field 2.
-fn start_of(id: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
-    // A zombie has ended; it only waits for its parent to ask how.
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
+fn look_up(id: u32) -> Found {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{id}/stat")) else { return Found::Nothing };
+    let mut fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
+    if matches!(fields.next(), Some("Z" | "X")) {
+        return Found::Ended;
     }
-    fields.nth(18)?.parse().ok()
+    fields.nth(18).and_then(|start| start.parse().ok()).map_or(Found::Nothing, Found::Running)
 }
 
 #[cfg(test)]

@@ -73,19 +73,25 @@ fn set_up_writer(connection: &Connection, path: &Path, synchronous: Synchronous)
     if mode != "wal" {
         connection.pragma_update(None, "journal_mode", "wal")?;
     }
-    let synchronous = match synchronous {
-        Synchronous::Full => "FULL",
-        Synchronous::Normal => "NORMAL",
-    };
+    flush_commits(connection, synchronous)?;
     // The writer copies the log into the file itself, when nobody waits for it.
-    connection.execute_batch(&format!(
-        "PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 0; \
-         PRAGMA journal_size_limit = 16777216;"
-    ))?;
+    connection.execute_batch(
+        "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216;",
+    )?;
     // The writer decides at its end whether the copying is worth two flushes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(())
+}
+
+/// Sets what the commits to come wait for.
+pub(super) fn flush_commits(connection: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
+    let sql = match synchronous {
+        Synchronous::Full => "PRAGMA synchronous = FULL",
+        Synchronous::Normal => "PRAGMA synchronous = NORMAL",
+    };
+    // Not a prepared statement: SQLite does what this one says while it compiles it.
+    connection.execute_batch(sql)
 }
 
 /// Whether the file holds a store of this version; `false` for an empty one.

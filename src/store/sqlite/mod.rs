@@ -67,12 +67,13 @@ impl SqliteStore {
 impl Store for SqliteStore {
     async fn claim(&self, stream: &StreamId, owner: &Owner, lease: Duration) -> Result<Epoch> {
         let (stream, owner) = (stream.clone(), owner.clone());
-        self.writer.write(move |connection| streams::claim(connection, &stream, &owner, lease)).await
+        // A crash of the machine that undoes a claim or a lease has ended who held it, too; and the first append flushes both.
+        self.writer.write_unflushed(move |connection| streams::claim(connection, &stream, &owner, lease)).await
     }
 
     async fn renew(&self, stream: &StreamId, epoch: Epoch, lease: Duration) -> Result<()> {
         let stream = stream.clone();
-        self.writer.write(move |connection| streams::renew(connection, &stream, epoch, lease)).await
+        self.writer.write_unflushed(move |connection| streams::renew(connection, &stream, epoch, lease)).await
     }
 
     async fn append(&self, stream: &StreamId, epoch: Epoch, expected: Seq, records: &[Record]) -> Result<()> {

@@ -38,7 +38,8 @@ SELECT substr(streams.id, 5) AS run,
        strftime('%Y-%m-%dT%H:%M:%fZ', records.at / 1e6, 'unixepoch') AS at,
        records.kind,
        records.body ->> '$.node' AS node,
-       records.body
+       records.body,
+       streams.number AS stream
 FROM streams
 JOIN records ON records.id BETWEEN streams.number << 32 AND (streams.number << 32) + 4294967295
 WHERE streams.id LIKE 'run/%';
@@ -55,7 +56,8 @@ SELECT run,
        CASE json_type(body, '$.cost') WHEN 'object' THEN 'priced' ELSE body ->> '$.cost' END AS pricing,
        body ->> '$.duration_ms' AS duration_ms,
        at AS finished,
-       body ->> '$.response.content' AS answer
+       body ->> '$.response.content' AS answer,
+       stream
 FROM events
 WHERE kind = 'model_responded';
 
@@ -67,42 +69,52 @@ SELECT run,
        body ->> '$.tool' AS tool,
        body ->> '$.status' AS status,
        body ->> '$.duration_ms' AS duration_ms,
-       at AS finished
+       at AS finished,
+       stream
 FROM events
 WHERE kind = 'tool_responded';
 
+CREATE VIEW finished_runs AS           -- the last record of each run that has ended
+SELECT streams.number AS stream,
+       strftime('%Y-%m-%dT%H:%M:%fZ', records.at / 1e6, 'unixepoch') AS at,
+       records.body
+FROM streams
+JOIN records ON records.id = (
+    SELECT max(id) FROM records WHERE id BETWEEN streams.number << 32 AND (streams.number << 32) + 4294967295
+)
+WHERE records.kind = 'run_finished';
+
 CREATE VIEW runs AS
-SELECT created.run,
+SELECT substr(streams.id, 5) AS run,
        created.body ->> '$.workflow' AS workflow,
        coalesce(finished.body ->> '$.status', 'running') AS status,  -- also of a run whose process died
-       created.at AS started,
+       strftime('%Y-%m-%dT%H:%M:%fZ', created.at / 1e6, 'unixepoch') AS started,
        finished.at AS finished,
-       coalesce(calls.calls, 0) AS calls,
-       coalesce(calls.tokens, 0) AS tokens,
-       calls.usd,                                                    -- of the priced calls; NULL when there is none
+       (SELECT count(*) FROM model_calls WHERE stream = streams.number) AS calls,
+       (SELECT coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)), 0) FROM model_calls WHERE stream = streams.number)
+           AS tokens,
+       (SELECT sum(usd) FROM model_calls WHERE stream = streams.number) AS usd, -- of the priced calls; NULL when there is none
        finished.body ->> '$.error.message' AS error
-FROM events AS created
-LEFT JOIN events AS finished ON finished.run = created.run AND finished.kind = 'run_finished'
-LEFT JOIN (
-    SELECT run, count(*) AS calls, sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) AS tokens, sum(usd) AS usd
-    FROM model_calls GROUP BY run
-) AS calls ON calls.run = created.run
-WHERE created.kind = 'run_created';
+FROM streams
+JOIN records AS created ON created.id = streams.number << 32
+LEFT JOIN finished_runs AS finished ON finished.stream = streams.number
+WHERE streams.id LIKE 'run/%';
 
 CREATE VIEW attempts AS                -- one row per try of a node
-SELECT tries.run,
-       tries.node,
-       tries.attempt,
-       tries.agent,
+SELECT run,
+       node,
+       attempt,
+       agent,
        CASE
-           WHEN tries.succeeded THEN 'succeeded'
-           WHEN tries.failed THEN 'failed'
-           WHEN ended.run IS NOT NULL THEN 'cancelled'
+           WHEN succeeded THEN 'succeeded'
+           WHEN failed THEN 'failed'
+           WHEN EXISTS (SELECT 1 FROM finished_runs WHERE finished_runs.stream = tries.stream) THEN 'cancelled'
            ELSE 'running'                                            -- also when its process died
        END AS status,
-       tries.error,
-       tries.started,
-       tries.finished
+       error,
+       started,
+       finished,
+       stream
 FROM (
     SELECT run,
            node,
@@ -112,9 +124,9 @@ FROM (
            max(kind IN ('attempt_failed', 'node_failed')) AS failed,
            max(body ->> '$.error.message') AS error,
            min(at) FILTER (WHERE kind = 'attempt_started') AS started,
-           max(at) FILTER (WHERE kind <> 'attempt_started') AS finished
+           max(at) FILTER (WHERE kind <> 'attempt_started') AS finished,
+           stream
     FROM events
     WHERE kind IN ('attempt_started', 'attempt_failed', 'node_succeeded', 'node_failed') AND body ->> '$.attempt' > 0
-    GROUP BY run, node, attempt
-) AS tries
-LEFT JOIN events AS ended ON ended.run = tries.run AND ended.kind = 'run_finished';
+    GROUP BY stream, node, body ->> '$.attempt'
+) AS tries;

@@ -48,7 +48,7 @@ impl Writer {
             .spawn(move || match file::open(&path, synchronous) {
                 Ok(connection) => {
                     if opened.send(Ok(())).is_ok() {
-                        serve(connection, &path, &work);
+                        serve(connection, &path, synchronous, &work);
                     }
                 }
                 Err(error) => drop(opened.send(Err(error))),
@@ -68,8 +68,25 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
+        self.hand_over(work, Flush::Now).await
+    }
+
+    /// As `write`, but the flush is left to the next write that needs one: what the result says is seen by every process, and
+    /// only a crash of the whole machine may undo it.
+    pub(super) async fn write_unflushed<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T> {
+        self.hand_over(work, Flush::Later).await
+    }
+
+    async fn hand_over<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+        flush: Flush,
+    ) -> Result<T> {
         let (waiter, answer) = oneshot::channel();
-        let job = Box::new(Waiting { work: Some(work), result: None, waiter });
+        let job = Box::new(Waiting { work: Some(work), result: None, waiter, flush });
         self.queue.as_ref().and_then(|queue| queue.send(job).ok()).ok_or_else(gone)?;
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
@@ -96,8 +113,19 @@ fn gone() -> Error {
     Error::new(ErrorKind::StoreUnavailable, "the store's writer has ended")
 }
 
+/// When a write reaches the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flush {
+    /// Before who waits for it is told.
+    Now,
+    /// With the next one that does.
+    Later,
+}
+
 /// Something to be written, and somebody who waits for it.
 trait Job: Send {
+    fn flush(&self) -> Flush;
+
     /// Does the work in the transaction that is open; keeps the result for `answer`. Fails only when SQLite does.
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
 
@@ -109,6 +137,7 @@ struct Waiting<W, T> {
     work: Option<W>,
     result: Option<Result<T>>,
     waiter: oneshot::Sender<Result<T>>,
+    flush: Flush,
 }
 
 impl<W, T> Job for Waiting<W, T>
@@ -116,6 +145,10 @@ where
     W: FnOnce(&Connection) -> Result<T, Failure> + Send,
     T: Send,
 {
+    fn flush(&self) -> Flush {
+        self.flush
+    }
+
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let Some(work) = self.work.take() else { return Ok(()) };
         self.result = Some(match work(connection) {
@@ -135,7 +168,7 @@ where
 }
 
 /// Commits what comes until every sender is gone, or until the disk fails.
-fn serve(mut connection: Connection, path: &Path, queue: &mpsc::Receiver<Box<dyn Job>>) {
+fn serve(mut connection: Connection, path: &Path, synchronous: Synchronous, queue: &mpsc::Receiver<Box<dyn Job>>) {
     let pages = Arc::new(AtomicI32::new(0));
     let seen = Arc::clone(&pages);
     let hook = move |_: &mut rusqlite::hooks::Wal, pages| {
@@ -145,11 +178,15 @@ fn serve(mut connection: Connection, path: &Path, queue: &mpsc::Receiver<Box<dyn
     if let Err(error) = connection.wal_hook(Some(hook)) {
         return refuse(queue, Vec::new(), path, &error);
     }
+    let mut flushed = synchronous;
     let mut group: Vec<Box<dyn Job>> = Vec::new();
     while let Ok(first) = queue.recv() {
         group.push(first);
         group.extend(queue.try_iter());
-        match commit(&connection, &mut group) {
+        let wanted = if group.iter().any(|job| job.flush() == Flush::Now) { synchronous } else { Synchronous::Normal };
+        let ready = if wanted == flushed { Ok(()) } else { file::flush_commits(&connection, wanted) };
+        flushed = wanted;
+        match ready.and_then(|()| commit(&connection, &mut group)) {
             Ok(()) => group.drain(..).for_each(|job| job.answer(None)),
             Err(error) if is_passing(&error) => {
                 let error = describe(path, &error).to_record();

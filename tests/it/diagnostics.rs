@@ -1,6 +1,6 @@
 //! Every page of docs/diagnostics keeps its word: its wrong example gives its code, its right example gives nothing.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use agentflow::{
     diagnostic::{ALL_CODES, Code, Diagnostic, DiagnosticFormat, Sources, StoredFiles, explain, render},
@@ -55,10 +55,8 @@ fn wrong_examples_give_their_code_and_right_ones_nothing() {
             let codes: BTreeSet<Code> = found.iter().map(|diagnostic| diagnostic.code).collect();
             if text.is_empty() || codes != expected {
                 let shown = render(&found, &sources, DiagnosticFormat::Text { color: false, width: 120 });
-                failures += &format!(
-                    "{code}: {} gives\n{shown}\n",
-                    if expected.is_empty() { "the right example" } else { "the wrong example" }
-                );
+                let which = if expected.is_empty() { "right" } else { "wrong" };
+                writeln!(failures, "{code}: the {which} example gives\n{shown}").unwrap();
             }
         }
     }

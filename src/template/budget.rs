@@ -2,7 +2,7 @@
 
 use minijinja::value::{Value as Data, ValueKind};
 
-use crate::template::machine::{Fault, Outcome};
+use crate::template::fault::{Fault, Outcome};
 
 /// Evaluated nodes, visited values and the like: about a quarter of a second.
 const STEPS: u64 = 2_000_000;

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use minijinja::value::{Value as Data, ValueKind};
 
 use crate::template::{
-    machine::{Machine, Outcome},
+    fault::Outcome,
+    machine::Machine,
     operate::{Comparison, compare},
 };
 

@@ -8,7 +8,7 @@ use crate::{
     model::Value,
     template::{
         budget::{Budget, MAX_DEPTH, MAX_OUTPUT},
-        machine::{Fault, Outcome},
+        fault::{Fault, Outcome},
     },
 };
 

@@ -1,6 +1,6 @@
 //! Evaluates compiled templates and expressions over a scope, within a budget.
 
-use std::{mem, ops::Range, sync::Arc};
+use std::{mem, sync::Arc};
 
 use minijinja::value::{Value as Data, ValueKind};
 
@@ -8,56 +8,21 @@ use crate::{
     model::Value,
     template::{
         Scope,
+        access::{field, no_field},
         budget::{Budget, MAX_OUTPUT},
         checks::{is_absent, is_list},
+        code::{Arguments, Kind, Node, Statement, Target},
         convert::{self, describe},
+        fault::{Fault, Outcome},
         filters::Given,
         operate,
-        syntax::{Arguments, Kind, Node, Statement, Target, nearest},
+        problem::nearest,
+        round::Round,
     },
 };
 
 /// The most numbers `range` gives.
 const MAX_RANGE: i64 = 100_000;
-
-/// Why an evaluation stopped, and at which part of the source.
-#[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
-    pub(super) range: Option<Range<usize>>,
-}
-
-pub(super) type Outcome<T> = Result<T, Fault>;
-
-impl Fault {
-    pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, range: None }
-    }
-
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
-    /// Keeps the innermost place.
-    fn at(mut self, node: &Node) -> Self {
-        self.range.get_or_insert_with(|| node.range.clone());
-        self
-    }
-}
-
-impl From<minijinja::Error> for Fault {
-    fn from(error: minijinja::Error) -> Self {
-        Self::new(error.detail().map_or_else(|| error.kind().to_string(), str::to_owned))
-    }
-}
-
-/// One pass through a `for`.
-struct Round {
-    items: Arc<[Data]>,
-    index: usize,
-}
 
 /// An evaluation in progress.
 pub(super) struct Machine<'scope> {
@@ -367,7 +332,7 @@ impl<'scope> Machine<'scope> {
         let local = self.locals.iter().rev().find(|(known, _)| &**known == name).map(|(_, value)| value.clone());
         match (local, self.rounds.last()) {
             (Some(local), _) => Some(local),
-            (None, Some(round)) if name == "loop" => Some(round.to_map(self.rounds.len())),
+            (None, Some(round)) if name == "loop" => Some(round.to_map()),
             (None, _) => self.scope.get(name).cloned(),
         }
     }
@@ -389,7 +354,7 @@ impl<'scope> Machine<'scope> {
             return None;
         }
         let round = self.rounds.last()?;
-        Some(round.field(key.as_str().unwrap_or_default(), self.rounds.len()).ok_or_else(|| {
+        Some(round.field(key.as_str().unwrap_or_default()).ok_or_else(|| {
             Fault::new(format!("the `loop` of a `for` has no field `{key}`"))
                 .hint("inside `for`, `loop` is that of the `for`; give another one a name with `{% set %}` before it")
         }))
@@ -427,71 +392,5 @@ impl<'scope> Machine<'scope> {
         let count = i64::try_from(count).unwrap_or(MAX_RANGE);
         self.budget.elements(usize::try_from(count).unwrap_or_default())?;
         Ok((0..count).map(|index| start + index * stride).collect())
-    }
-}
-
-impl Round {
-    const FIELDS: [&'static str; 11] =
-        ["index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "depth0", "previtem", "nextitem"];
-
-    fn field(&self, name: &str, depth: usize) -> Option<Data> {
-        let length = self.items.len();
-        let neighbour =
-            |index: Option<usize>| index.and_then(|index| self.items.get(index)).cloned().unwrap_or_else(|| Data::from(()));
-        Some(match name {
-            "index" => Data::from(self.index + 1),
-            "index0" => Data::from(self.index),
-            "revindex" => Data::from(length - self.index),
-            "revindex0" => Data::from(length - self.index - 1),
-            "first" => Data::from(self.index == 0),
-            "last" => Data::from(self.index + 1 == length),
-            "length" => Data::from(length),
-            "depth" => Data::from(depth),
-            "depth0" => Data::from(depth - 1),
-            "previtem" => neighbour(self.index.checked_sub(1)),
-            "nextitem" => neighbour(Some(self.index + 1)),
-            _ => return None,
-        })
-    }
-
-    fn to_map(&self, depth: usize) -> Data {
-        Data::from_pairs(Self::FIELDS.iter().filter_map(|name| Some((*name, self.field(name, depth)?))))
-    }
-}
-
-/// What `value` has under `key`: a field of a map, an element of a list (from the end when negative). `None` when it has not, or
-/// when `value` is absent itself.
-pub(super) fn field(value: &Data, key: &Data) -> Outcome<Option<Data>> {
-    match value.kind() {
-        ValueKind::Undefined | ValueKind::None => Ok(None),
-        ValueKind::Map => Ok(Some(value.get_item(key)?).filter(|found| !found.is_undefined())),
-        ValueKind::Seq | ValueKind::Iterable => {
-            let Some(index) = key.as_i64() else {
-                return Err(Fault::new(format!("a list has no field `{key}`"))
-                    .hint(format!("`| map(attribute=\"{key}\")` takes it from each element")));
-            };
-            let length = value.len().unwrap_or_default();
-            let from_end = usize::try_from(index.unsigned_abs()).ok().and_then(|back| length.checked_sub(back));
-            let place = if index < 0 { from_end } else { usize::try_from(index).ok() };
-            let Some(place) = place.filter(|place| *place < length) else { return Ok(None) };
-            Ok(Some(value.get_item_by_index(place)?))
-        }
-        other => Err(Fault::new(format!("{} has no field `{key}`", describe(other)))),
-    }
-}
-
-fn no_field(value: &Data, key: &Data) -> Fault {
-    match value.kind() {
-        ValueKind::Undefined | ValueKind::None => Fault::new(format!("`{key}` is read of a value that is none"))
-            .hint("`| default(…)` says what stands for a value that is absent"),
-        ValueKind::Map => {
-            let fault = Fault::new(format!("there is no field `{key}`"));
-            let names: Vec<Data> = value.try_iter().map(Iterator::collect).unwrap_or_default();
-            match key.as_str().and_then(|key| nearest(key, names.iter().filter_map(Data::as_str))) {
-                Some(near) => fault.hint(format!("did you mean `{near}`?")),
-                None => fault.hint("`| default(…)` says what stands for a field that may be absent"),
-            }
-        }
-        _ => Fault::new(format!("there is no element {key}; the list has {}", value.len().unwrap_or_default())),
     }
 }

@@ -9,13 +9,18 @@
 //! skipped nodes too; values of different types have no order; the line of a `{% … %}` tag that stands alone leaves nothing behind,
 //! and a final newline stays.
 
+mod access;
 mod budget;
 mod checks;
+mod code;
 mod convert;
+mod fault;
 mod filters;
 mod machine;
 mod operate;
+mod problem;
 mod reference;
+mod round;
 mod scope;
 mod syntax;
 
@@ -23,14 +28,16 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use indexmap::IndexMap;
 
+pub use problem::SyntaxProblem;
 pub use scope::{Scope, Shared};
 
 use crate::{
     error::{Error, ErrorKind, Result},
     model::Value,
     template::{
-        machine::{Fault, Machine},
-        syntax::{Node, Statement},
+        code::{Node, Statement},
+        fault::Fault,
+        machine::Machine,
     },
 };
 
@@ -66,27 +73,6 @@ pub struct Reference {
     /// What is absent when this is read: `["a"]` for `b` in `a | default(b)` and in `{% if a %}…{% else %}{{ b }}{% endif %}`.
     pub instead_of: Vec<Vec<String>>,
 }
-
-/// Why a text is no template or expression.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SyntaxProblem {
-    /// What is wrong; lower case, no full stop.
-    pub message: String,
-    /// Bytes of the source.
-    pub range: Range<usize>,
-    /// What to do.
-    pub hint: Option<String>,
-    /// Whether it is a filter, test or function that does not exist (and the rest may be right).
-    pub unknown_function: bool,
-}
-
-impl fmt::Display for SyntaxProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for SyntaxProblem {}
 
 /// A string with `{{ … }}` in it, compiled. Cheap to clone.
 #[derive(Clone)]
@@ -137,7 +123,7 @@ impl Template {
     /// # Errors
     /// `Template`, when a name or field is not there, an operation does not fit its values, or a limit is reached.
     pub fn render(&self, scope: &Scope) -> Result<Value> {
-        let Some(node) = syntax::single_expression(&self.inner.code) else {
+        let Some(node) = code::single_expression(&self.inner.code) else {
             return self.render_text(scope).map(Value::String);
         };
         let mut machine = Machine::new(scope);
@@ -338,5 +324,7 @@ impl TemplateTree {
     }
 }
 
+#[cfg(test)]
+mod agreement;
 #[cfg(test)]
 mod tests;

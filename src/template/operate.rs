@@ -10,7 +10,7 @@ use minijinja::{
 use crate::template::{
     budget::Budget,
     convert::{describe, to_text},
-    machine::{Fault, Outcome},
+    fault::{Fault, Outcome},
 };
 
 /// An operator over two values.

@@ -6,8 +6,8 @@ use minijinja::value::Value as Data;
 
 use crate::template::{
     Reference,
+    code::{Kind, Node, Statement, Target},
     operate::Comparison,
-    syntax::{Kind, Node, Statement, Target},
 };
 
 /// The references of a template, in the order written.
@@ -143,9 +143,13 @@ impl Finder {
                 self.node(subject, true);
                 let mark = self.absent.len();
                 self.absent.extend(alternatives(subject));
-                other.iter().for_each(|other| self.node(other, guarded));
+                if let Some(other) = other {
+                    self.node(other, guarded);
+                }
                 self.absent.truncate(mark);
-                lax.iter().for_each(|lax| self.node(lax, false));
+                if let Some(lax) = lax {
+                    self.node(lax, false);
+                }
             }
             Kind::Absent(subject) => self.node(subject, true),
             Kind::Filter(subject, _, arguments) => {

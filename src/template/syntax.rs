@@ -1,6 +1,6 @@
 //! From text to code that `machine` evaluates: MiniJinja parses, this file allows, refuses and resolves.
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 use minijinja::{
     machinery::{Span, Token, ast, parse, parse_expr, tokenize},
@@ -9,10 +9,11 @@ use minijinja::{
 };
 
 use crate::template::{
-    MAX_SOURCE, SyntaxProblem,
-    checks::{self, Test},
+    MAX_SOURCE, SyntaxProblem, checks,
+    code::{Arguments, Kind, Node, Statement, Target},
     filters::{self, Filter},
     operate::{Binary, Comparison},
+    problem::{STATEMENTS, from_minijinja, nearest, problem},
 };
 
 /// How deep code may be nested; evaluation recurses that deep.
@@ -21,66 +22,6 @@ const MAX_NESTING: usize = 150;
 const MAX_OPERATORS: usize = 200;
 /// `elif`s in one template, for the same reason.
 const MAX_ELIFS: usize = 100;
-
-/// An expression and where it stands.
-#[derive(Debug)]
-pub(super) struct Node {
-    pub(super) kind: Kind,
-    pub(super) range: Range<usize>,
-}
-
-#[derive(Debug)]
-pub(super) enum Kind {
-    Const(Data),
-    Name(Arc<str>),
-    /// A field by a literal name or index.
-    Field(Box<Node>, Data),
-    Item(Box<Node>, Box<Node>),
-    Slice(Box<Node>, [Option<Box<Node>>; 3]),
-    Not(Box<Node>),
-    Negative(Box<Node>),
-    And(Box<Node>, Box<Node>),
-    Or(Box<Node>, Box<Node>),
-    Binary(Binary, Box<Node>, Box<Node>),
-    Compare(Box<Node>, Vec<(Comparison, Node)>),
-    If {
-        test: Box<Node>,
-        then: Box<Node>,
-        otherwise: Option<Box<Node>>,
-    },
-    /// `| default(…)`: the value, what stands for it when it is absent, and whether also when it is not true.
-    Default(Box<Node>, Option<Box<Node>>, Option<Box<Node>>),
-    /// `is none`, `is undefined`; `is defined` is its negation.
-    Absent(Box<Node>),
-    Filter(Box<Node>, &'static Filter, Arguments),
-    Test(Box<Node>, &'static Test, Option<Box<Node>>),
-    Range(Vec<Node>),
-    List(Vec<Node>),
-    Map(Vec<(Node, Node)>),
-}
-
-/// The arguments of a filter, by parameter, and those beyond.
-#[derive(Debug, Default)]
-pub(super) struct Arguments {
-    pub(super) given: Vec<Option<Node>>,
-    pub(super) rest: Vec<Node>,
-}
-
-#[derive(Debug)]
-pub(super) enum Statement {
-    Text(String),
-    Emit(Node),
-    For { target: Target, over: Node, only: Option<Node>, body: Vec<Statement>, otherwise: Vec<Statement> },
-    If { test: Node, then: Vec<Statement>, otherwise: Vec<Statement> },
-    Set(Target, Node),
-}
-
-/// What `for` and `set` give a value to.
-#[derive(Debug)]
-pub(super) enum Target {
-    Name(Arc<str>),
-    List(Vec<Target>),
-}
 
 type Parsed<T> = Result<T, SyntaxProblem>;
 
@@ -109,19 +50,6 @@ pub(super) fn parse_expression(source: &str) -> Parsed<Node> {
     check_size(source, true, &SyntaxConfig::default())?;
     let parsed = parse_expr(source).map_err(|err| from_minijinja(source, &err))?;
     Lowering { source }.node(&parsed, 0)
-}
-
-/// The expression of a template that is exactly one `{{ … }}`.
-pub(super) fn single_expression(code: &[Statement]) -> Option<&Node> {
-    let mut found = None;
-    for statement in code {
-        match statement {
-            Statement::Text(text) if text.trim().is_empty() => {}
-            Statement::Emit(node) if found.is_none() => found = Some(node),
-            _ => return None,
-        }
-    }
-    found
 }
 
 /// Refuses what would make MiniJinja's parser, or the dropping of its tree, recurse without a bound.
@@ -169,54 +97,6 @@ fn check_size(source: &str, is_expression: bool, syntax: &SyntaxConfig) -> Parse
 fn range_of(span: Span) -> Range<usize> {
     span.start_offset as usize..span.end_offset as usize
 }
-
-/// Makes a problem whose range is inside `source` and ends between characters.
-fn problem(source: &str, range: Range<usize>, message: impl Into<String>) -> SyntaxProblem {
-    let mut start = range.start.min(source.len());
-    let mut end = range.end.clamp(start, source.len());
-    while !source.is_char_boundary(start) {
-        start -= 1;
-    }
-    while !source.is_char_boundary(end) {
-        end += 1;
-    }
-    SyntaxProblem { message: message.into(), range: start..end, hint: None, unknown_function: false }
-}
-
-impl SyntaxProblem {
-    fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
-    /// Suggests the nearest of `names`, or lists what there is.
-    fn unknown(mut self, name: &str, names: impl Iterator<Item = &'static str>) -> Self {
-        self.unknown_function = true;
-        self.hint = nearest(name, names).map(|near| format!("did you mean `{near}`?"));
-        self
-    }
-}
-
-/// The nearest of `names`, if near enough to be what was meant.
-pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .into_iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .filter(|(distance, known)| *distance <= 1 + known.len().min(name.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
-}
-
-fn from_minijinja(source: &str, error: &minijinja::Error) -> SyntaxProblem {
-    let detail = error.detail().unwrap_or("cannot be read").to_owned();
-    let range = error.range().unwrap_or(0..source.len());
-    if let Some(name) = detail.strip_prefix("unknown statement ") {
-        return problem(source, range, format!("there is no statement `{name}`")).with_hint(STATEMENTS);
-    }
-    problem(source, range, detail)
-}
-
-pub(super) const STATEMENTS: &str = "a template may use `{{ … }}`, `{% for %}`, `{% if %}`, `{% set name = … %}` and `{% raw %}`";
 
 struct Lowering<'source> {
     source: &'source str,

@@ -240,7 +240,7 @@ fn set_and_for_have_jinja_scopes() {
     renders("{% set a, b = [1, 2] %}{{ a + b }};", json!("3;"));
     renders(
         "{% for a in [1] %}{% for b in [2] %}{{ loop.depth }}{{ a }}{{ b }}{% endfor %}{{ loop.depth }}{% endfor %};",
-        json!("2121;"),
+        json!("1121;"),
     );
     renders("{# nothing #}{% raw %}{{ x }}{% endraw %};", json!("{{ x }};"));
 }
@@ -295,12 +295,12 @@ fn other_problems_are_found_when_parsing() {
     refused("{{ x | sum(atribute='a') }}", "sum | `sum` has no argument `atribute`; did you mean `attribute`?");
     refused("{{ x | batch }}", "batch | `batch` needs the argument `count`; batch(count, fill_with)");
     refused("{{ x | upper(1) }}", "1 | `upper` takes no further argument; upper()");
-    refused("{% include 'x' %}", &format!("include | there is no statement `include`; {}", syntax::STATEMENTS));
+    refused("{% include 'x' %}", &format!("include | there is no statement `include`; {}", problem::STATEMENTS));
     refused(
         "{% with a = 1 %}{{ a }}{% endwith %}",
         &format!(
             "with a = 1 %}}{{{{ a }}}}{{% endwith | the statement `with` is not available in templates; {}",
-            syntax::STATEMENTS
+            problem::STATEMENTS
         ),
     );
     refused("a {{ x", "x | unexpected end of input, expected end of variable block");

@@ -358,3 +358,123 @@ fn broken_syntax_is_refused_with_a_place() {
         assert!(matches!(outcome(template), Outcome::Refused), "{template:?}: {:?}", outcome(template));
     }
 }
+
+/// Pieces that random templates are put together of.
+const PIECES: &[&str] = &[
+    "{{",
+    "}}",
+    "{%",
+    "%}",
+    "{#",
+    "#}",
+    "{{-",
+    "-%}",
+    " if ",
+    " else ",
+    " elif ",
+    "endif",
+    " for ",
+    " in ",
+    "endfor",
+    " set ",
+    "raw",
+    "endraw",
+    "x",
+    "word",
+    "list",
+    "map",
+    "many",
+    "nothing",
+    "loop",
+    "loop.index",
+    ".a",
+    ".0",
+    "[0]",
+    "[1:]",
+    "[::-1]",
+    "['a']",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    "=",
+    "==",
+    "<",
+    " and ",
+    " or ",
+    " not ",
+    " is ",
+    "defined",
+    "none",
+    "odd",
+    "|",
+    "upper",
+    "default",
+    "('x')",
+    "map('upper')",
+    "sum(start=[])",
+    "sort",
+    "join(',')",
+    "batch(2)",
+    "tojson",
+    "fromjson",
+    "replace('a','b')",
+    "indent",
+    "round",
+    "format(1)",
+    "range",
+    "+",
+    "-",
+    "*",
+    "**",
+    "/",
+    "//",
+    "%",
+    "~",
+    "1",
+    "0",
+    "2.5",
+    "1e308",
+    "9223372036854775807",
+    "'a'",
+    "\"\\u00e9\"",
+    "'%s'",
+    "é",
+    "\u{202e}",
+    "\0",
+    "\n",
+    "\r\n",
+    " ",
+    "true",
+    "\\",
+    "_",
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn random_templates_neither_panic_nor_run_on(pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..24), wrap in 0..3) {
+        let text = pieces.concat();
+        let template = match wrap {
+            0 => text,
+            1 => format!("{{{{ {text} }}}}"),
+            _ => format!("{{% for item in list %}}{{{{ {text} }}}}{{% endfor %}}"),
+        };
+        let start = Instant::now();
+        outcome(&template);
+        if let Ok(expression) = Expression::parse(&pieces.concat()) {
+            for reference in expression.references() {
+                proptest::prop_assert!(expression.source().get(reference.range.clone()).is_some());
+            }
+            if let Ok(value) = expression.evaluate(&SCOPE) {
+                proptest::prop_assert!(serde_json::to_string(&value).is_ok());
+            }
+        }
+        proptest::prop_assert!(start.elapsed() < Duration::from_secs(10));
+    }
+}

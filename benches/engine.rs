@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use indexmap::IndexMap;
 
 use crate::{
-    measure::{Table, peak_memory, quantile, show},
+    measure::{Table, peak_memory, processor_share, processor_time, quantile, show},
     store::Bare,
 };
 
@@ -44,14 +44,16 @@ fn pure_chains(table: &mut Table, runtime: &tokio::runtime::Runtime) {
         let url = format!("sqlite:{}", folder.path().join("pure.db").display());
         let store = runtime.block_on(store::open(&url, Synchronous::Full)).unwrap();
         let engine = Engine::new(store, models(mock(Duration::ZERO)), EngineSettings::default());
-        let mut times: Vec<_> = (0..(3_000 / count).clamp(3, 20)).map(|_| runtime.block_on(one_run(&engine, &plan))).collect();
+        let (before, rounds) = (processor_time(), (3_000 / count).clamp(3, 20));
+        let mut times: Vec<_> = (0..rounds).map(|_| runtime.block_on(one_run(&engine, &plan))).collect();
         let node = quantile(&mut times, 0.5) / u32::try_from(count).unwrap();
         each.push(node);
+        let measured = format!("{}{}", show(node), processor_share(before, rounds * count));
         let what = format!("chain of {count} pure nodes, FULL: a node");
         if count == 1_000 {
-            table.wanted(what, "≤ 15 µs", show(node), node <= Duration::from_micros(15));
+            table.wanted(what, "≤ 15 µs", measured, node <= Duration::from_micros(15));
         } else {
-            table.told(what, show(node));
+            table.told(what, measured);
         }
     }
     // A short chain pays the flushes of the run's beginning and end with few nodes, so it says little.
@@ -62,6 +64,7 @@ fn pure_chains(table: &mut Table, runtime: &tokio::runtime::Runtime) {
 /// Chains of mock agents, each recorded before the next begins, in turns with bare commits to the same disk.
 fn agent_chains(table: &mut Table, runtime: &tokio::runtime::Runtime) {
     const NODES: usize = 100;
+    const ROUNDS: usize = 20;
     let plan = plan(&agent_chain(NODES));
     for (name, synchronous) in [("FULL", Synchronous::Full), ("NORMAL", Synchronous::Normal)] {
         let folder = tempfile::tempdir_in(".").unwrap();
@@ -70,14 +73,20 @@ fn agent_chains(table: &mut Table, runtime: &tokio::runtime::Runtime) {
         let engine = Engine::new(store, models(mock(Duration::ZERO)), EngineSettings::default());
         let mut raw = Bare::open(&folder.path().join("raw.db"), synchronous);
         let (mut nodes, mut bare) = (Vec::new(), Vec::new());
-        for _ in 0..20 {
+        let mut processor = Some(Duration::ZERO);
+        for _ in 0..ROUNDS {
+            let before = processor_time();
             nodes.push(runtime.block_on(one_run(&engine, &plan)) / u32::try_from(NODES).unwrap());
+            processor =
+                before.zip(processor_time()).zip(processor).map(|((before, after), sum)| sum + after.saturating_sub(before));
             let commits: Duration = (0..NODES).map(|_| raw.commit(1)).sum();
             bare.push(commits / u32::try_from(NODES).unwrap());
         }
         let (node, bare) = (quantile(&mut nodes, 0.5), quantile(&mut bare, 0.5));
         let times = node.as_secs_f64() / bare.as_secs_f64();
-        let figures = format!("{}; bare commit {} (× {times:.2})", show(node), show(bare));
+        let processor =
+            processor.map_or_else(String::new, |sum| format!(", CPU {}", show(sum / u32::try_from(ROUNDS * NODES).unwrap())));
+        let figures = format!("{}{processor}; bare commit {} (× {times:.2})", show(node), show(bare));
         let what = format!("chain of {NODES} mock agents, {name}: a node");
         if synchronous == Synchronous::Full {
             table.wanted(what, "≤ × 1.2", figures, times <= 1.2);

@@ -115,6 +115,7 @@ fn has_no_record(path: &Path) -> bool {
 }
 
 /// Whether strace works here; says so when it does not.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn has_strace() -> bool {
     let works =
         Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output().is_ok_and(|output| output.status.success());

@@ -1,11 +1,11 @@
 //! Events and other values as JSON on standard output.
 
+use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::Event,
+    model::{Event, EventBody, Seq},
 };
 
 /// `value` as a document of several lines, with a line break at its end.
@@ -15,14 +15,25 @@ pub(super) fn document(value: &impl Serialize) -> Result<String> {
 }
 
 /// An event as an object: `seq`, `at`, `type`, and what belongs to the type.
-pub(super) fn event(event: &Event) -> Result<Value> {
-    let mut object = Map::new();
-    object.insert("seq".to_owned(), json!(event.seq));
-    object.insert("at".to_owned(), json!(event.at));
-    if let Value::Object(body) = serde_json::to_value(&event.body).map_err(no_json)? {
-        object.extend(body);
+#[derive(Debug, Serialize)]
+pub(super) struct EventReport<'a> {
+    seq: Seq,
+    at: Timestamp,
+    #[serde(flatten)]
+    body: &'a EventBody,
+}
+
+impl<'a> EventReport<'a> {
+    /// The report of `event`.
+    pub(super) fn of(event: &'a Event) -> Self {
+        Self { seq: event.seq, at: event.at, body: &event.body }
     }
-    Ok(Value::Object(object))
+
+    /// On a line, with a line break at its end.
+    pub(super) fn line(&self) -> Result<String> {
+        let text = serde_json::to_string(self).map_err(no_json)?;
+        Ok(text + "\n")
+    }
 }
 
 fn no_json(err: serde_json::Error) -> Error {

@@ -10,7 +10,8 @@ use indexmap::IndexMap;
 
 use crate::{
     cli::{
-        clean, json,
+        clean,
+        json::EventReport,
         page::Page,
         terminal::{BOLD, Terminal, cannot_print},
     },
@@ -18,6 +19,9 @@ use crate::{
     error::Result,
     model::{Event, RunId, Value},
 };
+
+/// How many bytes of events are written at once, about.
+const TOGETHER: usize = 64 * 1024;
 
 /// The outputs to read: the one there is, or each below its name.
 pub(super) fn text(terminal: &Terminal, outputs: &IndexMap<String, Value>) -> String {
@@ -118,10 +122,24 @@ impl EventLines {
     pub(super) fn start() -> Self {
         let (events, receiver) = channel::<Option<Event>>();
         let writer = std::thread::spawn(move || {
+            let mut lines = String::new();
             while let Ok(Some(event)) = receiver.recv() {
-                let Ok(line) = json::event(&event) else { continue };
+                push_line(&mut lines, &event);
+                // What has come in the meantime is written together.
+                let mut ended = false;
+                while lines.len() < TOGETHER && !ended {
+                    match receiver.try_recv() {
+                        Ok(Some(event)) => push_line(&mut lines, &event),
+                        Ok(None) => ended = true,
+                        Err(_) => break,
+                    }
+                }
                 let mut out = io::stdout().lock();
-                out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush())?;
+                out.write_all(lines.as_bytes()).and_then(|()| out.flush())?;
+                lines.clear();
+                if ended {
+                    break;
+                }
             }
             Ok(())
         });
@@ -143,6 +161,12 @@ impl EventLines {
             Ok(Err(err)) if err.kind() != io::ErrorKind::BrokenPipe => Err(cannot_print(err)),
             _ => Ok(()),
         }
+    }
+}
+
+fn push_line(lines: &mut String, event: &Event) {
+    if let Ok(line) = EventReport::of(event).line() {
+        lines.push_str(&line);
     }
 }
 

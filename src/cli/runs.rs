@@ -9,7 +9,9 @@ use crate::{
     },
     cli::{
         args::{RunsCommand, ShowFormat},
-        clean, exit, json, numbers,
+        clean, exit,
+        json::{self, EventReport},
+        numbers,
         page::Page,
         problem,
         table::table,
@@ -161,7 +163,7 @@ fn painted(terminal: &Terminal, status: &str) -> String {
 
 fn events(events: &[Event], format: ShowFormat, terminal: &Terminal) -> Result<()> {
     if format == ShowFormat::Json {
-        let events: Vec<_> = events.iter().map(json::event).collect::<Result<_>>()?;
+        let events: Vec<EventReport> = events.iter().map(EventReport::of).collect();
         return terminal.print(&json::document(&events)?);
     }
     let rows = events.iter().map(|event| {

@@ -12,7 +12,10 @@ mod plain;
 mod tests;
 
 use std::{
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -49,8 +52,9 @@ pub(super) enum Style {
 
 /// The display of one run.
 pub(super) struct Ui {
-    notes: Sender<Message>,
+    voice: Sender<Message>,
     drawer: Option<JoinHandle<()>>,
+    watcher: Option<Watcher>,
     terminal: Terminal,
     name: String,
     began: Instant,
@@ -58,9 +62,7 @@ pub(super) struct Ui {
 
 /// What the drawing thread is told.
 enum Message {
-    /// Something happened.
-    Note(Note),
-    /// Somebody else has a line to say.
+    /// Somebody has lines to say.
     Say(String),
     /// The run has ended.
     End,
@@ -69,28 +71,36 @@ enum Message {
 impl Ui {
     /// Begins to show a run of `plan`. `past` is what has happened to it before, when it is resumed.
     pub(super) fn start(plan: &Plan, terminal: &Terminal, style: Style, past: &[Event]) -> Self {
-        let (notes, receiver) = channel();
+        let (voice, messages) = channel();
         let copy = terminal.clone();
-        let past: Vec<Note> = past.iter().filter_map(Note::of_event).collect();
-        let drawer = match style {
-            Style::Silent => None,
+        let past = past.iter().filter_map(Note::of_event);
+        let (drawer, watcher) = match style {
+            Style::Silent => (None, None),
             Style::Live => {
-                let board = Board::new(Outline::of(plan), Timestamp::now());
-                Some(std::thread::spawn(move || live(&receiver, board, past, &copy)))
+                let mut board = Board::new(Outline::of(plan), Timestamp::now());
+                past.for_each(|note| board.apply(note));
+                let board = Arc::new(Mutex::new(board));
+                let watcher = Watcher::Live(Arc::clone(&board));
+                (Some(std::thread::spawn(move || live(&messages, &board, &copy))), Some(watcher))
             }
-            Style::Plain => Some(std::thread::spawn(move || tell(&receiver, past, &copy))),
+            Style::Plain => {
+                let mut teller = Plain::default();
+                past.for_each(|note| drop(teller.line(&note)));
+                let watcher = Watcher::Plain(Arc::new(Mutex::new(teller)), voice.clone());
+                (Some(std::thread::spawn(move || tell(&messages, &copy))), Some(watcher))
+            }
         };
-        Self { notes, drawer, terminal: terminal.clone(), name: plan.name.clone(), began: Instant::now() }
+        Self { voice, drawer, watcher, terminal: terminal.clone(), name: plan.name.clone(), began: Instant::now() }
     }
 
     /// What is to be told of the run; `None` when nothing is shown.
     pub(super) fn observer(&self) -> Option<Box<dyn Observer>> {
-        self.drawer.is_some().then(|| Box::new(Watcher { notes: self.notes.clone() }) as Box<dyn Observer>)
+        self.watcher.clone().map(|watcher| Box::new(watcher) as Box<dyn Observer>)
     }
 
     /// A voice for those who have something to say while the display is drawn.
     pub(super) fn speaker(&self) -> Speaker {
-        Speaker { notes: self.drawer.is_some().then(|| self.notes.clone()), terminal: self.terminal.clone() }
+        Speaker { voice: self.drawer.is_some().then(|| self.voice.clone()), terminal: self.terminal.clone() }
     }
 
     /// Tells on one line how the run as a whole went.
@@ -101,7 +111,7 @@ impl Ui {
 
     /// Ends the display; its finished lines stay.
     pub(super) fn close(&mut self) {
-        drop(self.notes.send(Message::End));
+        drop(self.voice.send(Message::End));
         if let Some(drawer) = self.drawer.take() {
             // A display that broke is no reason to lose the run's result.
             drop(drawer.join());
@@ -111,105 +121,108 @@ impl Ui {
 
 /// Says lines on standard error without getting in the way of the display.
 pub(super) struct Speaker {
-    notes: Option<Sender<Message>>,
+    voice: Option<Sender<Message>>,
     terminal: Terminal,
 }
 
 impl Speaker {
     /// Says a line.
     pub(super) fn say(&self, line: String) {
-        match &self.notes {
-            Some(notes) => drop(notes.send(Message::Say(line))),
+        match &self.voice {
+            Some(voice) => drop(voice.send(Message::Say(line))),
             None => self.terminal.talk(&line),
         }
     }
 }
 
-/// Passes on what it sees.
-struct Watcher {
-    notes: Sender<Message>,
+/// Takes in what happens, and keeps no more of it than is shown: a run of many nodes does not fill the memory.
+#[derive(Clone)]
+enum Watcher {
+    /// For the tree, which is drawn from the board again and again.
+    Live(Arc<Mutex<Board>>),
+    /// For lines, which are said as they come.
+    Plain(Arc<Mutex<Plain>>, Sender<Message>),
 }
 
 impl Watcher {
-    fn send(&self, note: Option<Note>) {
-        if let Some(note) = note {
-            drop(self.notes.send(Message::Note(note)));
+    fn take(&self, note: Option<Note>) {
+        let Some(note) = note else { return };
+        match self {
+            Self::Live(board) => lock(board).apply(note),
+            Self::Plain(plain, voice) => {
+                if let Some(line) = lock(plain).line(&note) {
+                    drop(voice.send(Message::Say(line)));
+                }
+            }
         }
     }
 }
 
 impl Observer for Watcher {
     fn on_event(&self, _run: RunId, event: &Event) {
-        self.send(Note::of_event(event));
+        self.take(Note::of_event(event));
     }
 
     fn on_progress(&self, _run: RunId, progress: &Progress<'_>) {
-        self.send(Note::of_progress(progress, Timestamp::now()));
+        self.take(Note::of_progress(progress, Timestamp::now()));
     }
 }
 
-/// Tells each note on a line, until there are no more.
-fn tell(notes: &Receiver<Message>, past: Vec<Note>, terminal: &Terminal) {
-    let mut plain = Plain::default();
-    for note in past {
-        drop(plain.line(&note));
-    }
-    loop {
-        match notes.recv() {
-            Ok(Message::Note(note)) => {
-                if let Some(line) = plain.line(&note) {
-                    terminal.talk(&line);
-                }
-            }
-            Ok(Message::Say(line)) => terminal.talk(&line),
-            Ok(Message::End) | Err(_) => return,
-        }
+/// A lock that is held for a moment only: never while a terminal is written to.
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says each line as it comes.
+fn tell(messages: &Receiver<Message>, terminal: &Terminal) {
+    while let Ok(Message::Say(line)) = messages.recv() {
+        terminal.talk(&line);
     }
 }
 
-/// Draws the board again and again, until there are no more notes; then what it ended with.
-fn live(notes: &Receiver<Message>, mut board: Board, past: Vec<Note>, terminal: &Terminal) {
-    for note in past {
-        board.apply(note);
-    }
+/// Draws the board again and again until the run has ended; then what it ended with.
+fn live(messages: &Receiver<Message>, board: &Mutex<Board>, terminal: &Terminal) {
     let color = terminal.err.color;
     let began = Instant::now();
     // Made at the first picture: a run that is over before it needs none.
     let mut bar: Option<ProgressBar> = None;
     let mut next = began + FRAME;
     loop {
-        match notes.recv_timeout(next.saturating_duration_since(Instant::now())) {
-            Ok(Message::Note(note)) => {
-                board.apply(note);
-                if Instant::now() < next {
-                    continue;
+        match messages.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            Ok(Message::Say(line)) => {
+                match &bar {
+                    Some(bar) => bar.println(line),
+                    None => terminal.talk(&line),
                 }
+                continue;
             }
-            Ok(Message::Say(line)) => match &bar {
-                Some(bar) => bar.println(line),
-                None => terminal.talk(&line),
-            },
-            Err(RecvTimeoutError::Timeout) => {}
             Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {}
         }
         let tick = usize::try_from(began.elapsed().as_millis() / FRAME.as_millis()).unwrap_or(0);
         let (height, width) = console::Term::stderr().size();
         let canvas = Canvas { width: usize::from(width).max(20), height: usize::from(height), color };
         let now = Timestamp::now();
+        let (done, frame) = {
+            let mut board = lock(board);
+            let done = board.take_finished();
+            (draw::finished(&board, done, canvas, now), draw::frame(&board, canvas, now, tick))
+        };
         let bar = bar.get_or_insert_with(new_bar);
-        let done = board.take_finished();
-        let done = draw::finished(&board, done, canvas, now);
         if !done.is_empty() {
             bar.println(done.join("\n"));
         }
-        bar.set_message(draw::frame(&board, canvas, now, tick).join("\n"));
+        bar.set_message(frame.join("\n"));
         next = Instant::now() + FRAME;
     }
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
     let canvas = Canvas { width: terminal.width_err(), height: usize::MAX, color };
-    let rest = draw::finished(&board, board.rest(), canvas, Timestamp::now());
+    let rest = {
+        let board = lock(board);
+        draw::finished(&board, board.rest(), canvas, Timestamp::now())
+    };
     if !rest.is_empty() {
         terminal.talk(&rest.join("\n"));
     }

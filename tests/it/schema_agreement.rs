@@ -334,3 +334,44 @@ f = { value = 1, needs = 3 }
     assert_eq!(in_yaml, told("a.toml", toml));
     assert_eq!(in_yaml, told("a.json", &json.to_string()));
 }
+
+#[test]
+fn the_schema_of_test_files_knows_a_test_from_other_things() {
+    let validator = validator(SchemaOf::Test);
+    let good = json!({
+        "workflow": "review-change.yaml",
+        "tests": [{
+            "name": "a risky change is reviewed once per area",
+            "inputs": { "diff": "x" },
+            "mocks": {
+                "triage": { "output": { "risk": "high" } },
+                "review": { "each": { "output": { "findings": [] } } },
+                "gate": { "approve": true },
+                "publish": { "fail": { "kind": "http", "status": 503, "times": 2 }, "output": { "status": 201 } },
+            },
+            "agents": { "critic": ["first", "second"] },
+            "expect": {
+                "status": "succeeded",
+                "executed": { "review": 2 },
+                "not_executed": [],
+                "order": ["triage", "review"],
+                "attempts": { "publish": 3 },
+                "outputs": { "review": { "matches": ".+" } },
+                "max_cost_usd": 0,
+            },
+        }],
+    });
+    assert!(validator.is_valid(&good));
+    for (pointer, bad) in [
+        ("/tests", json!([])),
+        ("/tests/0/name", json!(3)),
+        ("/tests/0/mocks/triage", json!({ "outptu": 1 })),
+        ("/tests/0/mocks/review", json!({ "each": {}, "output": 1 })),
+        ("/tests/0/expect/status", json!("fine")),
+        ("/tests/0/expect/executed", json!({ "review": -1 })),
+    ] {
+        let mut changed = good.clone();
+        *changed.pointer_mut(pointer).unwrap() = bad;
+        assert!(!validator.is_valid(&changed), "{pointer}");
+    }
+}

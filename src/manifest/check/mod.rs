@@ -109,6 +109,9 @@ impl Checker {
             }
             Shape::OneOrMany { of, min } => match tree.as_list() {
                 Some(items) => self.items(of, items, *min, tree, place),
+                None if matches!(of, Shape::Text) && tree.as_str().is_none() => {
+                    self.wrong_type(tree, place, "text or a list of texts");
+                }
                 None => self.shape(of, tree, place),
             },
             Shape::Map { keys, of, filled } => self.map(*keys, of, *filled, tree, place),

@@ -1,5 +1,7 @@
 //! Texts, numbers, durations, rates and counts.
 
+#![expect(clippy::cast_precision_loss, reason = "bounds and counts are below 2^52")]
+
 use super::{Checker, Place};
 use crate::{
     diagnostic::{Code, Diagnostic, nearest},
@@ -41,12 +43,12 @@ impl Checker {
             }
             Shape::Number { min, max } => match tree.as_number() {
                 None => self.no_number(tree, place, "a number"),
-                Some(number) if number < *min || number > *max => self.out_of_range(tree, place, min, max),
+                Some(number) if number < *min || number > *max => self.out_of_range(tree, place, *min, *max),
                 Some(_) => {}
             },
             Shape::Whole { min, max } => match tree.as_whole() {
                 None => self.no_number(tree, place, "a whole number"),
-                Some(number) if number < *min || number > *max => self.out_of_range(tree, place, min, max),
+                Some(number) if number < *min || number > *max => self.out_of_range(tree, place, *min as f64, *max as f64),
                 Some(_) => {}
             },
             Shape::Count(size) => self.count(*size, tree, place),
@@ -101,11 +103,11 @@ impl Checker {
         }
     }
 
-    fn out_of_range(&mut self, tree: &Tree, place: &Place<'_>, min: impl std::fmt::Display, max: impl std::fmt::Display) {
-        let message = if place.name == "format" {
-            "this version of agentflow reads format 1 only".to_owned()
-        } else {
-            format!("`{}` must be between {min} and {max}", place.name)
+    fn out_of_range(&mut self, tree: &Tree, place: &Place<'_>, min: f64, max: f64) {
+        let message = match tree.as_number().or_else(|| Some(units::parse_count(tree.as_str()?).ok()? as f64)) {
+            _ if place.name == "format" => "this version of agentflow reads format 1 only".to_owned(),
+            Some(number) if number < min => format!("{} must be at least {min}", place.shown()),
+            _ => format!("{} must be at most {max}", place.shown()),
         };
         self.report(Diagnostic::error(Code::OUT_OF_RANGE, tree.span, message).label("out of range"));
     }
@@ -118,7 +120,7 @@ impl Checker {
             },
             (_, Some(number)) => match u64::try_from(number) {
                 Ok(count) => count,
-                Err(_) => return self.out_of_range(tree, place, 1, size.max()),
+                Err(_) => return self.out_of_range(tree, place, 1.0, size.max() as f64),
             },
             (TreeKind::Float(_), None) => return self.bad_unit(Code::BAD_COUNT, tree, place, "is no whole number"),
             _ => {
@@ -127,7 +129,7 @@ impl Checker {
             }
         };
         if count < 1 || count > size.max() {
-            self.out_of_range(tree, place, 1, size.max());
+            self.out_of_range(tree, place, 1.0, size.max() as f64);
         }
     }
 

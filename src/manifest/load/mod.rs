@@ -76,10 +76,12 @@ fn too_many(span: Span) -> Diagnostic {
         .hint("divide the workflow into several files, and give data as inputs")
 }
 
-/// A name of the file for a message: without control characters, and not longer than a line.
+/// A name of the file for a message: without characters that change how a line is shown, and not longer than a line.
 pub(super) fn shown(name: &str) -> String {
+    let changes_line =
+        |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut text: String =
-        name.chars().take(80).flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
+        name.chars().take(80).flat_map(|c| if changes_line(c) { c.escape_default().collect() } else { vec![c] }).collect();
     if name.chars().nth(80).is_some() {
         text.push('…');
     }
@@ -100,5 +102,12 @@ mod tests {
         assert_eq!(of("<stdin>", "[nodes.a]\n"), Syntax::Toml);
         assert_eq!(of("<stdin>", "name: a = b"), Syntax::Yaml);
         assert_eq!(of("<stdin>", ""), Syntax::Yaml);
+    }
+
+    #[test]
+    fn names_in_messages_cannot_change_how_a_line_is_shown() {
+        assert_eq!(shown("größe"), "größe");
+        assert_eq!(shown("a\u{1b}[31m\u{202e}b\n"), "a\\u{1b}[31m\\u{202e}b\\n");
+        assert_eq!(shown(&"x".repeat(200)).chars().count(), 81);
     }
 }

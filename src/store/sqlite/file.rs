@@ -37,6 +37,11 @@ pub(super) fn open(path: &Path, synchronous: Synchronous) -> Result<Connection> 
             let text = format!("store `{}` is a folder", path.display());
             return Err(Error::new(ErrorKind::StoreUnavailable, text).hint("name a file in it: `--store sqlite:PATH`"));
         }
+        // A pipe would keep the reader waiting for ever.
+        Ok(found) if !found.is_file() => {
+            let text = format!("store `{}` is a device or a pipe, not a file", path.display());
+            return Err(Error::new(ErrorKind::StoreUnavailable, text).hint("name a file: `--store sqlite:PATH`"));
+        }
         Ok(_) => {}
         Err(error) if error.kind() == IoErrorKind::NotFound => create(path)?,
         Err(error) => return Err(describe_io(path, "opened", error)),

@@ -178,7 +178,7 @@ fn serve(mut connection: Connection, path: &Path, synchronous: Synchronous, queu
     if let Err(error) = connection.wal_hook(Some(hook)) {
         return refuse(queue, Vec::new(), path, &error);
     }
-    let mut flushed = synchronous;
+    let (mut flushed, mut copied) = (synchronous, 0);
     let mut group: Vec<Box<dyn Job>> = Vec::new();
     while let Ok(first) = queue.recv() {
         group.push(first);
@@ -197,8 +197,13 @@ fn serve(mut connection: Connection, path: &Path, synchronous: Synchronous, queu
                 return refuse(queue, group, path, &error);
             }
         }
-        if pages.load(Ordering::Relaxed) >= COPY_FROM {
+        let long = pages.load(Ordering::Relaxed);
+        // A log that is shorter than before begins anew. One that somebody still reads cannot: it is copied once for each
+        // stretch, not with every commit.
+        copied = if long < copied { 0 } else { copied };
+        if long - copied >= COPY_FROM {
             copy_log(&connection, CheckpointMode::PASSIVE);
+            copied = long;
         }
     }
     if pages.load(Ordering::Relaxed) >= COPY_AT_END_FROM {

@@ -111,6 +111,13 @@ async fn a_folder_is_no_store() {
     check_refused(folder.path(), ErrorKind::StoreUnavailable, "store PATH is a folder").await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_device_or_a_pipe_is_no_store() {
+    let error = refused(open("sqlite:/dev/null").await, ErrorKind::StoreUnavailable);
+    assert_eq!(error.to_string(), "store `/dev/null` is a device or a pipe, not a file");
+}
+
 #[tokio::test]
 async fn a_place_where_nothing_can_be_made_is_unavailable() {
     let folder = tempfile::tempdir().unwrap();

@@ -106,6 +106,7 @@ impl GraphBuilder {
     }
 
     /// Lets the value of `on`, an expression, choose which nodes run after `from`; `default` runs for any value without a case.
+    /// A value that is given twice chooses both nodes.
     ///
     /// Replaces an earlier map of the same node. `from` must have been added.
     #[must_use]
@@ -116,8 +117,14 @@ impl GraphBuilder {
         cases: impl IntoIterator<Item = (&'a str, &'a str)>,
         default: Option<&str>,
     ) -> Self {
-        let cases: Map<String, Value> = cases.into_iter().map(|(value, to)| (value.to_owned(), json!(to))).collect();
-        let mut route = json!({"on": on, "cases": cases});
+        let mut chosen: Map<String, Value> = Map::new();
+        for (value, to) in cases {
+            let nodes = chosen.entry(value).or_insert_with(|| json!([]));
+            if let Some(nodes) = nodes.as_array_mut() {
+                nodes.push(json!(to));
+            }
+        }
+        let mut route = json!({"on": on, "cases": chosen});
         if let (Some(default), Some(route)) = (default, route.as_object_mut()) {
             route.insert("default".to_owned(), json!(default));
         }
@@ -179,7 +186,8 @@ impl GraphBuilder {
     /// # Errors
     /// Every problem that a workflow file with the same content would have.
     pub fn build_with(&self, files: &dyn Files, options: &CompileOptions) -> Result<Plan, GraphProblems> {
-        let path = PathBuf::from(format!("<graph {}>", self.name));
+        // The path of messages only: a slash in the name must not make a folder of it, to which other paths would be relative.
+        let path = PathBuf::from(format!("<graph {}>", self.name.replace(['/', '\\'], "_")));
         let compiled = compile_text(&path, self.to_json(), self.manifest.clone(), files, options);
         compiled.plan.ok_or(GraphProblems { diagnostics: compiled.diagnostics, sources: compiled.sources })
     }

@@ -10,6 +10,7 @@ mod draw;
 mod durability;
 mod engine;
 mod examples;
+mod graph_builder;
 mod hostile_templates;
 mod kill;
 mod layering;

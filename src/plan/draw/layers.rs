@@ -142,13 +142,17 @@ fn label_rooms(layers: &Layers, caps: &[usize], measure: &Measure<'_>) -> Vec<us
     rooms_for_labels(layers, &widths, measure.label)
 }
 
-/// How far the label of a link to each item reaches beyond the item's right edge, if the link ends at its centre.
+/// How far the label of a link reaches beyond the right edge of the item it stands at, if the link ends at the item's centre.
 pub(super) fn rooms_for_labels(layers: &Layers, widths: &[usize], label: &dyn Fn(usize) -> usize) -> Vec<usize> {
     let mut rooms = vec![0; layers.items.len()];
+    let (above, below) = neighbours(layers);
     for link in &layers.links {
         if let Some(edge) = link.labelled {
-            let half = widths[link.to] - widths[link.to] / 2;
-            rooms[link.to] = label(edge).saturating_sub(half).max(rooms[link.to]);
+            // Where lines come together, the label stands at the source.
+            let joins = above[link.to].len() > 1 && below[link.from].len() == 1;
+            let item = if joins { link.from } else { link.to };
+            let half = widths[item] - widths[item] / 2;
+            rooms[item] = label(edge).saturating_sub(half).max(rooms[item]);
         }
     }
     rooms

@@ -249,6 +249,8 @@ fn thousands_of_problems_are_cut_short() {
     let seen = read("a.yaml", keys);
     assert_eq!(seen.problems.len(), 201);
     assert!(seen.problems[200].message.contains("more than 200 problems"));
+    let seen = read("a.yaml", format!("nodes: {{ {} }}", "a: 1, ".repeat(20_000)));
+    assert!(seen.problems.len() < 210, "{}", seen.problems.len());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use agentflow::{
     diagnostic::{Code, Diagnostic, DiskFiles, Sources, StoredFiles},
-    manifest::{SchemaOf, json_schema, read_data_text, read_manifest, read_workflow, read_workflow_text},
+    manifest::{NodeKindManifest, SchemaOf, json_schema, read_data_text, read_manifest, read_workflow, read_workflow_text},
     model::StoredSource,
 };
 use serde_json::{Value, json};
@@ -374,4 +374,28 @@ fn the_schema_of_test_files_knows_a_test_from_other_things() {
         *changed.pointer_mut(pointer).unwrap() = bad;
         assert!(!validator.is_valid(&changed), "{pointer}");
     }
+}
+
+#[test]
+fn a_schema_behind_an_anchor_is_the_same_wherever_it_is_used() {
+    let text = "
+inputs: { p: &p { type: integer, default: 1 }, q: *p }
+nodes:
+  a: { agent: x, prompt: hi, output: &o { s: string, t: a | b } }
+  b: { agent: x, prompt: hi, output: *o }
+";
+    let mut problems = Vec::new();
+    let workflow = read_workflow_text(Path::new("a.yaml"), text.to_owned(), &mut Sources::default(), &mut problems).unwrap();
+    assert_eq!(problems, []);
+    let outputs: Vec<_> = workflow
+        .nodes
+        .iter()
+        .map(|(_, node)| match &node.kind {
+            NodeKindManifest::Agent { output, .. } => output.as_ref().unwrap().json.clone(),
+            _ => Value::Null,
+        })
+        .collect();
+    assert_eq!(outputs[0]["required"], json!(["s", "t"]));
+    assert_eq!(outputs[0], outputs[1]);
+    assert_eq!(workflow.inputs[0].1.schema, workflow.inputs[1].1.schema);
 }

@@ -2,6 +2,8 @@
 
 mod scalars;
 
+use std::collections::HashMap;
+
 use crate::{
     diagnostic::{Code, Diagnostic, Span, Spanned, nearest},
     manifest::{
@@ -10,28 +12,37 @@ use crate::{
         load::shown,
         names, schema_shorthand,
     },
+    model::Value,
 };
 
 /// How many problems of one file are told.
-const MAX_PROBLEMS: usize = 200;
+pub(super) const MAX_PROBLEMS: usize = 200;
+
+/// The JSON Schemas that a check has made of schemas and inputs, by the place of the whole value: reading need not make them again.
+pub(super) type Schemas = HashMap<Span, Value>;
 
 /// Reports every part of `tree` that is not as `object` has it.
-pub(super) fn check(tree: &Tree, object: &'static Object, problems: &mut Vec<Diagnostic>) {
-    let mut checker = Checker { problems: Vec::new() };
+pub(super) fn check(tree: &Tree, object: &'static Object, problems: &mut Vec<Diagnostic>) -> Schemas {
+    let mut checker = Checker { problems: Vec::new(), schemas: Schemas::new() };
     let start = Span { end: tree.span.start, ..tree.span };
     checker.object(object, tree, &Place { name: object.what, span: start });
     // A value behind an anchor is checked wherever it is used, but told of once.
     let mut told: Vec<Diagnostic> = Vec::new();
-    for problem in checker.problems {
+    for problem in std::mem::take(&mut checker.problems) {
         if !told.contains(&problem) {
             told.push(problem);
         }
     }
     if told.len() >= MAX_PROBLEMS {
-        let message = format!("the file has more than {MAX_PROBLEMS} problems; the rest is not shown");
-        told.push(Diagnostic::error(Code::TOO_COMPLEX, start, message));
+        told.push(too_many_problems(start));
     }
     problems.append(&mut told);
+    checker.schemas
+}
+
+/// The last problem of a file that has too many.
+pub(super) fn too_many_problems(span: Span) -> Diagnostic {
+    Diagnostic::error(Code::TOO_COMPLEX, span, format!("the file has more than {MAX_PROBLEMS} problems; the rest is not shown"))
 }
 
 /// Whose value is looked at, for messages.
@@ -56,6 +67,7 @@ fn lower_first(text: &str) -> String {
 
 struct Checker {
     problems: Vec<Diagnostic>,
+    schemas: Schemas,
 }
 
 impl Checker {
@@ -93,7 +105,8 @@ impl Checker {
             Shape::Data => {}
             Shape::Schema => {
                 let mut found = Vec::new();
-                schema_shorthand::to_json_schema(tree, &mut found);
+                let schema = schema_shorthand::to_json_schema(tree, &mut found);
+                self.schemas.extend(schema.map(|schema| (tree.span, schema)));
                 self.report_all(found);
             }
             Shape::Input => self.input(tree),
@@ -172,7 +185,8 @@ impl Checker {
         }
         if unknown.is_empty() {
             let mut found = Vec::new();
-            schema_shorthand::input_schema(tree, &mut found);
+            let schema = schema_shorthand::input_schema(tree, &mut found);
+            self.schemas.extend(schema.map(|schema| (tree.span, schema)));
             self.report_all(found);
         }
         if let (Some(_), Some(description)) = (tree.get("type"), tree.get("description")) {

@@ -7,7 +7,7 @@ mod workflow;
 use std::path::Path;
 
 use super::{
-    check::check,
+    check::{MAX_PROBLEMS, check, too_many_problems},
     grammar, interchange,
     load::{Syntax, load},
 };
@@ -53,12 +53,12 @@ pub fn read_workflow_text(
         return None;
     };
     if !interchange::is_interchange(&tree) {
-        check(&tree, &grammar::WORKFLOW, problems);
-        return Some(workflow::workflow(&tree, file));
+        let schemas = check(&tree, &grammar::WORKFLOW, problems);
+        return Some(workflow::workflow(&tree, file, schemas));
     }
     let (tree, edges) = interchange::to_workflow(&tree, problems);
-    check(&tree, &grammar::WORKFLOW, problems);
-    let mut workflow = workflow::workflow(&tree, file);
+    let schemas = check(&tree, &grammar::WORKFLOW, problems);
+    let mut workflow = workflow::workflow(&tree, file, schemas);
     interchange::attach(edges, &mut workflow, problems);
     Some(workflow)
 }
@@ -122,5 +122,12 @@ fn parse(path: &Path, text: String, sources: &mut Sources, problems: &mut Vec<Di
     }
     let syntax = Syntax::of(path, &text);
     let file = sources.add(path.to_owned(), text);
-    (file, load(&sources.get(file).text, syntax, file, problems))
+    let mut found = Vec::new();
+    let tree = load(&sources.get(file).text, syntax, file, &mut found);
+    if found.len() > MAX_PROBLEMS {
+        found.truncate(MAX_PROBLEMS);
+        found.push(too_many_problems(Span::new(file, 0..0)));
+    }
+    problems.append(&mut found);
+    (file, tree)
 }

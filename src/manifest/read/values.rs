@@ -60,7 +60,7 @@ pub(super) fn texts(tree: &Tree) -> Vec<Spanned<String>> {
 }
 
 /// A map whose values are read by `read`; what it refuses is left out.
-pub(super) fn entries<T>(tree: Option<&Tree>, read: impl Fn(&Spanned<String>, &Tree) -> Option<T>) -> Entries<T> {
+pub(super) fn entries<T>(tree: Option<&Tree>, mut read: impl FnMut(&Spanned<String>, &Tree) -> Option<T>) -> Entries<T> {
     tree.and_then(Tree::as_map)
         .unwrap_or_default()
         .iter()

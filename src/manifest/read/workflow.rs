@@ -8,24 +8,25 @@ use crate::{
     diagnostic::{FileId, Spanned},
     manifest::{
         AgentChoice, Entries, InputManifest, Join, LimitsManifest, LoopManifest, NodeKindManifest, NodeManifest, OnErrorManifest,
-        RouteManifest, Schema, Tree, TreeKind, WorkflowManifest, schema_shorthand,
+        RouteManifest, Schema, Tree, TreeKind, WorkflowManifest, check::Schemas, schema_shorthand,
     },
     model::Value,
 };
 
-pub(super) fn workflow(tree: &Tree, file: FileId) -> WorkflowManifest {
+/// `schemas` are those that the check of the same tree has made.
+pub(super) fn workflow(tree: &Tree, file: FileId, mut schemas: Schemas) -> WorkflowManifest {
     let defaults = tree.get("defaults");
     WorkflowManifest {
         file,
         name: tree.get("name").and_then(text),
         description: tree.get("description").and_then(text),
-        inputs: entries(tree.get("inputs"), |_, value| Some(input(value))),
+        inputs: entries(tree.get("inputs"), |_, value| Some(input(value, &mut schemas))),
         limits: tree.get("limits").map(limits).unwrap_or_default(),
         default_retry: defaults.and_then(|defaults| defaults.get("retry")).map(retry),
         default_timeout: defaults.and_then(|defaults| defaults.get("timeout")).and_then(duration),
         agents: entries(tree.get("agents"), |_, value| Some(agent(value))),
         env: tree.get("env").map(texts).unwrap_or_default(),
-        nodes: nodes(tree.get("nodes")),
+        nodes: nodes(tree.get("nodes"), &mut schemas),
         outputs: entries(tree.get("outputs"), |_, value| Some(value.clone())),
     }
 }
@@ -43,19 +44,23 @@ fn limits(tree: &Tree) -> LimitsManifest {
 }
 
 /// An input; what cannot be read of its type lets any value in, so that one mistake gives one problem.
-fn input(tree: &Tree) -> InputManifest {
+fn input(tree: &Tree, schemas: &mut Schemas) -> InputManifest {
     let (written, is_long) = schema_shorthand::input_type(tree);
     let describing = is_long.then_some(tree);
+    let made = schemas.remove(&tree.span).or_else(|| schema_shorthand::input_schema(tree, &mut Vec::new()));
+    let json = made.unwrap_or_else(any);
     InputManifest {
-        schema: Schema { json: schema_shorthand::input_schema(tree, &mut Vec::new()).unwrap_or_else(any), span: written.span },
+        schema: Schema { json, span: written.span },
         default: describing.and_then(|tree| tree.get("default")).cloned(),
         description: describing.and_then(|tree| tree.get("description")).and_then(text),
         span: tree.span,
     }
 }
 
-fn schema(tree: &Tree) -> Schema {
-    Schema { json: schema_shorthand::to_json_schema(tree, &mut Vec::new()).unwrap_or_else(any), span: tree.span }
+fn schema(tree: &Tree, schemas: &mut Schemas) -> Schema {
+    // A value behind an anchor is read more than once.
+    let made = schemas.remove(&tree.span).or_else(|| schema_shorthand::to_json_schema(tree, &mut Vec::new()));
+    Schema { json: made.unwrap_or_else(any), span: tree.span }
 }
 
 /// The schema that lets everything in.
@@ -64,14 +69,14 @@ fn any() -> Value {
 }
 
 /// All nodes. One whose id is invalid has been reported; it is kept, so that what names it is no second problem.
-fn nodes(tree: Option<&Tree>) -> Entries<NodeManifest> {
-    entries(tree, |_, value| Some(node(value)))
+fn nodes(tree: Option<&Tree>, schemas: &mut Schemas) -> Entries<NodeManifest> {
+    entries(tree, |_, value| Some(node(value, schemas)))
 }
 
-fn node(tree: &Tree) -> NodeManifest {
+fn node(tree: &Tree, schemas: &mut Schemas) -> NodeManifest {
     NodeManifest {
         span: tree.span,
-        kind: kind(tree).unwrap_or(NodeKindManifest::Broken),
+        kind: kind(tree, schemas).unwrap_or(NodeKindManifest::Broken),
         description: tree.get("description").and_then(text),
         needs: tree.get("needs").map(texts).unwrap_or_default(),
         edges: Vec::new(),
@@ -96,7 +101,7 @@ fn node(tree: &Tree) -> NodeManifest {
 }
 
 /// What the node does, when exactly one kind is written and it can be read.
-fn kind(tree: &Tree) -> Option<NodeKindManifest> {
+fn kind(tree: &Tree, schemas: &mut Schemas) -> Option<NodeKindManifest> {
     let mut kinds = ["agent", "value", "workflow", "nodes"].into_iter().filter(|kind| tree.get(kind).is_some());
     let kind = kinds.next().filter(|_| kinds.next().is_none())?;
     let value = tree.get(kind)?;
@@ -105,7 +110,7 @@ fn kind(tree: &Tree) -> Option<NodeKindManifest> {
             agent: agent_choice(value)?,
             prompt: tree.get("prompt").and_then(text),
             prompt_file: tree.get("prompt_file").and_then(text),
-            output: tree.get("output").map(schema),
+            output: tree.get("output").map(|output| schema(output, schemas)),
             model: tree.get("model").and_then(text),
             temperature: tree.get("temperature").and_then(number),
             max_tokens: tree.get("max_tokens").and_then(count32),
@@ -116,7 +121,7 @@ fn kind(tree: &Tree) -> Option<NodeKindManifest> {
         }
         "nodes" => {
             value.as_map()?;
-            NodeKindManifest::Nodes(nodes(Some(value)))
+            NodeKindManifest::Nodes(nodes(Some(value), schemas))
         }
         _ => NodeKindManifest::Value(value.clone()),
     })

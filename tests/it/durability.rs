@@ -1,8 +1,6 @@
 //! What a crash or a failing disk leaves behind, and how often the disk is flushed: the program itself, watched and disturbed
 //! from outside by strace.
 
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-
 use std::{
     fmt::Write as _,
     fs,

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 
 use super::{
     Ending, RunState,
-    parts::{Element, Elements, Frame, FrameId, Inner, Instance, InstanceId},
+    open::object,
+    parts::{FrameId, Inner, InstanceId},
 };
 use crate::{
     agent::CallRecord,
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{Event, EventBody, Handled, NodePath, NodeStatus, RunId, Seq, Spend, Value},
-    plan::{GraphPlan, JoinMode, NodeKind, OnError, Plan},
+    plan::{JoinMode, OnError},
     template::Shared,
 };
 
@@ -125,114 +126,6 @@ impl RunState {
             self.started += 1;
             self.instance_mut(id).started_at = Some(at);
         }
-    }
-
-    /// Makes what a started container or mapped node has inside.
-    fn open_inside(
-        &mut self,
-        id: InstanceId,
-        elements: Option<usize>,
-        inputs: Option<&IndexMap<String, Value>>,
-        seq: Seq,
-    ) -> Result<()> {
-        if self.is_mapped_parent(id) {
-            return self.open_elements(id, elements.unwrap_or_default(), seq);
-        }
-        let frame = self.instance(id).frame;
-        let (inner_plan, graph) = match &self.node(id).kind {
-            NodeKind::Agent(_) | NodeKind::Value(_) => return Ok(()),
-            NodeKind::Graph(graph) => (None, Arc::clone(graph)),
-            NodeKind::Workflow { plan, .. } => (Some(Arc::clone(plan)), Arc::clone(&plan.graph)),
-        };
-        let iteration = self.node(id).looped.as_ref().map(|_| 1);
-        let inner_inputs = match (&inner_plan, inputs) {
-            (Some(_), Some(inputs)) => object(inputs),
-            (Some(_), None) => {
-                return Err(misfit(&format!("node `{}` runs a workflow, but its inputs are not in the log", self.path(id))));
-            }
-            (None, _) => self.frame(frame).inputs.clone(),
-        };
-        let plan = inner_plan.unwrap_or_else(|| Arc::clone(&self.frame(frame).plan));
-        let inner = self.open_frame(Some(id), graph, plan, inner_inputs, iteration, Shared::none(), seq);
-        self.instance_mut(id).inner = Inner::Frame(inner);
-        Ok(())
-    }
-
-    fn open_elements(&mut self, id: InstanceId, count: usize, seq: Seq) -> Result<()> {
-        let items = self.map_items(id)?;
-        if items.len() != count {
-            let path = self.path(id);
-            return Err(misfit(&format!("node `{path}` maps over {} elements, the log has {count}", items.len())));
-        }
-        let (frame, node, path) = {
-            let parent = self.instance(id);
-            (parent.frame, parent.node, parent.path.clone())
-        };
-        let first = self.next_instance()?;
-        for (index, item) in items.into_iter().enumerate() {
-            let mut instance = Instance::new(frame, node, path.element(index), 0, seq);
-            instance.element = Some(Element { parent: id, index, item });
-            self.add_instance(instance)?;
-        }
-        let end = self.next_instance()?;
-        self.instance_mut(id).inner =
-            Inner::Elements(Elements { ids: first.0..end.0, next: first.0, open: count, active: 0, failed: None });
-        self.dirty.push_back(id);
-        Ok(())
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one for each field of a frame that differs")]
-    fn open_frame(
-        &mut self,
-        owner: Option<InstanceId>,
-        graph: Arc<GraphPlan>,
-        plan: Arc<Plan>,
-        inputs: Shared,
-        iteration: Option<u32>,
-        previous: Shared,
-        seq: Seq,
-    ) -> FrameId {
-        let id = FrameId(u32::try_from(self.frames.len()).unwrap_or(u32::MAX));
-        let sees_outside = owner.is_some_and(|owner| matches!(self.node(owner).kind, NodeKind::Graph(_)));
-        let open = graph.nodes.len();
-        let mut nodes = Vec::with_capacity(open);
-        for (index, node) in graph.nodes.iter().enumerate() {
-            let path = match owner {
-                None => NodePath::root(&node.id),
-                Some(owner) => {
-                    let owner = self.instance(owner);
-                    owner.path.child(owner.attempt, iteration, &node.id)
-                }
-            };
-            let instance = InstanceId(u32::try_from(self.instances.len()).unwrap_or(u32::MAX));
-            self.by_path.insert(path.clone(), instance);
-            self.instances.push(Instance::new(id, index, path, node.incoming.len(), seq));
-            nodes.push(instance);
-            if node.incoming.is_empty() {
-                self.dirty.push_back(instance);
-            }
-        }
-        self.frames.push(Frame {
-            graph,
-            plan,
-            owner,
-            sees_outside,
-            inputs,
-            iteration,
-            previous,
-            nodes,
-            open,
-            active: 0,
-            failed: None,
-            spend: Spend::default(),
-            running: 0,
-        });
-        if open == 0
-            && let Some(owner) = owner
-        {
-            self.dirty.push_back(owner);
-        }
-        id
     }
 
     fn on_iteration(&mut self, id: InstanceId, iteration: u32, seq: Seq) -> Result<()> {
@@ -437,47 +330,6 @@ impl RunState {
         }
         Ok(id)
     }
-
-    fn next_instance(&self) -> Result<InstanceId> {
-        let index = u32::try_from(self.instances.len());
-        index.map(InstanceId).map_err(|_| Error::new(ErrorKind::Budget, "the run has too many node instances"))
-    }
-
-    fn add_instance(&mut self, instance: Instance) -> Result<()> {
-        let id = self.next_instance()?;
-        self.by_path.insert(instance.path.clone(), id);
-        self.instances.push(instance);
-        Ok(())
-    }
-}
-
-impl Instance {
-    fn new(frame: FrameId, node: usize, path: NodePath, undecided: usize, seq: Seq) -> Self {
-        Self {
-            frame,
-            node,
-            path,
-            element: None,
-            status: NodeStatus::Pending,
-            attempt: 0,
-            undecided,
-            output: Shared::none(),
-            error: None,
-            went_through: false,
-            routed_to: Vec::new(),
-            spend: Spend::default(),
-            started_at: None,
-            ended_at: None,
-            horizon: seq,
-            recorded: Vec::new(),
-            inner: Inner::Nothing,
-            queued: false,
-        }
-    }
-}
-
-fn object(values: &IndexMap<String, Value>) -> Shared {
-    Shared::object(values.iter().map(|(name, value)| (name.clone(), Shared::new(value))).collect())
 }
 
 /// The error of a frame: that of the node in it, by name, once.
@@ -489,7 +341,7 @@ fn node_error(path: &NodePath, error: &ErrorRecord) -> ErrorRecord {
     named
 }
 
-fn misfit(what: &str) -> Error {
+pub(super) fn misfit(what: &str) -> Error {
     Error::new(ErrorKind::Divergent, format!("the log does not fit the plan: {what}"))
         .hint("the run was recorded with another workflow; start a new run")
 }

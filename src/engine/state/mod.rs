@@ -6,9 +6,11 @@
 mod apply;
 mod budget;
 mod decide;
+mod open;
 mod outcome;
 mod parts;
 mod scope;
+mod start;
 
 use std::{
     cmp::Reverse,
@@ -19,9 +21,10 @@ use std::{
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-pub(super) use decide::{Start, Step};
+pub(super) use decide::Step;
 pub(super) use parts::InstanceId;
 use parts::{Frame, FrameId, Inner, Instance};
+pub(super) use start::Start;
 
 use crate::{
     agent::CallRecord,

@@ -1,0 +1,146 @@
+//! The queue for places, and the start of what has one.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{RunState, Step, parts::InstanceId};
+use crate::{
+    error::Result,
+    model::{EventBody, NodePath, NodeStatus, Seq},
+    plan::{AgentNode, GraphPlan, NodeKind},
+};
+
+/// An attempt of an agent to run.
+#[derive(Debug)]
+pub(in crate::engine) struct Start {
+    pub(in crate::engine) id: InstanceId,
+    pub(in crate::engine) event: EventBody,
+    pub(in crate::engine) path: NodePath,
+    pub(in crate::engine) attempt: u32,
+    pub(in crate::engine) work: AgentWork,
+    /// The event that must be durable before a call leaves the process.
+    pub(in crate::engine) horizon: Seq,
+}
+
+/// An agent's node with its prompts rendered.
+#[derive(Debug)]
+pub(in crate::engine) struct AgentWork {
+    graph: Arc<GraphPlan>,
+    node: usize,
+    pub(in crate::engine) system: Option<String>,
+    pub(in crate::engine) prompt: String,
+}
+
+impl AgentWork {
+    /// The node in the plan.
+    pub(in crate::engine) fn node(&self) -> &AgentNode {
+        match &self.graph.nodes[self.node].kind {
+            NodeKind::Agent(node) => node,
+            _ => unreachable!("agent work is made of agent nodes only"),
+        }
+    }
+}
+
+impl RunState {
+    /// Puts an instance into the queue for a place, once.
+    pub(super) fn enqueue(&mut self, id: InstanceId) {
+        let instance = self.instance_mut(id);
+        if !instance.queued && matches!(instance.status, NodeStatus::Pending | NodeStatus::Waiting) {
+            instance.queued = true;
+            self.ready.push_back(id);
+        }
+    }
+
+    /// The next queued instance that has a place.
+    pub(super) fn next_ready(&mut self, now: Timestamp) -> Option<Step> {
+        let mut looked_at = self.ready.len();
+        while looked_at > 0 && self.running < self.plan.limits.concurrency {
+            looked_at -= 1;
+            let id = self.ready.pop_front()?;
+            if !matches!(self.instance(id).status, NodeStatus::Pending | NodeStatus::Waiting) || self.is_halted_at(id) {
+                self.instance_mut(id).queued = false;
+                self.dirty.push_back(id);
+                continue;
+            }
+            if !self.has_place(id) {
+                self.ready.push_back(id);
+                continue;
+            }
+            self.instance_mut(id).queued = false;
+            if let Some(error) = self.exceeded_budget(id) {
+                return Some(Step::Record(Box::new(self.failed_for_good(id, &error))));
+            }
+            match self.start(id, now) {
+                Ok(Some(step)) => return Some(step),
+                Ok(None) => {}
+                Err(error) => return Some(Step::Record(Box::new(self.failure(id, &error, now)))),
+            }
+        }
+        None
+    }
+
+    /// Whether the inner workflows around the instance have a place free.
+    fn has_place(&self, id: InstanceId) -> bool {
+        let mut frame = self.instance(id).frame;
+        loop {
+            let current = self.frame(frame);
+            if current.running >= current.plan.limits.concurrency {
+                return false;
+            }
+            match current.owner {
+                Some(owner) => frame = self.instance(owner).frame,
+                None => return true,
+            }
+        }
+    }
+
+    /// Starts a queued instance: an agent, or the next attempt of a container.
+    fn start(&mut self, id: InstanceId, now: Timestamp) -> Result<Option<Step>> {
+        let instance = self.instance(id);
+        let NodeKind::Agent(agent) = &self.node(id).kind else {
+            return Ok(self.begin(id, now).map(Box::new).map(Step::Record));
+        };
+        let system = match &agent.system {
+            Some(system) => {
+                Some(system.render_text(&self.scope_at(id, system.references(), None)).map_err(|e| e.context("`system`"))?)
+            }
+            None => None,
+        };
+        let prompt = agent
+            .prompt
+            .render_text(&self.scope_at(id, agent.prompt.references(), None))
+            .map_err(|error| error.context("`prompt`"))?;
+        // An attempt that a dead process left behind goes on; it is not a new one.
+        let attempt = if instance.status == NodeStatus::Waiting { instance.attempt + 1 } else { instance.attempt.max(1) };
+        let path = instance.path.clone();
+        Ok(Some(Step::Start(Box::new(Start {
+            id,
+            event: EventBody::AttemptStarted {
+                node: path.clone(),
+                attempt,
+                agent: Some(agent.agent.name.clone()),
+                elements: None,
+                inputs: None,
+            },
+            path,
+            attempt,
+            work: AgentWork { graph: Arc::clone(&self.frame(instance.frame).graph), node: instance.node, system, prompt },
+            horizon: self.horizon(id),
+        }))))
+    }
+
+    /// The newest event that a start of the instance rests on.
+    fn horizon(&self, id: InstanceId) -> Seq {
+        let instance = self.instance(id);
+        let frame = self.frame(instance.frame);
+        let own = instance.horizon;
+        let around = match (&instance.element, frame.owner) {
+            (Some(element), _) => self.horizon(element.parent),
+            (None, Some(owner)) => self.horizon(owner),
+            (None, None) => 0,
+        };
+        let sources = self.node(id).incoming.iter().map(|edge| self.instance(frame.nodes[edge.from]).horizon).max();
+        own.max(around).max(sources.unwrap_or(0))
+    }
+}

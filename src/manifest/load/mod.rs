@@ -40,7 +40,9 @@ impl Syntax {
 
     fn sniff(text: &str) -> Self {
         let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or("");
-        if first.starts_with('{') {
+        // A map in braces without quotes around its keys is YAML.
+        let after_brace = text.trim_start().strip_prefix('{').map(str::trim_start);
+        if after_brace.is_some_and(|rest| rest.is_empty() || rest.starts_with(['"', '}'])) {
             return Self::Json;
         }
         let key_end = first.find(['=', ':']).unwrap_or(first.len());
@@ -97,7 +99,9 @@ mod tests {
         let of = |path: &str, text: &str| Syntax::of(Path::new(path), text);
         assert_eq!(of("a.YML", "{"), Syntax::Yaml);
         assert_eq!(of("a.toml", "{"), Syntax::Toml);
-        assert_eq!(of("<stdin>", "\n# c\n{ \"nodes\": 1 }"), Syntax::Json);
+        assert_eq!(of("<stdin>", "\n{\n \"nodes\": 1 }"), Syntax::Json);
+        assert_eq!(of("<stdin>", "# c\n{ \"nodes\": 1 }"), Syntax::Yaml);
+        assert_eq!(of("<stdin>", "{ nodes: { a: { value: 1 } } }"), Syntax::Yaml);
         assert_eq!(of("<stdin>", "name = \"a: b\""), Syntax::Toml);
         assert_eq!(of("<stdin>", "[nodes.a]\n"), Syntax::Toml);
         assert_eq!(of("<stdin>", "name: a = b"), Syntax::Yaml);

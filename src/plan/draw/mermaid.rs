@@ -100,7 +100,7 @@ fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in (Glyphs { unicode: true }).clean(text).chars() {
         match c {
-            '"' | '#' | '&' | '<' | '>' | '`' | '\\' | ';' | '*' | '_' | '~' | '|' | '[' | ']' | '{' | '}' | '$' => {
+            '"' | '#' | '&' | '<' | '>' | '`' | '\\' | ';' | '*' | '~' | '|' | '[' | ']' | '{' | '}' | '$' => {
                 write!(escaped, "#{};", u32::from(c)).expect("writing to a string cannot fail");
             }
             c => escaped.push(c),

@@ -612,7 +612,7 @@ fn hostile_text_is_escaped_in_mermaid() {
         subgraph n_end ["<b>end</b><br/>loop ≤ 3 until #34;--#62;#34; in x"]
             n_end_style(["<b>style</b><br/>value"])
             n_end_b_1(["<b>b-1</b><br/>value"])
-            n_end_b_1_2(["<b>b#95;1</b><br/>value"])
+            n_end_b_1_2(["<b>b_1</b><br/>value"])
             n_end_style --> n_end_b_1
             n_end_style --> n_end_b_1_2
         end

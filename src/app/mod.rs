@@ -17,6 +17,7 @@ use std::{
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use tracing::info;
 
 use crate::{
     agent::Models,
@@ -106,7 +107,10 @@ impl WorkflowSource {
 /// `NotFound` when a manifest was named that is not there. Everything else is a diagnostic.
 pub fn compile(source: &WorkflowSource, settings: &Settings) -> Result<Compiled> {
     let choice = project::manifest_choice(settings.manifest.as_deref())?;
-    Ok(compile_from(&DiskFiles, source, &choice, &settings.models, settings.mock))
+    let compiled = compile_from(&DiskFiles, source, &choice, &settings.models, settings.mock);
+    let manifest = compiled.manifest_path.as_deref().unwrap_or(Path::new("none"));
+    info!(workflow = %source.path().display(), manifest = %manifest.display(), problems = compiled.diagnostics.len(), "compiled");
+    Ok(compiled)
 }
 
 /// Compiles; when answers are simulated, agents without a model get one that stands for none.
@@ -190,6 +194,7 @@ impl Prepared {
     /// # Errors
     /// Those of the store.
     pub async fn engine(&self) -> Result<Engine> {
+        info!(url = self.store.url, synchronous = ?self.store.synchronous, "opening the store");
         let store = store::open(&self.store.url, self.store.synchronous).await?;
         Ok(self.engine_over(store))
     }
@@ -245,6 +250,7 @@ pub async fn open_existing_store(settings: &Settings) -> Result<Option<Arc<dyn S
     if place.file().is_some_and(|file| file.symlink_metadata().is_err_and(|err| err.kind() == std::io::ErrorKind::NotFound)) {
         return Ok(None);
     }
+    info!(url = place.url, "opening the store");
     store::open(&place.url, place.synchronous).await.map(Some)
 }
 

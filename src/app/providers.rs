@@ -10,6 +10,7 @@ use std::{
 
 use secrecy::SecretString;
 use serde::Serialize;
+use tracing::info;
 
 use crate::{
     agent::{Models, ModelsSettings, ProviderLimits},
@@ -60,6 +61,8 @@ pub fn models(plan: &Plan, manifest: Option<&Manifest>, folder: &Path, mock: Opt
         let written = manifest.and_then(|manifest| written(manifest, name.as_str()));
         let mut resolved = resolve(name.as_str(), written, folder).ok_or_else(|| unknown(name))?;
         let state = std::mem::replace(&mut resolved.key, Ok(KeyState::NotNeeded))?;
+        let url = resolved.base_url.as_deref().unwrap_or("none");
+        info!(provider = %name, kind = ?resolved.kind, url, key = ?state, "provider found");
         if let KeyState::Missing { source } = state {
             missing.push((name.clone(), source, model.clone(), node.to_owned()));
             continue;

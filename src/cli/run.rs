@@ -2,6 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
+use tracing::{debug, trace};
+
 use crate::{
     app::{
         self, Prepared, Settings, WorkflowSource,
@@ -163,14 +165,13 @@ fn tell_failure(result: &RunResult, watch: &Watch, signals: &Signals, commands: 
     match result.status {
         RunStatus::Succeeded => {}
         RunStatus::Running => {
-            terminal.talk(&format!("run {run} was interrupted; go on with: {}", commands.resume(run)));
+            terminal.talk(&format!("run {run} was interrupted; {}", commands.resume(run)));
             if signals.came() {
                 return signals.exit_code();
             }
         }
         RunStatus::Failed | RunStatus::Cancelled => {
-            let go_on = format!("look at it with: {}", commands.show(run));
-            failure::tell(terminal, run, watch.failed().as_ref(), result.error.as_ref(), &go_on);
+            failure::tell(terminal, run, watch.failed().as_ref(), result.error.as_ref(), &commands.show(run));
         }
     }
     exit::of_run(result.status, result.error.as_ref().map(|error| error.kind))
@@ -179,6 +180,8 @@ fn tell_failure(result: &RunResult, watch: &Watch, signals: &Signals, commands: 
 /// Commands that a person may type next: they name the store where it would not be found.
 struct Commands {
     suffix: String,
+    /// Whether the run is gone with this process.
+    gone: bool,
 }
 
 impl Commands {
@@ -187,15 +190,21 @@ impl Commands {
         here.store = None;
         let found = app::store_here(&here).is_ok_and(|place| same_file(&place.url, &prepared.store.url));
         let suffix = if found { String::new() } else { format!(" --store {}", quoted(&prepared.store.url)) };
-        Self { suffix }
+        Self { suffix, gone: prepared.store.url == "memory:" }
     }
 
     fn resume(&self, run: RunId) -> String {
-        format!("agentflow resume {run}{}", self.suffix)
+        if self.gone {
+            return "it was kept in memory only and cannot be gone on with".to_owned();
+        }
+        format!("go on with: agentflow resume {run}{}", self.suffix)
     }
 
     fn show(&self, run: RunId) -> String {
-        format!("agentflow runs show {run}{}", self.suffix)
+        if self.gone {
+            return "the run was kept in memory only; without `--store memory:` it can be looked at later".to_owned();
+        }
+        format!("look at it with: agentflow runs show {run}{}", self.suffix)
     }
 }
 
@@ -234,6 +243,8 @@ impl Watch {
 
 impl Observer for Watch {
     fn on_event(&self, run: RunId, event: &Event) {
+        let node = event.body.node().map_or("", |node| node.as_str());
+        debug!(run.id = %run, seq = event.seq, node, "{}", event.body.kind());
         FailedNode::watch(&mut self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner), event);
         for observer in &self.observers {
             observer.on_event(run, event);
@@ -241,6 +252,7 @@ impl Observer for Watch {
     }
 
     fn on_progress(&self, run: RunId, progress: &Progress<'_>) {
+        trace!(run.id = %run, ?progress);
         for observer in &self.observers {
             observer.on_progress(run, progress);
         }

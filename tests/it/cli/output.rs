@@ -64,6 +64,7 @@ fn a_log_is_written_with_v() {
     let ran = hello().run(&["run", "hello.yaml", "--mock", "-vv"]);
     ran.exit(0);
     assert!(ran.stdout.starts_with("Simulated answer") && ran.stdout.lines().count() == 1, "{ran}");
+    ran.says("compiled").says("opening the store").says("node_succeeded");
 }
 
 #[test]

@@ -27,12 +27,17 @@ use crate::{
 };
 
 pub(crate) fn run(table: &mut Table) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = runtime();
     pure_chains(table, &runtime);
     agent_chains(table, &runtime);
     fan_out(table);
     parallel(table, &runtime);
     uneven_diamond(table, &runtime);
+}
+
+/// One thread, as the program itself has.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// Chains of nodes that only compute.
@@ -122,7 +127,7 @@ fn fan_out(table: &mut Table) {
 }
 
 pub(crate) fn fan_out_only() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = runtime();
     let folder = tempfile::tempdir_in(".").unwrap();
     let url = format!("sqlite:{}", folder.path().join("fan.db").display());
     let store = runtime.block_on(store::open(&url, Synchronous::Full)).unwrap();

@@ -25,7 +25,7 @@ const BODY: usize = 600;
 const ROUNDS: usize = 200;
 
 pub(crate) fn run(table: &mut Table) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let folder = tempfile::tempdir_in(".").unwrap();
     let file = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
 
@@ -74,7 +74,7 @@ pub(crate) fn run(table: &mut Table) {
 }
 
 /// Times of plain writes of one page, each flushed.
-fn raw_flushes(path: &Path, count: usize) -> Vec<Duration> {
+pub(crate) fn raw_flushes(path: &Path, count: usize) -> Vec<Duration> {
     let mut file = File::create(path).unwrap();
     let page = [7; 4096];
     (0..count)

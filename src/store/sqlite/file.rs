@@ -149,16 +149,16 @@ fn create(path: &Path) -> Result<()> {
         .map_err(|error| describe_io(path, "made", error))?;
     fill(draft.path()).map_err(|error| describe(path, &error))?;
     draft.as_file().sync_all().map_err(|error| describe_io(path, "made", error))?;
+    // The new name is flushed with the first commit: SQLite flushes the folder, too, when it first flushes its log.
     match draft.persist_noclobber(path) {
-        Ok(_) => {}
-        Err(error) if error.error.kind() == IoErrorKind::AlreadyExists => return Ok(()),
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == IoErrorKind::AlreadyExists => Ok(()),
         // No rename without replacing here: leave an empty file, which is filled under a lock.
         Err(_) => match File::create_new(path) {
-            Err(error) if error.kind() != IoErrorKind::AlreadyExists => return Err(describe_io(path, "made", error)),
-            _ => return Ok(()),
+            Err(error) if error.kind() != IoErrorKind::AlreadyExists => Err(describe_io(path, "made", error)),
+            _ => Ok(()),
         },
     }
-    sync_folder(folder).map_err(|error| describe_io(path, "made", error))
 }
 
 /// Writes an empty store to the draft, which nobody else sees and whose flush comes after.

@@ -95,7 +95,7 @@ pub(super) fn plan(
     if outputs.is_empty() {
         for node in graph.nodes.iter().filter(|node| node.successors.is_empty()) {
             outputs.insert(node.id.to_string(), TemplateTree::Text(whole_output(&node.id)));
-            schemas.insert(node.id.to_string(), node.output_schema.clone().unwrap_or_else(|| json!({})));
+            schemas.insert(node.id.to_string(), node.output_schema.as_deref().cloned().unwrap_or_else(|| json!({})));
             let written = draft.graph.index[node.id.as_str()];
             if draft.graph.certain().end.contains(written) {
                 required.insert(node.id.to_string());
@@ -234,7 +234,7 @@ impl Assembler<'_> {
             retry,
             timeout,
             on_error: self.on_error(node),
-            output_schema: node.output.get().cloned().flatten().filter(says_something),
+            output_schema: node.output.get().cloned().flatten().filter(|schema| says_something(schema)),
         }
     }
 
@@ -254,7 +254,7 @@ impl Assembler<'_> {
         }
     }
 
-    fn agent(&mut self, draft: &AgentDraft<'_>) -> AgentNode {
+    fn agent(&mut self, draft: &AgentDraft) -> AgentNode {
         let name = draft.agent.as_deref().expect(CHECKED);
         let profile = self.catalog.get(name).and_then(|entry| entry.profile()).expect(CHECKED);
         self.agents.insert(name.to_owned(), Arc::clone(profile));
@@ -266,7 +266,7 @@ impl Assembler<'_> {
             model: draft.model.clone(),
             system: draft.system.map(|code| self.template(code)),
             prompt: self.template(draft.prompt.expect(CHECKED)),
-            output: draft.output.cloned().map(Arc::new),
+            output: draft.output.clone(),
             temperature: draft.temperature.or(profile.temperature),
             max_tokens: draft.max_tokens.or(profile.max_tokens),
             max_turns: if bounded { turns.min(self.limits.turns) } else { turns },
@@ -338,7 +338,7 @@ fn iteration(node: &NodeDraft<'_>, kind: NodeKind, retry: RetryPolicy, timeout: 
         retry,
         timeout,
         on_error: OnError::Fail,
-        output_schema: node.element.get().cloned().flatten().filter(says_something),
+        output_schema: node.element.get().cloned().flatten().filter(|schema| says_something(schema)),
     };
     GraphPlan { nodes: vec![only], index: BTreeMap::from([(id, 0)]), output: GraphOutput::Single }
 }

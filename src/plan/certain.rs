@@ -3,6 +3,8 @@
 //! Computed over each graph in topological order, from the rules of execution: `join: all` starts a node when all its edges are
 //! decided, none of its sources failed unhandled, and one edge (one of the control edges, if it has any) is taken.
 
+use std::collections::BTreeSet;
+
 use crate::{
     manifest::{Join, OnErrorManifest},
     plan::{
@@ -10,6 +12,7 @@ use crate::{
         links::{Kind, Links},
         scope::{Scope, Target},
     },
+    template::Expression,
 };
 
 /// A set of node indices.
@@ -90,11 +93,11 @@ pub(super) fn fill(codes: &Codes, scope: &Scope<'_, '_>) {
         codes,
         scope,
         links: graph.links(),
-        open: vec![false; count],
         always: vec![false; count],
         never: vec![false; count],
         before: vec![Bits::new(count); count],
         during: vec![Bits::new(count); count],
+        true_parts: vec![BTreeSet::new(); count],
     };
     for index in graph.links().order.clone() {
         work.node(index);
@@ -111,7 +114,7 @@ pub(super) fn fill(codes: &Codes, scope: &Scope<'_, '_>) {
 }
 
 /// The edges of which one must be taken: the control edges if there are any, else all.
-fn deciding(links: &Links, index: usize) -> impl Iterator<Item = (usize, Kind)> + use<'_> {
+pub(super) fn deciding(links: &Links, index: usize) -> impl Iterator<Item = (usize, Kind)> + use<'_> {
     let edges = &links.incoming[index];
     let control = edges.iter().any(|edge| edge.kind.is_control());
     edges.iter().filter(move |edge| edge.kind.is_control() == control).map(|edge| (edge.from, edge.kind))
@@ -187,26 +190,35 @@ struct Work<'w, 's, 'm> {
     codes: &'w Codes,
     scope: &'w Scope<'s, 'm>,
     links: &'w Links,
-    /// Nodes that run whenever the graph does, if their own `when` is true.
-    open: Vec<bool>,
     always: Vec<bool>,
     never: Vec<bool>,
     before: Vec<Bits>,
     during: Vec<Bits>,
+    /// The parts of conditions that hold whenever the node runs.
+    true_parts: Vec<BTreeSet<&'w str>>,
 }
 
-impl Work<'_, '_, '_> {
+impl<'w> Work<'w, '_, '_> {
     fn node(&mut self, index: usize) {
         let node = &self.scope.graph.nodes[index];
         let when = constant(self.codes, node.when);
         let possible: Vec<(usize, Kind)> = self.deciding(index).filter(|(from, kind)| self.can_be_taken(*from, *kind)).collect();
         let has_edges = !self.links.incoming[index].is_empty();
         self.never[index] = when == Some(false) || (has_edges && possible.is_empty());
-        self.open[index] = !self.never[index] && self.is_open(index);
-        self.always[index] = self.open[index] && (node.when.is_none() || when == Some(true));
-        let before = self.certain_before(index, &possible);
+        let unconditional = node.when.is_none() || when == Some(true);
+        self.always[index] = !self.never[index] && unconditional && self.is_open(index);
+        let mut before = self.certain_before(index, &possible);
+        let mut truths = self.truths(index, &possible, &before);
+        self.add_implied(index, &truths, &mut before);
         let mut during = before.clone();
-        self.add_tested(index, &mut during);
+        if node.when.is_some() {
+            self.add_tested(index, &mut during);
+            if self.joins_all(index) {
+                truths.extend(self.parts(index));
+            }
+            self.add_implied(index, &truths, &mut during);
+        }
+        self.true_parts[index] = truths;
         self.before[index] = before;
         self.during[index] = during;
     }
@@ -264,7 +276,6 @@ impl Work<'_, '_, '_> {
 
     fn certain_before(&self, index: usize, possible: &[(usize, Kind)]) -> Bits {
         let graph = self.scope.graph;
-        let node = &graph.nodes[index];
         let mut certain = Bits::new(graph.nodes.len());
         let mut common: Option<Bits> = None;
         for (from, kind) in possible {
@@ -280,27 +291,26 @@ impl Work<'_, '_, '_> {
         if let Some(common) = common {
             certain.add(&common);
         }
-        if node.written.join.as_ref().is_some_and(|join| join.value == Join::Any) {
+        if !self.joins_all(index) {
             return certain;
         }
         for edge in &self.links.incoming[index] {
-            let runs = self.always[edge.from] || (self.open[edge.from] && self.same_when(edge.from, index));
-            if runs {
+            if self.always[edge.from] {
                 certain.add(&self.during[edge.from]);
                 if failure_keeps_output(&graph.nodes[edge.from]) {
                     certain.insert(edge.from);
                 }
             }
         }
-        self.add_implied(index, &mut certain);
         certain
     }
 
-    /// Adds the sources that run because something certain has gone well: all sources have ended before the node starts.
-    fn add_implied(&self, index: usize, certain: &mut Bits) {
+    /// Adds the sources that run because something certain has gone well and their conditions hold: all sources have ended before the
+    /// node starts.
+    fn add_implied(&self, index: usize, truths: &BTreeSet<&str>, certain: &mut Bits) {
         let graph = self.scope.graph;
         let sources = &self.links.incoming[index];
-        if sources.iter().all(|edge| certain.contains(edge.from)) {
+        if !self.joins_all(index) || sources.iter().all(|edge| certain.contains(edge.from)) {
             return;
         }
         let mut runs = self.always.clone();
@@ -312,7 +322,13 @@ impl Work<'_, '_, '_> {
                     runs[from] && self.surely_taken(from, kind, at)
                 }
             };
-            runs[at] = runs[at] || has_output || (graph.nodes[at].when.is_none() && self.deciding(at).any(leads));
+            let holds = || {
+                let asks_nothing = graph.nodes[at].when.is_none();
+                asks_nothing
+                    || (self.joins_all(at) && !truths.is_empty() && self.parts(at).iter().all(|part| truths.contains(part)))
+            };
+            let starts = || self.links.incoming[at].is_empty() || self.deciding(at).any(leads);
+            runs[at] = runs[at] || has_output || (!self.never[at] && holds() && starts());
         }
         for edge in sources.iter().filter(|edge| runs[edge.from]) {
             certain.add(&self.during[edge.from]);
@@ -322,16 +338,29 @@ impl Work<'_, '_, '_> {
         }
     }
 
-    /// Whether the `when` of `source` is a part, joined by `and`, of that of `node`.
-    fn same_when(&self, source: usize, node: usize) -> bool {
-        let parts = |index: usize| {
-            let code = self.scope.graph.nodes[index].when?;
-            Some(self.codes.expression(code)?.conjuncts())
-        };
-        match (parts(source), parts(node)) {
-            (Some(source), Some(node)) => source.iter().all(|part| node.contains(part)),
-            (Some(_) | None, _) => false,
+    /// The parts, joined by `and`, of the node's `when`.
+    fn parts(&self, index: usize) -> Vec<&'w str> {
+        let expression = self.scope.graph.nodes[index].when.and_then(|code| self.codes.expression(code));
+        expression.map(Expression::conjuncts).unwrap_or_default()
+    }
+
+    /// The parts of conditions that are known to hold before the node's own `when`: those that hold along every edge that may start
+    /// it, and those of nodes that have certainly run.
+    ///
+    /// A condition gives the same wherever it stands, since outputs never change; but a node that starts at its first edge may ask
+    /// before an output is there, so its conditions tell nothing.
+    fn truths(&self, index: usize, possible: &[(usize, Kind)], certain: &Bits) -> BTreeSet<&'w str> {
+        let mut edges = possible.iter().map(|(from, _)| &self.true_parts[*from]);
+        let first = edges.next().cloned().unwrap_or_default();
+        let mut truths = edges.fold(first, |common, other| common.intersection(other).copied().collect());
+        for edge in self.links.incoming[index].iter().filter(|edge| certain.contains(edge.from)) {
+            truths.extend(&self.true_parts[edge.from]);
         }
+        truths
+    }
+
+    fn joins_all(&self, index: usize) -> bool {
+        self.scope.graph.nodes[index].written.join.as_ref().is_none_or(|join| join.value == Join::All)
     }
 
     /// Adds what the node's own `when` tests: when it holds, that is there.

@@ -2,7 +2,7 @@
 //!
 //! `resolve` makes a draft, `links`, `certain` and `shapes` fill it in, `rules` judge it, `assemble` makes the plan of it.
 
-use std::{cell::OnceCell, collections::HashMap, ops::Range};
+use std::{cell::OnceCell, collections::HashMap, ops::Range, sync::Arc};
 
 use crate::{
     diagnostic::{FileId, Sources, Span, Spanned},
@@ -206,9 +206,9 @@ pub(super) struct NodeDraft<'m> {
     /// Filled by `links`.
     pub(super) reads: OnceCell<Vec<Read>>,
     /// JSON Schema of the output of one instance. Filled by `shapes`.
-    pub(super) element: OnceCell<Option<Value>>,
+    pub(super) element: OnceCell<Option<Arc<Value>>>,
     /// JSON Schema of the output, of a mapped node that of the list. Filled by `shapes`.
-    pub(super) output: OnceCell<Option<Value>>,
+    pub(super) output: OnceCell<Option<Arc<Value>>>,
 }
 
 impl NodeDraft<'_> {
@@ -263,11 +263,11 @@ impl NodeDraft<'_> {
 /// What a node does.
 #[derive(Debug)]
 pub(super) enum KindDraft<'m> {
-    Agent(AgentDraft<'m>),
+    Agent(AgentDraft),
     Value(TreeDraft),
     Workflow {
         /// `None` when it cannot be used; that has been reported.
-        plan: Option<std::sync::Arc<Plan>>,
+        plan: Option<Arc<Plan>>,
         with: Vec<(&'m Spanned<String>, TreeDraft)>,
     },
     Graph(GraphDraft<'m>),
@@ -277,7 +277,7 @@ pub(super) enum KindDraft<'m> {
 
 /// A node that runs an agent.
 #[derive(Debug)]
-pub(super) struct AgentDraft<'m> {
+pub(super) struct AgentDraft {
     /// The agent's name in the catalog; `None` when there is none, which has been reported.
     pub(super) agent: Option<String>,
     /// How it was chosen by capability.
@@ -286,7 +286,7 @@ pub(super) struct AgentDraft<'m> {
     pub(super) prompt: Option<CodeId>,
     pub(super) system: Option<CodeId>,
     /// JSON Schema of the answer; text when absent.
-    pub(super) output: Option<&'m Value>,
+    pub(super) output: Option<Arc<Value>>,
     pub(super) temperature: Option<f64>,
     pub(super) max_tokens: Option<u32>,
     pub(super) max_turns: Option<u32>,

@@ -3,6 +3,7 @@
 use std::{
     cell::OnceCell,
     collections::{BTreeSet, HashMap},
+    sync::Arc,
 };
 
 use crate::{
@@ -182,7 +183,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         }
     }
 
-    fn agent(&mut self, written: &'m NodeKindManifest) -> AgentDraft<'m> {
+    fn agent(&mut self, written: &'m NodeKindManifest) -> AgentDraft {
         let NodeKindManifest::Agent { agent, prompt, prompt_file, output, model, temperature, max_tokens, max_turns } = written
         else {
             unreachable!("called for agents only");
@@ -203,7 +204,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
             model,
             prompt: self.prompt(prompt.as_ref(), prompt_file.as_ref()),
             system,
-            output: output.as_ref().map(|schema: &Schema| &schema.json).filter(|json| !is_text(json)),
+            output: output.as_ref().filter(|schema| !is_text(&schema.json)).map(|schema: &Schema| Arc::new(schema.json.clone())),
             temperature: temperature.as_ref().map(|number| number.value),
             max_tokens: max_tokens.as_ref().map(|number| number.value),
             max_turns: max_turns.as_ref().map(|number| number.value),

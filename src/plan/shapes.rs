@@ -1,5 +1,7 @@
 //! What is known of the outputs: the JSON Schema of every node, as far as it can be told before a run, and of what a reference reads.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::{
@@ -26,7 +28,7 @@ pub(super) struct World<'w> {
     pub(super) workflow: &'w WorkflowManifest,
     pub(super) codes: &'w Codes,
     number: Value,
-    text: Value,
+    text: Arc<Value>,
     state: Value,
 }
 
@@ -41,7 +43,7 @@ impl<'w> World<'w> {
             "required": STATE_FIELDS,
             "additionalProperties": false,
         });
-        Self { workflow, codes, number: json!({"type": "integer"}), text: json!({"type": "string"}), state }
+        Self { workflow, codes, number: json!({"type": "integer"}), text: Arc::new(json!({"type": "string"})), state }
     }
 }
 
@@ -66,19 +68,19 @@ pub(super) fn fill(world: &World<'_>, scope: &Scope<'_, '_>) {
     for index in graph.links().order.iter().copied() {
         let node = &graph.nodes[index];
         let element = match &node.kind {
-            KindDraft::Agent(agent) => Some(agent.output.cloned().unwrap_or_else(|| world.text.clone())),
-            KindDraft::Value(tree) => of_tree(world, scope, index, tree),
-            KindDraft::Workflow { plan, .. } => plan.as_ref().map(|plan| plan.output_schema.clone()),
+            KindDraft::Agent(agent) => Some(agent.output.clone().unwrap_or_else(|| Arc::clone(&world.text))),
+            KindDraft::Value(tree) => of_tree(world, scope, index, tree).map(Arc::new),
+            KindDraft::Workflow { plan, .. } => plan.as_ref().map(|plan| Arc::new(plan.output_schema.clone())),
             KindDraft::Broken => None,
             KindDraft::Graph(inner) => {
                 fill(world, &Scope { graph: inner, outer: Some((scope, index)) });
-                Some(of_graph(inner))
+                Some(Arc::new(of_graph(inner)))
             }
         };
         let output = match (&node.written.map, &element) {
             (None, element) => element.clone(),
-            (Some(_), Some(element)) => Some(json!({"type": "array", "items": element})),
-            (Some(_), None) => Some(json!({"type": "array"})),
+            (Some(_), Some(element)) => Some(Arc::new(json!({"type": "array", "items": **element}))),
+            (Some(_), None) => Some(Arc::new(json!({"type": "array"}))),
         };
         node.element.set(element).expect("a node's schema is found once");
         node.output.set(output).expect("a node's schema is found once");
@@ -90,7 +92,7 @@ fn of_graph(graph: &crate::plan::draft::GraphDraft<'_>) -> Value {
     let mut properties = serde_json::Map::new();
     let mut required = Vec::new();
     for (index, node) in graph.nodes.iter().enumerate() {
-        let schema = node.output.get().cloned().flatten().unwrap_or_else(|| json!({}));
+        let schema = output(node).cloned().unwrap_or_else(|| json!({}));
         properties.insert(node.id.value.clone(), schema);
         if graph.certain().end.contains(index) {
             required.push(node.id.value.as_str());
@@ -140,7 +142,7 @@ fn of_data<'a>(tree: &TreeDraft, look: &dyn Fn(crate::plan::draft::CodeId) -> Lo
             // A text around the braces makes it a text; `{{ a + b }}` alone may be anything.
             let source = code.source();
             let single = source.starts_with("{{") && source.ends_with("}}") && source.matches("{{").count() == 1;
-            (!single && source.contains("{{")).then(|| world.text.clone())
+            (!single && source.contains("{{")).then(|| (*world.text).clone())
         }
         TreeDraft::List(items) => {
             let mut schemas = items.iter().map(|item| of_data(item, look, world));
@@ -226,11 +228,11 @@ fn number_names(world: &World<'_>, read: &Read) -> usize {
 }
 
 fn output<'a>(node: &'a NodeDraft<'_>) -> Option<&'a Value> {
-    node.output.get()?.as_ref()
+    node.output.get()?.as_deref()
 }
 
 fn element<'a>(node: &'a NodeDraft<'_>) -> Option<&'a Value> {
-    node.element.get()?.as_ref()
+    node.element.get()?.as_deref()
 }
 
 /// The schema of the elements that a mapped node runs over.

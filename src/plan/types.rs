@@ -121,7 +121,7 @@ pub struct NodePlan {
     /// What a failure means.
     pub on_error: OnError,
     /// JSON Schema of its output, as far as it is known; for a mapped node, of the list.
-    pub output_schema: Option<Value>,
+    pub output_schema: Option<Arc<Value>>,
 }
 
 /// An incoming edge. All reasons for an edge from one source are one edge.

@@ -3,7 +3,7 @@
 use crate::{
     diagnostic::{Code, Diagnostic},
     plan::{
-        certain::constant,
+        certain::{constant, deciding},
         compile::Compiler,
         draft::{Codes, NodeDraft},
         links::Kind,
@@ -27,10 +27,10 @@ pub(super) fn check(compiler: &mut Compiler<'_>, codes: &Codes, scope: &Scope<'_
             }
         });
     } else if is_cut_off(scope, index) {
-        let edges = &scope.graph.links().incoming[index];
-        let message = match edges.first().map(|edge| (edge.kind, edge.from)) {
-            Some((Kind::OnError, from)) => {
-                format!("node `{id}` can never run: `{}` cannot fail", scope.graph.nodes[from].id.value)
+        let edges: Vec<_> = deciding(scope.graph.links(), index).collect();
+        let message = match edges.first() {
+            Some((from, Kind::OnError)) => {
+                format!("node `{id}` can never run: `{}` cannot fail", scope.graph.nodes[*from].id.value)
             }
             _ if edges.len() == 1 => format!("node `{id}` can never run: the condition of the edge to it is always false"),
             _ => format!("node `{id}` can never run: the conditions of all edges to it are always false"),
@@ -73,7 +73,7 @@ pub(super) fn check(compiler: &mut Compiler<'_>, codes: &Codes, scope: &Scope<'_
 /// Whether the node cannot run although some node with an edge to it can.
 fn is_cut_off(scope: &Scope<'_, '_>, index: usize) -> bool {
     let certain = scope.graph.certain();
-    certain.never[index] && scope.graph.links().incoming[index].iter().any(|edge| !certain.never[edge.from])
+    certain.never[index] && deciding(scope.graph.links(), index).any(|(from, _)| !certain.never[from])
 }
 
 /// The nodes that cannot run because this one cannot.

@@ -79,7 +79,10 @@ fn generate(random: &mut fastrand::Rng) -> Vec<Node> {
 fn to_yaml(nodes: &[Node]) -> String {
     let mut text = "inputs: { b0: boolean, b1: boolean, k: x | y | z }\nnodes:\n".to_owned();
     for (at, node) in nodes.iter().enumerate() {
-        let mut value: String = node.reads.iter().map(|read| format!("{{{{ n{read} }}}} ")).collect();
+        let mut value = String::new();
+        for read in &node.reads {
+            write!(value, "{{{{ n{read} }}}} ").unwrap();
+        }
         if let Some((first, second)) = node.chained {
             write!(value, "{{{{ n{first} | default(n{second}) }}}}").unwrap();
         }
@@ -222,7 +225,7 @@ fn no_run_reads_what_is_absent_without_having_been_told() {
         let Some(flagged) = flagged(&text) else { continue };
         tried += 1;
         let mut met = BTreeSet::new();
-        for case in 0..(4 * 3 * 2 << nodes.len()) {
+        for case in 0..((4 * 3 * 2) << nodes.len()) {
             let (inputs, rest) = ([case & 1 == 1, case & 2 == 2], case >> 2);
             let (pick, rest) = (rest & 1, rest >> 1);
             let world = World { inputs, pick, k: rest % 3, failing: rest / 3 };

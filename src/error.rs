@@ -256,3 +256,34 @@ impl From<ErrorRecord> for Error {
         error
     }
 }
+
+/// "Did you mean": the nearest of `names`, if it is near enough to be a slip of the pen.
+#[must_use]
+pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |text: &str| text.to_lowercase().replace(['-', ' '], "_");
+    let wanted = plain(name);
+    let longest = (wanted.chars().count() / 3).clamp(1, 3);
+    names
+        .into_iter()
+        .filter(|candidate| *candidate != name)
+        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &plain(candidate)), candidate))
+        .filter(|(distance, candidate)| *distance <= longest && *distance < candidate.chars().count())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_suggested_only_when_it_is_near() {
+        let names = ["prompt", "prompt_file", "output", "on_error", "as"];
+        assert_eq!(nearest("promt", names), Some("prompt"));
+        assert_eq!(nearest("prompt-file", names), Some("prompt_file"));
+        assert_eq!(nearest("onError", names), Some("on_error"));
+        assert_eq!(nearest("ouptut", names), Some("output"));
+        assert_eq!(nearest("temperature", names), None);
+        assert_eq!(nearest("x", names), None);
+    }
+}

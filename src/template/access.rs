@@ -2,10 +2,12 @@
 
 use minijinja::value::{Value as Data, ValueKind};
 
-use crate::template::{
-    convert::describe,
-    fault::{Fault, Outcome},
-    problem::nearest,
+use crate::{
+    error::nearest,
+    template::{
+        convert::describe,
+        fault::{Fault, Outcome},
+    },
 };
 
 /// What `value` has under `key`: a field of a map, an element of a list (from the end when negative). `None` when it has not, or

@@ -5,6 +5,7 @@ use std::{mem, sync::Arc};
 use minijinja::value::{Value as Data, ValueKind};
 
 use crate::{
+    error::nearest,
     model::Value,
     template::{
         Scope,
@@ -16,7 +17,6 @@ use crate::{
         fault::{Fault, Outcome},
         filters::Given,
         operate,
-        problem::nearest,
         round::Round,
     },
 };

@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::Range};
 
+use crate::error::nearest;
+
 /// Why a text is no template or expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyntaxProblem {
@@ -48,16 +50,6 @@ impl SyntaxProblem {
         self.hint = nearest(name, names).map(|near| format!("did you mean `{near}`?"));
         self
     }
-}
-
-/// The nearest of `names`, if near enough to be what was meant.
-pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .into_iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .filter(|(distance, known)| *distance <= 1 + known.len().min(name.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
 }
 
 pub(super) fn from_minijinja(source: &str, error: &minijinja::Error) -> SyntaxProblem {

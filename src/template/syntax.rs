@@ -8,12 +8,15 @@ use minijinja::{
     value::Value as Data,
 };
 
-use crate::template::{
-    MAX_SOURCE, SyntaxProblem, checks,
-    code::{Arguments, Kind, Node, Statement, Target},
-    filters::{self, Filter},
-    operate::{Binary, Comparison},
-    problem::{STATEMENTS, from_minijinja, nearest, problem},
+use crate::{
+    error::nearest,
+    template::{
+        MAX_SOURCE, SyntaxProblem, checks,
+        code::{Arguments, Kind, Node, Statement, Target},
+        filters::{self, Filter},
+        operate::{Binary, Comparison},
+        problem::{STATEMENTS, from_minijinja, problem},
+    },
 };
 
 /// How deep code may be nested; evaluation recurses that deep.

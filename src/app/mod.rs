@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use crate::{
-    agent::Models,
+    agent::{Models, ModelsSettings},
     app::{inputs::StandardInput, project::StorePlace},
     diagnostic::{DiskFiles, Files, StoredFiles},
     engine::{Engine, EngineSettings, RunOptions},
@@ -28,6 +28,7 @@ use crate::{
     manifest::Manifest,
     model::{Event, EventBody, ModelRef, RunId, StoredSource, Value},
     plan::{CompileOptions, Compiled, CompiledManifest, ManifestChoice, Plan, compile as compile_file, compile_text},
+    provider::Providers,
     store::{self, Store},
 };
 
@@ -299,7 +300,13 @@ pub async fn find_resumable(name: &str, settings: &Settings) -> Result<Found> {
     let mut compiled = recompile(sources, &recorded)?;
     let Some(plan) = compiled.plan.take() else { return Ok(Found::Broken(Box::new(compiled))) };
     let base = recorded.folder.join(recorded.manifest.as_deref().map(project::folder_of).unwrap_or_default());
-    let models = providers::models(&plan, compiled.manifest.as_ref(), &base, recorded.mock)?;
+    // What has ended asks no model any more, so it needs no key to be looked at.
+    let ended = matches!(events.last().map(|event| &event.body), Some(EventBody::RunFinished { .. }));
+    let models = if ended {
+        Models::new(Providers::default(), ModelsSettings::default())
+    } else {
+        providers::models(&plan, compiled.manifest.as_ref(), &base, recorded.mock)?
+    };
     let prepared =
         Prepared { plan: Arc::new(plan), store: place, simulated: recorded.mock.is_some(), models: Arc::new(models), recorded };
     let engine = prepared.engine_over(store);

@@ -72,3 +72,10 @@ fn a_drawing_that_cannot_be_written() {
     project.run(&["graph", "hello.yaml", "--format", "svg", "-o", "hello.svg"]).exit(0).prints_nothing();
     assert!(std::fs::read_to_string(project.path("hello.svg")).unwrap().starts_with("<svg"));
 }
+
+#[test]
+fn a_file_that_cannot_be_read() {
+    // Its bytes cannot be read by anybody, also not by the super-user.
+    Project::new().run(&["validate", "/proc/self/mem"]).exit(2).prints("AF001");
+    Project::new().run(&["run", "/proc/self/mem", "--mock"]).exit(2).says("AF001").prints_nothing();
+}

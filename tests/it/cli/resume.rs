@@ -66,3 +66,29 @@ fn the_command_to_go_on_names_the_store_where_it_would_not_be_found() {
     let ran = started.end();
     ran.exit(130).says("--store sqlite:sub/.agentflow/agentflow.db");
 }
+
+#[test]
+fn a_run_that_has_ended_needs_no_key_to_be_looked_at() {
+    let never = HELLO.replace("{ agent: writer,", "{ agent: writer, when: 'inputs.name == \"nobody\"',");
+    let project = Project::new().with("hello.yaml", never.replace("'{{ greet }}'", "'{{ greet | default(\"silence\") }}'"));
+    let mut command = project.command(&["run", "hello.yaml"]);
+    command.env("OPENAI_API_KEY", "a-key");
+    let ran = project.ran(command);
+    ran.exit(0);
+    assert_eq!(ran.stdout, "silence\n");
+    project.run(&["resume", "last"]).exit(0).prints("silence");
+    project.run(&["run", "hello.yaml"]).exit(2).says("OPENAI_API_KEY");
+}
+
+#[test]
+fn a_run_goes_on_from_another_folder_with_its_manifest() {
+    let project = Project::new()
+        .with("sub/chain.yaml", CHAIN.replace("agents:\n  writer: { model: openai/gpt-5-mini }\n", ""))
+        .with("sub/agents.toml", "[agents.writer]\nmodel = \"openai/gpt-5-mini\"\n");
+    let started = project.start(&["run", "sub/chain.yaml", "--mock", "--mock-latency", "400ms"], "first: succeeded");
+    started.signal(Signal::KILL);
+    assert_eq!(started.end().code, None);
+    let mut command = project.command(&["resume", "last"]);
+    command.current_dir(project.path("sub"));
+    project.ran(command).exit(0).prints("Simulated answer of `writer` for `second`");
+}

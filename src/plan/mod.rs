@@ -1,7 +1,8 @@
 //! From a manifest to a checked graph. Compiling opens no socket, needs no key and returns a [`Plan`] or every problem.
 //!
-//! `compile` runs the passes in order: `catalog` (agents), `resolve` (names), `graph` (edges, cycles, reachability; the only user of
-//! petgraph), `rules` (what may be read where). `builder` makes a workflow in code; `draw` shows a plan.
+//! `compile` runs the passes in order: `catalog` (agents), `resolve` (manifest → `draft`), `links` (names in a `scope`, edges; `graph`
+//! orders them and is the only user of petgraph), `certain` (what is there when a node runs), `shapes` (schemas), `rules`, `assemble`.
+//! `builder` makes a workflow in code; `draw` shows a plan.
 
 mod assemble;
 mod builder;
@@ -19,6 +20,7 @@ mod scope;
 mod shapes;
 mod texts;
 mod types;
+mod ways;
 
 pub use builder::{GraphBuilder, GraphProblems, NodeSpec};
 pub use catalog::{Catalog, CatalogEntry, catalog};

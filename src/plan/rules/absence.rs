@@ -6,12 +6,13 @@ use crate::{
     diagnostic::{Code, Diagnostic, Span},
     manifest::{Join, OnErrorManifest},
     plan::{
-        certain::{constant, is_certain, one_is_certain, tested},
+        certain::{constant, is_certain, tested},
         compile::Compiler,
         draft::{Codes, Read, Role, Site},
         links::{Kind, Origin},
         scope::{Scope, Target, path_text},
         shapes::{Shape, World, of_read},
+        ways::one_is_certain,
     },
     template::is_identifier,
 };

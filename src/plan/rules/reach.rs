@@ -3,11 +3,12 @@
 use crate::{
     diagnostic::{Code, Diagnostic},
     plan::{
-        certain::{constant, deciding},
+        certain::constant,
         compile::Compiler,
         draft::{Codes, NodeDraft},
         links::Kind,
         scope::{Scope, listed},
+        ways::deciding,
     },
 };
 

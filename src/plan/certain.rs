@@ -64,6 +64,8 @@ pub(super) fn fill(codes: &Codes, scope: &Scope<'_, '_>) {
         }
     }
     let count = graph.nodes.len();
+    let expression = |node: &NodeDraft<'_>| node.when.and_then(|code| codes.expression(code));
+    let parts = graph.nodes.iter().map(|node| expression(node).map(Expression::conjuncts).unwrap_or_default()).collect();
     let mut work = Work {
         codes,
         scope,
@@ -72,6 +74,7 @@ pub(super) fn fill(codes: &Codes, scope: &Scope<'_, '_>) {
         never: vec![false; count],
         before: vec![Bits::new(count); count],
         during: vec![Bits::new(count); count],
+        parts,
         true_parts: vec![BTreeSet::new(); count],
     };
     for index in graph.links().order.clone() {
@@ -96,6 +99,8 @@ struct Work<'w, 's, 'm> {
     never: Vec<bool>,
     before: Vec<Bits>,
     during: Vec<Bits>,
+    /// The parts, joined by `and`, of each node's `when`.
+    parts: Vec<Vec<&'w str>>,
     /// The parts of conditions that hold whenever the node runs.
     true_parts: Vec<BTreeSet<&'w str>>,
 }
@@ -116,7 +121,7 @@ impl<'w> Work<'w, '_, '_> {
         if node.when.is_some() {
             self.add_tested(index, &mut during);
             if self.joins_all(index) {
-                truths.extend(self.parts(index));
+                truths.extend(&self.parts[index]);
             }
             self.add_implied(index, &truths, &mut during);
         }
@@ -227,7 +232,7 @@ impl<'w> Work<'w, '_, '_> {
             let holds = || {
                 let asks_nothing = graph.nodes[at].when.is_none();
                 asks_nothing
-                    || (self.joins_all(at) && !truths.is_empty() && self.parts(at).iter().all(|part| truths.contains(part)))
+                    || (self.joins_all(at) && !truths.is_empty() && self.parts[at].iter().all(|part| truths.contains(part)))
             };
             let starts = || self.links.incoming[at].is_empty() || self.deciding(at).any(leads);
             runs[at] = runs[at] || has_output || (!self.never[at] && holds() && starts());
@@ -238,12 +243,6 @@ impl<'w> Work<'w, '_, '_> {
                 certain.insert(edge.from);
             }
         }
-    }
-
-    /// The parts, joined by `and`, of the node's `when`.
-    fn parts(&self, index: usize) -> Vec<&'w str> {
-        let expression = self.scope.graph.nodes[index].when.and_then(|code| self.codes.expression(code));
-        expression.map(Expression::conjuncts).unwrap_or_default()
     }
 
     /// The parts of conditions that are known to hold before the node's own `when`: those that hold along every edge that may start

@@ -28,6 +28,7 @@ mod table;
 mod terminal;
 mod ui;
 mod validate;
+pub mod values;
 
 use std::{
     ffi::OsString,

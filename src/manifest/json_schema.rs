@@ -235,17 +235,9 @@ impl Definitions {
                             let one = json!({ "enum": ["string", "integer", "number", "boolean", "object", "array", "null"] });
                             json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1, "uniqueItems": true }] })
                         }
-                        "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" => by_name.clone(),
-                        "items"
-                        | "additionalProperties"
-                        | "contains"
-                        | "not"
-                        | "if"
-                        | "then"
-                        | "else"
-                        | "propertyNames"
-                        | "contentSchema" => any.clone(),
-                        "allOf" | "anyOf" | "oneOf" | "prefixItems" => list.clone(),
+                        keyword if schema_shorthand::SCHEMAS_BY_NAME.contains(&keyword) => by_name.clone(),
+                        keyword if schema_shorthand::ONE_SCHEMA.contains(&keyword) => any.clone(),
+                        keyword if schema_shorthand::SCHEMA_LISTS.contains(&keyword) => list.clone(),
                         "required" => names.clone(),
                         "enum" | "examples" => json!({ "type": "array" }),
                         "maximum" | "minimum" | "exclusiveMaximum" | "exclusiveMinimum" => number.clone(),

@@ -19,6 +19,14 @@ use crate::{
 pub(super) const TYPES: [&str; 5] = ["string", "integer", "number", "boolean", "any"];
 /// The types that only JSON Schema has.
 const JSON_SCHEMA_TYPES: [&str; 3] = ["object", "array", "null"];
+/// Keywords whose value is a map of schemas.
+pub(super) const SCHEMAS_BY_NAME: &[&str] = &["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
+/// Keywords whose value is a schema.
+pub(super) const ONE_SCHEMA: &[&str] =
+    &["items", "additionalProperties", "contains", "not", "if", "then", "else", "propertyNames", "contentSchema"];
+/// Keywords whose value is a list of schemas.
+pub(super) const SCHEMA_LISTS: &[&str] = &["allOf", "anyOf", "oneOf", "prefixItems"];
+
 /// What JSON Schema (drafts 7 to 2020-12) gives a meaning.
 pub(super) const KEYWORDS: &[&str] = &[
     "$anchor",
@@ -281,21 +289,13 @@ fn full(tree: &Tree, problems: &mut Vec<Diagnostic>) -> Option<Value> {
 fn check_keywords(tree: &Tree, problems: &mut Vec<Diagnostic>) {
     for (key, value) in tree.as_map().unwrap_or_default() {
         match key.value.as_str() {
-            "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" => {
+            keyword if SCHEMAS_BY_NAME.contains(&keyword) => {
                 value.as_map().unwrap_or_default().iter().for_each(|(_, schema)| check_keywords(schema, problems));
             }
-            "items"
-            | "additionalProperties"
-            | "contains"
-            | "not"
-            | "if"
-            | "then"
-            | "else"
-            | "propertyNames"
-            | "contentSchema" => {
+            keyword if ONE_SCHEMA.contains(&keyword) => {
                 check_keywords(value, problems);
             }
-            "allOf" | "anyOf" | "oneOf" | "prefixItems" => {
+            keyword if SCHEMA_LISTS.contains(&keyword) => {
                 value.as_list().unwrap_or_default().iter().for_each(|schema| check_keywords(schema, problems));
             }
             "$ref" if value.as_str().is_some_and(|target| !target.starts_with('#')) => {

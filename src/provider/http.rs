@@ -228,8 +228,11 @@ impl Asked<'_> {
         match (kind, status.map(|status| status.as_u16())) {
             (ErrorKind::Auth, _) => error.hint(format!("check the API key of provider `{}`", self.endpoint.provider)),
             (ErrorKind::Quota, _) => error.hint("the account has no credit or quota left; waiting does not help"),
+            (ErrorKind::ContextLength, _) => error.hint("shorten the prompt, or name a model with a larger context window"),
             (_, Some(300..400)) => error.hint("redirects are not followed; check `base_url` of the provider"),
-            (_, Some(404 | 405)) => error.hint("check the name of the model and `base_url` of the provider"),
+            (ErrorKind::UnknownModel, _) | (_, Some(405)) => {
+                error.hint("check the name of the model and `base_url` of the provider")
+            }
             _ => error,
         }
     }

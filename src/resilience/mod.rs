@@ -2,6 +2,8 @@
 
 mod limiter;
 mod retry;
+mod verdict;
 
 pub use limiter::{Rate, RateLimiter};
 pub use retry::{Jitter, RetryPolicy};
+pub use verdict::{Again, Counts, Next, Verdict, verdict};

@@ -23,6 +23,8 @@ pub struct Task<'a> {
     pub agent: &'a AgentProfile,
     /// The model.
     pub model: &'a ModelRef,
+    /// The models whose recorded answers may be taken: those of the whole chain of fallbacks.
+    pub chain: Vec<&'a ModelRef>,
     /// The system prompt, rendered.
     pub system: Option<String>,
     /// The prompt, rendered.
@@ -131,9 +133,10 @@ async fn converse(
             temperature: task.temperature,
             max_tokens: task.max_tokens,
         };
-        let fingerprint = fingerprint(task.model, &request);
         if let Some(known) = recorded.iter().find(|call| call.ordinal == ordinal) {
-            if known.fingerprint != fingerprint {
+            // An answer of the model before in the chain is as good as one of this.
+            let asked = task.chain.iter().find(|model| model.to_string() == known.model);
+            if asked.is_none_or(|model| known.fingerprint != fingerprint(model, &request)) {
                 return Err(divergent(task.node, known, task.model));
             }
             turn.take(&known.response);
@@ -147,7 +150,7 @@ async fn converse(
         *pending = Some(CallRecord {
             ordinal,
             model: task.model.to_string(),
-            fingerprint,
+            fingerprint: fingerprint(task.model, &request),
             response: called.response,
             cost: called.cost,
             duration_ms: u64::try_from(called.duration.as_millis()).unwrap_or(u64::MAX),

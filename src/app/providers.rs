@@ -123,12 +123,14 @@ impl Needs {
         for node in &graph.nodes {
             let path = format!("{prefix}{}", node.id);
             match &node.kind {
-                NodeKind::Agent(agent) => match &agent.model {
-                    Some(model) => {
-                        self.models.entry(model.to_string()).or_insert_with(|| (model.clone(), path));
+                NodeKind::Agent(agent) => {
+                    if agent.model.is_none() {
+                        self.without.push((path.clone(), agent.agent.name.to_string()));
                     }
-                    None => self.without.push((path, agent.agent.name.to_string())),
-                },
+                    for model in agent.models() {
+                        self.models.entry(model.to_string()).or_insert_with(|| (model.clone(), path.clone()));
+                    }
+                }
                 NodeKind::Graph(inner) => self.add_graph(inner, &format!("{path}.")),
                 NodeKind::Workflow { plan, .. } => self.add_graph(&plan.graph, &format!("{path}.")),
                 NodeKind::Value(_) => {}

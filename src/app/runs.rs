@@ -315,7 +315,7 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
                 node.spend = spend.into();
                 node.model = Some(model.clone());
             }
-            EventBody::AttemptFailed { error, .. } => {
+            EventBody::AttemptFailed { error, .. } | EventBody::FallbackTaken { error, .. } => {
                 node.status = "waiting";
                 node.reason = Some(error.message.clone());
             }
@@ -333,6 +333,8 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             }
             EventBody::NodeCancelled { .. } => node.status = "cancelled",
             EventBody::IterationStarted { .. }
+            | EventBody::CallWaited { .. }
+            | EventBody::BreakerChanged { .. }
             | EventBody::RunCreated { .. }
             | EventBody::RunResumed { .. }
             | EventBody::RunFinished { .. } => {}

@@ -184,11 +184,12 @@ fn told(body: &EventBody) -> String {
         EventBody::RunCreated { workflow, owner, .. } => format!("{workflow}, by {owner}"),
         EventBody::RunResumed { owner } => format!("by {owner}"),
         EventBody::NodeSkipped { reason, .. } => reason.clone(),
-        EventBody::AttemptStarted { attempt, agent, elements, .. } => {
+        EventBody::AttemptStarted { attempt, agent, model, elements, .. } => {
             let agent = agent.as_ref().map(|agent| format!(", {agent}")).unwrap_or_default();
+            let model = model.as_ref().map(|model| format!(" · {model}")).unwrap_or_default();
             let elements =
                 elements.map(|elements| format!(", {}", numbers::plural(elements as u64, "element"))).unwrap_or_default();
-            format!("attempt {attempt}{agent}{elements}")
+            format!("attempt {attempt}{agent}{model}{elements}")
         }
         EventBody::ModelResponded { model, response, cost, duration_ms, ordinal, .. } => {
             let spend = Spend::of_call(response.usage, *cost);
@@ -200,6 +201,13 @@ fn told(body: &EventBody) -> String {
         }
         EventBody::IterationStarted { iteration, .. } => format!("iteration {iteration}"),
         EventBody::AttemptFailed { attempt, error, .. } => format!("attempt {attempt}, tried again: {}", error.message),
+        EventBody::FallbackTaken { attempt, from, to, error, .. } => {
+            format!("attempt {attempt}, from {from} to {to}: {}", error.message)
+        }
+        EventBody::CallWaited { ordinal, model, reason, duration_ms, .. } => {
+            format!("call {ordinal}, {model}, {} for {reason}", numbers::duration(Duration::from_millis(*duration_ms)))
+        }
+        EventBody::BreakerChanged { model, from, to, reason, .. } => format!("{model}, from {from} to {to}: {reason}"),
         EventBody::NodeSucceeded { output, routed_to, .. } => match routed_to {
             Some(chosen) => format!("→ {}: {output}", chosen.join(", ")),
             None => output.to_string(),

@@ -37,7 +37,7 @@ impl Attempt {
     /// Runs to the end.
     pub(super) async fn run(self) -> Answered {
         let node = self.start.work.node();
-        let Some(model) = &node.model else {
+        let Some(model) = &self.start.model else {
             let error = Error::new(ErrorKind::Invalid, format!("agent `{}` has no model", node.agent.name))
                 .hint("give the agent a `model`, or `[defaults] model` in the manifest");
             return Answered { outcome: Err(error), last_call: None, notes: Vec::new() };
@@ -48,6 +48,7 @@ impl Attempt {
             attempt: self.start.attempt,
             agent: &node.agent,
             model,
+            chain: node.models().collect(),
             system: self.start.work.system.clone(),
             prompt: self.start.work.prompt.clone(),
             output: node.output.as_deref(),

@@ -5,7 +5,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, HashSet},
+    collections::{BinaryHeap, HashMap, hash_map::Entry},
     pin::Pin,
     sync::Arc,
     time::Duration,
@@ -25,7 +25,7 @@ use super::{
     log::RunLog,
     observer::{Observer, Progress},
     recover::read_run,
-    state::{InstanceId, RunState, Start, Step},
+    state::{InstanceId, Outlook, RunState, Start, Step},
     stop::{Stop, Wish},
 };
 use crate::{
@@ -56,7 +56,8 @@ pub(super) struct Scheduler {
     /// Attempts that wait until their answer is durable.
     unrecorded: Vec<(Seq, InstanceId, oneshot::Sender<Result<()>>)>,
     time_limits: BinaryHeap<Reverse<(Instant, InstanceId)>>,
-    timed: HashSet<InstanceId>,
+    /// When each of them is out of time.
+    timed: HashMap<InstanceId, Instant>,
     /// When the whole run is out of time.
     run_limit: Option<Instant>,
     /// Whether something that gathered is waited for.
@@ -154,7 +155,7 @@ impl Scheduler {
             held: Vec::new(),
             unrecorded: Vec::new(),
             time_limits: BinaryHeap::new(),
-            timed: HashSet::new(),
+            timed: HashMap::new(),
             run_limit,
             is_urgent: true,
             flush_at: None,
@@ -234,9 +235,10 @@ impl Scheduler {
 
     fn set_time_limit(&mut self, id: InstanceId) {
         if let Some(limit) = self.state.time_limit(id)
-            && self.timed.insert(id)
+            && let Entry::Vacant(entry) = self.timed.entry(id)
         {
-            self.time_limits.push(Reverse((Instant::now() + limit, id)));
+            let at = *entry.insert(Instant::now() + limit);
+            self.time_limits.push(Reverse((at, id)));
         }
     }
 
@@ -254,7 +256,7 @@ impl Scheduler {
                 continue;
             }
             let node = start.work.node();
-            let model = node.model.as_ref().map(ToString::to_string).unwrap_or_default();
+            let model = start.model.as_ref().map(ToString::to_string).unwrap_or_default();
             let agent = Some((node.agent.name.as_str(), model.as_str()));
             self.observer.on_progress(self.run, &Progress::AttemptStarted { node: &start.path, attempt: start.attempt, agent });
             let id = start.id;
@@ -366,9 +368,16 @@ impl Scheduler {
             },
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Divergent => return Err(error),
-            Err(error) => self.state.failure(id, &error, self.clock.now()),
+            Err(error) => self.state.failure_within(id, &error, self.clock.now(), self.outlook(id)),
         };
         self.record(body)
+    }
+
+    /// What stands in the way of another attempt of the instance.
+    fn outlook(&self, id: InstanceId) -> Outlook {
+        let limits = self.state.with_surroundings(id).filter_map(|id| self.timed.get(&id).copied());
+        let end = limits.chain(self.run_limit).min();
+        Outlook { left: end.map(|end| end.saturating_duration_since(Instant::now())), is_overspent: false }
     }
 
     fn on_wish(&mut self, wish: Wish) {

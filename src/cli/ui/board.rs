@@ -232,6 +232,13 @@ fn whole(line: &mut Line, note: Note) {
                 line.reason = Some(error);
             }
         }
+        What::FellBack { attempt, error, to } => {
+            line.attempt = attempt;
+            line.state = State::Waiting(note.at);
+            line.reason = Some(error);
+            line.model = Some(to);
+        }
+        What::Breaker { .. } => {}
         What::Succeeded => line.end(note.at, State::Succeeded, None),
         What::Failed { error, handled } => {
             line.end(note.at, if handled { State::Handled } else { State::Failed }, Some(error));
@@ -258,8 +265,9 @@ fn element(line: &mut Line, note: Note) {
             line.failed += 1;
             line.reason = Some(error);
         }
+        What::FellBack { error, .. } => line.reason = Some(error),
         What::AttemptFailed { error, .. } if !error.is_empty() => line.reason = Some(error),
-        What::AttemptFailed { .. } | What::Text | What::Answered(_) | What::Iteration(_) => {}
+        What::AttemptFailed { .. } | What::Breaker { .. } | What::Text | What::Answered(_) | What::Iteration(_) => {}
     }
 }
 
@@ -269,8 +277,10 @@ fn inside(line: &mut Line, what: What) {
             line.agent = agent.or(line.agent.take());
             line.model = model.or(line.model.take());
         }
+        What::FellBack { error, .. } => line.reason = Some(error),
         What::AttemptFailed { error, .. } if !error.is_empty() => line.reason = Some(error),
         What::AttemptFailed { .. }
+        | What::Breaker { .. }
         | What::Text
         | What::Answered(_)
         | What::Iteration(_)

@@ -63,6 +63,13 @@ impl RunState {
                 let id = self.find_open(node)?;
                 self.on_attempt_failed(id, error, *retry_at, seq);
             }
+            EventBody::FallbackTaken { node, to, error, .. } => {
+                let id = self.find_open(node)?;
+                self.on_fallback(id, to, error, seq, at)?;
+            }
+            EventBody::CallWaited { node, .. } | EventBody::BreakerChanged { node, .. } => {
+                self.find(node)?;
+            }
             EventBody::NodeSucceeded { node, output, routed_to, .. } => {
                 let id = self.find_open(node)?;
                 self.count_start(id, at);
@@ -115,6 +122,10 @@ impl RunState {
         self.set_status(id, NodeStatus::Running);
         self.count_start(id, at);
         let instance = self.instance_mut(id);
+        if instance.attempt != attempt {
+            // An attempt that is taken up again after a crash is no new one.
+            instance.tries += 1;
+        }
         instance.attempt = attempt;
         instance.queued = false;
         instance.horizon = seq;
@@ -163,6 +174,20 @@ impl RunState {
         }
         self.wakes.push(Reverse((retry_at, id)));
         self.dirty.push_back(id);
+    }
+
+    /// The next attempt asks the model `to` of the chain.
+    fn on_fallback(&mut self, id: InstanceId, to: &str, error: &ErrorRecord, seq: Seq, at: Timestamp) -> Result<()> {
+        let target = self
+            .position_in_chain(id, to)
+            .ok_or_else(|| misfit(&format!("node `{}` falls back to `{to}`, which is not in its chain", self.path(id))))?;
+        let failed = self.target_name(id).unwrap_or_default();
+        self.on_attempt_failed(id, error, at, seq);
+        let instance = self.instance_mut(id);
+        instance.given_up.push(format!("{failed}: {}", error.message));
+        instance.target = target;
+        instance.tries = 0;
+        Ok(())
     }
 
     fn on_failed(&mut self, id: InstanceId, error: &ErrorRecord, handled: Option<&Handled>, seq: Seq, at: Timestamp) {

@@ -153,8 +153,14 @@ impl RunState {
             return Some(self.failure(id, &error, now));
         }
         let attempt = self.instance(id).attempt + 1;
-        let started =
-            |inputs| EventBody::AttemptStarted { node: self.path(id).clone(), attempt, agent: None, elements: None, inputs };
+        let started = |inputs| EventBody::AttemptStarted {
+            node: self.path(id).clone(),
+            attempt,
+            agent: None,
+            model: None,
+            elements: None,
+            inputs,
+        };
         let node = self.node(id);
         match &node.kind {
             NodeKind::Agent(_) => {
@@ -199,6 +205,7 @@ impl RunState {
                 node: self.path(id).clone(),
                 attempt: 1,
                 agent: None,
+                model: None,
                 elements: Some(items.len()),
                 inputs: None,
             },

@@ -5,6 +5,7 @@
 
 mod apply;
 mod budget;
+mod chain;
 mod decide;
 mod open;
 mod outcome;
@@ -22,6 +23,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 pub(super) use decide::Step;
+pub(super) use outcome::Outlook;
 pub(super) use parts::InstanceId;
 use parts::{Frame, FrameId, Inner, Instance};
 pub(super) use start::Start;
@@ -169,6 +171,14 @@ impl RunState {
             return None;
         }
         self.node(id).timeout
+    }
+
+    /// The instance and everything it runs in, from the inside to the outside.
+    pub(super) fn with_surroundings(&self, id: InstanceId) -> impl Iterator<Item = InstanceId> {
+        std::iter::successors(Some(id), |id| {
+            let instance = self.instance(*id);
+            instance.element.as_ref().map(|element| element.parent).or(self.frame(instance.frame).owner)
+        })
     }
 
     fn instance(&self, id: InstanceId) -> &Instance {

@@ -60,6 +60,12 @@ pub(super) struct Instance {
     pub(super) status: NodeStatus,
     /// From 1; 0 before the first.
     pub(super) attempt: u32,
+    /// Which model of the chain is asked: 0 is the node's own, then its fallbacks.
+    pub(super) target: usize,
+    /// Attempts that have begun with that model.
+    pub(super) tries: u32,
+    /// The last error of each model of the chain that was given up, as `provider/model: error`.
+    pub(super) given_up: Vec<String>,
     /// Incoming edges whose source has not ended.
     pub(super) undecided: usize,
     pub(super) output: Shared,

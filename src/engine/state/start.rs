@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{RunState, Step, parts::InstanceId};
 use crate::{
     error::Result,
-    model::{EventBody, NodePath, NodeStatus, Seq},
+    model::{EventBody, ModelRef, NodePath, NodeStatus, Seq},
     plan::{AgentNode, GraphPlan, NodeKind},
 };
 
@@ -18,6 +18,8 @@ pub(in crate::engine) struct Start {
     pub(in crate::engine) event: EventBody,
     pub(in crate::engine) path: NodePath,
     pub(in crate::engine) attempt: u32,
+    /// The model of the chain that is asked; `None` where no one names one.
+    pub(in crate::engine) model: Option<ModelRef>,
     pub(in crate::engine) work: AgentWork,
     /// The event that must be durable before a call leaves the process.
     pub(in crate::engine) horizon: Seq,
@@ -120,11 +122,13 @@ impl RunState {
                 node: path.clone(),
                 attempt,
                 agent: Some(agent.agent.name.clone()),
+                model: self.target_name(id),
                 elements: None,
                 inputs: None,
             },
             path,
             attempt,
+            model: self.target(id).cloned(),
             work: AgentWork { graph: Arc::clone(&self.frame(instance.frame).graph), node: instance.node, system, prompt },
             horizon: self.horizon(id),
         }))))

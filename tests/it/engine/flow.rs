@@ -63,9 +63,13 @@ impl Flow {
     }
 
     /// The next `times` calls of a node or agent fail with `status`.
-    pub(crate) fn fail(mut self, who: &str, status: u16, times: usize) -> Self {
-        let error = MockAnswer::from_value(json!({"error": {"status": status}})).unwrap();
-        self.answers.entry(who.to_owned()).or_default().extend(vec![error; times]);
+    pub(crate) fn fail(self, who: &str, status: u16, times: usize) -> Self {
+        (0..times).fold(self, |flow, _| flow.scripted(who, json!({"error": {"status": status}})))
+    }
+
+    /// The next call of a node or agent ends as the script of a mock provider says.
+    pub(crate) fn scripted(mut self, who: &str, script: Value) -> Self {
+        self.answers.entry(who.to_owned()).or_default().push(MockAnswer::from_value(script).unwrap());
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod branches;
 mod failures;
+mod fallback;
 mod flow;
 mod limits;
 mod maps_and_loops;

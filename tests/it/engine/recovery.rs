@@ -38,7 +38,7 @@ fn outcome(flow_events: &[Event]) -> String {
 }
 
 /// A store that holds the first `count` events of a run, as if the process had died then.
-async fn store_of(flow: &Flow, events: &[Event]) -> Arc<dyn Store> {
+pub(super) async fn store_of(flow: &Flow, events: &[Event]) -> Arc<dyn Store> {
     let store: Arc<dyn Store> = Arc::new(InMemoryStore::default());
     let stream = StreamId::run(flow.run);
     let epoch = store.claim(&stream, &this_process(), Duration::ZERO).await.unwrap();

@@ -22,6 +22,7 @@ use super::{
     Engine, RunOptions, RunResult,
     attempt::{Attempt, Called},
     clock::Clock,
+    kill_points,
     log::RunLog,
     observer::{Observer, Progress},
     recover::read_run,
@@ -30,6 +31,7 @@ use super::{
 };
 use crate::{
     agent::Answered,
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, RunId, RunStatus, Seq},
     plan::Plan,
@@ -92,6 +94,7 @@ impl Scheduler {
     ) -> Result<Self> {
         let stream = StreamId::run(options.run);
         let epoch = engine.store.claim(&stream, &options.owner, engine.settings.lease).await?;
+        crash_point!("create.claimed");
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, 0, Digest::ZERO);
         let state = RunState::new(Arc::clone(&plan), &options.env);
         let mut scheduler = Self::new(engine, options.run, observer, state, log);
@@ -105,6 +108,7 @@ impl Scheduler {
             agentflow: env!("CARGO_PKG_VERSION").to_owned(),
             owner: options.owner,
         })?;
+        crash_point!("create.queued");
         Ok(scheduler)
     }
 
@@ -116,11 +120,13 @@ impl Scheduler {
         observer: Arc<dyn Observer>,
     ) -> Result<Self> {
         let recorded = read_run(&engine.store, options.run).await?;
+        crash_point!("resume.read");
         let ended = recorded.events.last().is_some_and(|event| matches!(event.body, EventBody::RunFinished { .. }));
         let (epoch, recorded) = if ended {
             (0, recorded)
         } else {
             let epoch = engine.store.claim(&StreamId::run(options.run), &options.owner, engine.settings.lease).await?;
+            crash_point!("resume.claimed");
             // The former owner may have written until the claim.
             (epoch, read_run(&engine.store, options.run).await?)
         };
@@ -130,11 +136,13 @@ impl Scheduler {
             return Err(Error::new(ErrorKind::Divergent, format!("run `{}` was recorded with another workflow", options.run)));
         }
         let state = RunState::replay(plan, &options.env, &recorded.events)?;
+        crash_point!("resume.replayed");
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, state.next_seq(), recorded.last);
         let mut scheduler = Self::new(engine, options.run, observer, state, log);
         scheduler.is_claimed = !ended;
         if !ended {
             scheduler.record(EventBody::RunResumed { owner: options.owner })?;
+            crash_point!("resume.queued");
         }
         Ok(scheduler)
     }
@@ -187,6 +195,7 @@ impl Scheduler {
                 Woken::Renewed(result) => {
                     self.renewal = None;
                     result?;
+                    crash_point!("lease.renewed");
                 }
                 Woken::Wish(wish) => self.on_wish(wish),
                 Woken::Timer => self.on_timer()?,
@@ -207,6 +216,8 @@ impl Scheduler {
                 Step::Record(body) => self.record(*body)?,
                 Step::Start(start) => {
                     self.record(start.event.clone())?;
+                    crash_point!("attempt.queued");
+                    crash_point!("backoff.over" if start.attempt > 1);
                     self.held.push(*start);
                 }
             }
@@ -268,8 +279,10 @@ impl Scheduler {
                 observer: Arc::clone(&self.observer),
                 calls: self.calls.0.clone(),
             };
+            crash_point!("attempt.durable");
             let handle = self.attempts.spawn(async move { (id, attempt.run().await) });
             self.handles.insert(id, handle);
+            crash_point!("attempt.spawned");
         }
     }
 
@@ -311,8 +324,10 @@ impl Scheduler {
     /// Shows what has become durable, and lets attempts go on that waited for it.
     fn on_written(&mut self, events: &[Event]) {
         for event in events {
+            kill_points::on_durable(event);
             self.observer.on_event(self.run, event);
         }
+        crash_point!("durable.shown" if !events.is_empty());
         let (durable, waiting) =
             std::mem::take(&mut self.unrecorded).into_iter().partition(|(seq, ..)| self.log.is_durable(*seq));
         self.unrecorded = waiting;
@@ -322,6 +337,7 @@ impl Scheduler {
                 Some(error) => Err(error),
                 None => Ok(()),
             };
+            crash_point!("journal.durable");
             // An attempt that is gone needs no answer.
             recorded.send(verdict).ok();
         }
@@ -331,8 +347,10 @@ impl Scheduler {
         if self.state.is_final(called.id) {
             return Ok(());
         }
+        crash_point!("journal.in-hand");
         let seq = self.state.next_seq();
         self.record(self.state.responded(called.id, called.call))?;
+        crash_point!("journal.queued");
         self.unrecorded.push((seq, called.id, called.recorded));
         self.is_urgent = true;
         Ok(())
@@ -358,8 +376,10 @@ impl Scheduler {
             return Ok(());
         }
         self.is_urgent = true;
+        crash_point!("outcome.in-hand");
         if let Some(call) = answered.last_call {
             self.record(self.state.responded(id, call))?;
+            crash_point!("outcome.call-queued");
         }
         let body = match answered.outcome {
             Ok(output) => match self.state.success_with_notes(id, output, answered.notes) {
@@ -370,7 +390,9 @@ impl Scheduler {
             Err(error) if error.kind() == ErrorKind::Divergent => return Err(error),
             Err(error) => self.state.failure_within(id, &error, self.clock.now(), self.outlook(id)),
         };
-        self.record(body)
+        self.record(body)?;
+        crash_point!("outcome.queued");
+        Ok(())
     }
 
     /// What stands in the way of another attempt of the instance.
@@ -383,7 +405,10 @@ impl Scheduler {
     fn on_wish(&mut self, wish: Wish) {
         match wish {
             Wish::GoOn => {}
-            Wish::Gracefully => self.stop_at = Some(Instant::now() + self.engine.settings.grace),
+            Wish::Gracefully => {
+                crash_point!("stop.asked");
+                self.stop_at = Some(Instant::now() + self.engine.settings.grace);
+            }
             Wish::AtOnce => self.stop_at = Some(Instant::now()),
         }
     }
@@ -395,6 +420,8 @@ impl Scheduler {
             self.is_urgent = true;
         }
         if self.renew_at <= now {
+            crash_point!("lease.due");
+            crash_point!("call.out" if !self.handles.is_empty());
             self.renew_at = now + self.engine.settings.lease / 3;
             if self.renewal.is_none() {
                 self.renewal = Some(Box::pin(self.log.renew(self.engine.settings.lease)));
@@ -455,10 +482,13 @@ impl Scheduler {
     /// Writes what is left, gives the run back and says how it stands.
     async fn close(mut self) -> Result<RunResult> {
         self.attempts.shutdown().await;
+        crash_point!("stop.attempts-ended" if self.stop_at.is_some());
         let events = self.log.flush().await?;
         self.on_written(&events);
+        crash_point!("close.flushed");
         if self.is_claimed {
             self.log.renew(Duration::ZERO).await?;
+            crash_point!("close.given-back");
         }
         let spend = self.state.spend();
         let run = self.run;

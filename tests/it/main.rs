@@ -20,6 +20,7 @@ mod positions;
 mod provider;
 mod readme;
 mod real_server;
+mod reliability;
 mod schema_agreement;
 mod store;
 mod validate;

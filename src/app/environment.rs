@@ -1,6 +1,6 @@
 //! The process's environment: the only place of the library that reads it.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -8,6 +8,13 @@ use crate::error::{Error, ErrorKind, Result};
 #[expect(clippy::disallowed_methods, reason = "`app` is the place that reads the environment")]
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// How long a run waits for a store that is down, for tests of programs that were built for them: nobody waits half a minute
+/// there.
+pub(super) fn store_patience() -> Option<Duration> {
+    let given = if cfg!(debug_assertions) { variable("AGENTFLOW_TEST_STORE_PATIENCE_MS") } else { None };
+    given?.parse().ok().map(Duration::from_millis)
 }
 
 /// Those of `names` that are set.

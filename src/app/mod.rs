@@ -5,6 +5,7 @@
 mod environment;
 pub mod estimate;
 pub mod inputs;
+mod lost_calls;
 pub mod project;
 pub mod providers;
 pub mod runs;
@@ -201,7 +202,9 @@ impl Prepared {
     }
 
     fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
-        Engine::new(store, Arc::clone(&self.models), EngineSettings::default())
+        let mut settings = EngineSettings::default();
+        settings.store_patience = environment::store_patience().unwrap_or(settings.store_patience);
+        Engine::new(store, Arc::clone(&self.models), settings)
     }
 
     /// What the engine is told of run `run`. `inputs` are those that were given; the plan's defaults are applied here.

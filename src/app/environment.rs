@@ -1,6 +1,6 @@
 //! The process's environment: the only place of the library that reads it.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use crate::{
     engine::EngineSettings,
@@ -23,12 +23,14 @@ pub(super) fn working_folder() -> Result<PathBuf> {
     std::env::current_dir().map_err(|err| Error::new(ErrorKind::Invalid, "the working folder cannot be found").source(err))
 }
 
-/// How engines keep their runs. Tests of debug builds shorten the lease by `AGENTFLOW_LEASE_MS`: nobody else has a reason to.
+/// How engines keep their runs. Tests of debug builds shorten the lease of a run and the patience with a store that is down:
+/// nobody else has a reason to.
 pub(super) fn engine_settings() -> EngineSettings {
-    let settings = EngineSettings::default();
-    #[cfg(debug_assertions)]
-    if let Some(lease) = variable("AGENTFLOW_LEASE_MS").and_then(|lease| lease.parse().ok()) {
-        return EngineSettings { lease: std::time::Duration::from_millis(lease), ..settings };
+    let mut settings = EngineSettings::default();
+    if cfg!(debug_assertions) {
+        let milliseconds = |name| Some(Duration::from_millis(variable(name)?.parse().ok()?));
+        settings.lease = milliseconds("AGENTFLOW_TEST_LEASE_MS").unwrap_or(settings.lease);
+        settings.store_patience = milliseconds("AGENTFLOW_TEST_STORE_PATIENCE_MS").unwrap_or(settings.store_patience);
     }
     settings
 }

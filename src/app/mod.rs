@@ -5,6 +5,7 @@
 mod environment;
 pub mod estimate;
 pub mod inputs;
+mod lost_calls;
 pub mod project;
 pub mod providers;
 pub mod runs;

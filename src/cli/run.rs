@@ -13,12 +13,12 @@ use crate::{
         args::{OutputForm, RunArgs},
         diagnostics, dry_run, exit,
         failure::{self, FailedNode},
-        json, outputs,
+        json, numbers, outputs,
         outputs::EventLines,
         prompt,
         signals::Signals,
         terminal::{Terminal, YELLOW},
-        ui::{Style, Ui},
+        ui::{Speaker, Style, Ui},
     },
     crash::crash_point,
     engine::{Engine, Observer, Progress, RunOptions, RunResult, Stop},
@@ -226,6 +226,7 @@ fn quoted(word: &str) -> String {
 /// Passes on what happens to all who want to know, and remembers which node failed.
 struct Watch {
     observers: Vec<Box<dyn Observer>>,
+    speaker: Speaker,
     failed: std::sync::Mutex<Option<FailedNode>>,
 }
 
@@ -236,7 +237,7 @@ impl Watch {
             FailedNode::watch(&mut failed, event);
         }
         let observers = ui.observer().into_iter().chain(lines.map(EventLines::observer)).collect();
-        Self { observers, failed: std::sync::Mutex::new(failed) }
+        Self { observers, speaker: ui.speaker(), failed: std::sync::Mutex::new(failed) }
     }
 
     fn failed(&self) -> Option<FailedNode> {
@@ -256,6 +257,14 @@ impl Observer for Watch {
 
     fn on_progress(&self, run: RunId, progress: &Progress<'_>) {
         trace!(run.id = %run, ?progress);
+        match progress {
+            Progress::StoreWaiting { reason, patience } => self.speaker.say(format!(
+                "{reason}; nothing new starts, and what is in hand is tried to be recorded for {} more",
+                numbers::duration(*patience)
+            )),
+            Progress::StoreBack => self.speaker.say("the store works again; the run goes on".to_owned()),
+            _ => {}
+        }
         for observer in &self.observers {
             observer.on_progress(run, progress);
         }

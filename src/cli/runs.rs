@@ -147,7 +147,7 @@ fn node_row(node: &NodeSummary) -> Vec<String> {
         if node.attempts == 0 { "-".to_owned() } else { node.attempts.to_string() },
         numbers::duration(Duration::from_millis(node.duration_ms)),
         if spend.calls == 0 { "-".to_owned() } else { numbers::count(spend.tokens()) },
-        if spend.calls == 0 { "-".to_owned() } else { spend.to_string() },
+        if spend.calls + spend.lost_calls == 0 { "-".to_owned() } else { spend.to_string() },
         dash(node.agent.as_deref()),
         dash(node.model.as_deref()),
     ]

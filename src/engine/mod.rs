@@ -3,8 +3,10 @@
 //! `state` decides without IO; `scheduler` does what it says, appends what happens through `log`, and starts a call only when
 //! everything the call rests on is durable; `recover` reads a log back.
 
+mod append;
 mod attempt;
 mod clock;
+mod deadlines;
 mod kill_points;
 mod log;
 mod observer;
@@ -48,11 +50,18 @@ pub struct EngineSettings {
     pub flush_after: Duration,
     /// How long calls in flight may take to end after a graceful stop.
     pub grace: Duration,
+    /// How long what happened is tried to be recorded while the store is down. Nothing new starts meanwhile.
+    pub store_patience: Duration,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { lease: Duration::from_secs(30), flush_after: Duration::from_millis(200), grace: Duration::from_secs(10) }
+        Self {
+            lease: Duration::from_secs(30),
+            flush_after: Duration::from_millis(200),
+            grace: Duration::from_secs(10),
+            store_patience: Duration::from_secs(30),
+        }
     }
 }
 

@@ -98,7 +98,7 @@ impl Note {
                 let attempt = attempt.saturating_sub(1);
                 (*node, What::AttemptFailed { attempt, error: String::new(), retry_at: due.unwrap_or(at) })
             }
-            Progress::CallStarted { .. } => return None,
+            Progress::CallStarted { .. } | Progress::StoreWaiting { .. } | Progress::StoreBack => return None,
         };
         Some(Self { at, node: node.clone(), what })
     }

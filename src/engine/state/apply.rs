@@ -28,6 +28,7 @@ impl RunState {
             return Err(misfit(&format!("event {} comes where event {} belongs", event.seq, self.next_seq)));
         }
         self.next_seq += 1;
+        self.course.take(event);
         let (seq, at) = (event.seq, event.at);
         match &event.body {
             EventBody::RunCreated { run, inputs, .. } => self.on_created(*run, at, inputs),
@@ -110,6 +111,8 @@ impl RunState {
     /// Attempts that a dead process left behind are to be taken up again.
     fn on_resumed(&mut self, seq: Seq) {
         for id in self.running_attempts() {
+            // Whether a call was under way is not known: it may have been paid for.
+            self.add_spend(id, Spend { lost_calls: 1, ..Spend::default() });
             self.set_status(id, NodeStatus::Pending);
             let instance = self.instance_mut(id);
             instance.queued = false;
@@ -135,7 +138,10 @@ impl RunState {
     fn count_start(&mut self, id: InstanceId, at: Timestamp) {
         if self.instance(id).started_at.is_none() {
             self.started += 1;
-            self.instance_mut(id).started_at = Some(at);
+            let active = self.course.active();
+            let instance = self.instance_mut(id);
+            instance.started_at = Some(at);
+            instance.active_before = active;
         }
     }
 
@@ -343,7 +349,7 @@ impl RunState {
         }
     }
 
-    fn open_instances(&self) -> Vec<InstanceId> {
+    pub(super) fn open_instances(&self) -> Vec<InstanceId> {
         let open = self.instances.iter().enumerate().filter(|(_, instance)| !instance.status.is_final());
         open.map(|(index, _)| InstanceId(u32::try_from(index).unwrap_or(u32::MAX))).collect()
     }

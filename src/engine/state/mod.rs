@@ -12,6 +12,7 @@ mod outcome;
 mod parts;
 mod scope;
 mod start;
+mod time;
 
 use std::{
     cmp::Reverse,
@@ -22,11 +23,12 @@ use std::{
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
+pub(super) use budget::MANY_EVENTS;
 pub(super) use decide::Step;
-pub(super) use outcome::Outlook;
 pub(super) use parts::InstanceId;
 use parts::{Frame, FrameId, Inner, Instance};
 pub(super) use start::Start;
+use time::Course;
 
 use crate::{
     agent::CallRecord,
@@ -70,6 +72,7 @@ pub struct RunState {
     /// Iterations that have started, of all loops.
     iterations: u64,
     next_seq: Seq,
+    course: Course,
     ending: Option<Ending>,
 }
 
@@ -93,6 +96,7 @@ impl RunState {
             started: 0,
             iterations: 0,
             next_seq: 0,
+            course: Course::default(),
             ending: None,
         }
     }
@@ -163,14 +167,6 @@ impl RunState {
     /// Answers recorded in the present conversation of an agent's node, in order.
     pub(super) fn recorded(&self, id: InstanceId) -> &[CallRecord] {
         &self.instance(id).recorded
-    }
-
-    /// The time limit of an instance: of the node, all its attempts together.
-    pub(super) fn time_limit(&self, id: InstanceId) -> Option<std::time::Duration> {
-        if self.is_mapped_parent(id) {
-            return None;
-        }
-        self.node(id).timeout
     }
 
     /// The instance and everything it runs in, from the inside to the outside.

@@ -1,6 +1,6 @@
 //! What comes into being when something starts: the frame of a graph with its nodes, the elements of a map.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 
@@ -157,6 +157,7 @@ impl Instance {
             routed_to: Vec::new(),
             spend: Spend::default(),
             started_at: None,
+            active_before: Duration::ZERO,
             ended_at: None,
             horizon: seq,
             recorded: Vec::new(),

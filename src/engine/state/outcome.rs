@@ -17,21 +17,6 @@ use crate::{
 /// The shortest time that a further attempt is given.
 const WORTH_A_TRY: Duration = Duration::from_secs(2);
 
-/// What stands in the way of another attempt at the same model.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::engine) struct Outlook {
-    /// How long until the node, or something around it, is out of time.
-    pub(in crate::engine) left: Option<Duration>,
-    /// Whether the model has been retried so often that retries would make an outage worse.
-    pub(in crate::engine) is_overspent: bool,
-}
-
-impl Outlook {
-    fn allows(self, delay: Duration) -> bool {
-        !self.is_overspent && self.left.is_none_or(|left| delay + WORTH_A_TRY <= left)
-    }
-}
-
 impl RunState {
     /// The event of an instance that has its output.
     ///
@@ -53,17 +38,13 @@ impl RunState {
     /// The event of an instance whose present attempt failed: another attempt at a later time, one with the next model of the
     /// chain, or failure for good.
     pub(in crate::engine) fn failure(&self, id: InstanceId, error: &Error, now: Timestamp) -> EventBody {
-        self.failure_within(id, error, now, Outlook::default())
-    }
-
-    /// The same, where the scheduler knows more about a further attempt.
-    pub(in crate::engine) fn failure_within(&self, id: InstanceId, error: &Error, now: Timestamp, outlook: Outlook) -> EventBody {
         let instance = self.instance(id);
         if instance.attempt == 0 || self.is_mapped_parent(id) || self.is_halted_at(id) {
             return self.failed_for_good(id, error);
         }
-        let delay =
-            self.node(id).retry.delay_after(instance.tries, error, self.random(id)).filter(|delay| outlook.allows(*delay));
+        let left = self.time_left_around(id, now);
+        let is_worth_it = |delay: &Duration| left.is_none_or(|left| *delay + WORTH_A_TRY <= left);
+        let delay = self.node(id).retry.delay_after(instance.tries, error, self.random(id)).filter(is_worth_it);
         let retry_at = delay.and_then(|delay| now.checked_add(SignedDuration::try_from(delay).ok()?).ok());
         let (node, attempt) = (instance.path.clone(), instance.attempt);
         if let Some(retry_at) = retry_at {

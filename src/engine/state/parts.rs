@@ -1,6 +1,6 @@
 //! What a run state is made of: frames (graphs being run) and instances (nodes in them).
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -75,6 +75,8 @@ pub(super) struct Instance {
     pub(super) routed_to: Vec<String>,
     pub(super) spend: Spend,
     pub(super) started_at: Option<Timestamp>,
+    /// How long the run had been worked on when it began.
+    pub(super) active_before: Duration,
     pub(super) ended_at: Option<Timestamp>,
     /// The event that its next step rests on: it must be durable before a call of this instance leaves the process.
     pub(super) horizon: Seq,

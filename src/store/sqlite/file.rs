@@ -48,6 +48,19 @@ pub(super) fn open(path: &Path, synchronous: Synchronous) -> Result<Connection> 
         Err(error) => return Err(describe_io(path, "opened", error)),
     }
     crash_point!("store.in-place");
+    open_writer(path, synchronous)
+}
+
+/// Opens the writing connection to the store at `path` again. One that is gone is not made anew.
+pub(super) fn reopen(path: &Path, synchronous: Synchronous) -> Result<Connection> {
+    if !path.try_exists().map_err(|error| describe_io(path, "opened", error))? {
+        let text = format!("store `{}` is gone", path.display());
+        return Err(Error::new(ErrorKind::StoreUnavailable, text).hint("put it back where it was"));
+    }
+    open_writer(path, synchronous)
+}
+
+fn open_writer(path: &Path, synchronous: Synchronous) -> Result<Connection> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| describe(path, &error))?;
     set_up_writer(&connection, path, synchronous).map_err(|failure| failure.into_error(path))?;
     crash_point!("store.open");

@@ -13,7 +13,7 @@ use crate::{
 /// The shortest delay before a retry with jitter.
 const FLOOR: Duration = Duration::from_millis(100);
 /// The longest wait a server may ask for; beyond it the attempt has failed.
-const LONGEST_REQUESTED: Duration = Duration::from_secs(120);
+pub(super) const LONGEST_REQUESTED: Duration = Duration::from_secs(120);
 
 /// How delays are spread, so that clients that failed together do not come back together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

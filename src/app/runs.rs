@@ -194,7 +194,7 @@ pub fn detail(run: RunId, events: &[Event]) -> Option<RunDetail> {
     let mut outputs = None;
     for event in events {
         match &event.body {
-            EventBody::RunResumed { owner: next } => owner = next.clone(),
+            EventBody::RunResumed { owner: next, .. } => owner = next.clone(),
             EventBody::RunFinished { status: RunStatus::Succeeded, outputs: given, .. } => {
                 outputs = Some(Value::Object(given.clone().into_iter().collect()));
             }
@@ -258,7 +258,7 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>) -> Opt
         last = event.at;
         match &event.body {
             EventBody::ModelResponded { response, cost, .. } => spend += Spend::of_call(response.usage, *cost),
-            EventBody::RunResumed { owner: next } => owner = next,
+            EventBody::RunResumed { owner: next, .. } => owner = next,
             EventBody::RunFinished { status, error, spend: all, .. } => {
                 spend = *all;
                 end = Some((event.at, *status, error.clone()));

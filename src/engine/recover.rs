@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, RunId},
+    model::{Event, EventBody, Origin, RunId},
     store::{Digest, Record, Store, StreamId, verify_chain},
 };
 
@@ -20,6 +20,17 @@ pub struct RecordedRun {
     pub events: Vec<Event>,
     /// The hash of the last record.
     pub last: Digest,
+}
+
+impl RecordedRun {
+    /// The earlier run it comes from, if there is one.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        match self.events.first().map(|event| &event.body) {
+            Some(EventBody::RunCreated { origin, .. }) => origin.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// Reads all events of a run and verifies that none is damaged or missing.

@@ -25,6 +25,8 @@ use super::{
     log::RunLog,
     observer::{Observer, Progress},
     recover::read_run,
+    reuse::Reuse,
+    revise,
     state::{InstanceId, RunState, Start, Step},
     stop::{Stop, Wish},
 };
@@ -89,10 +91,14 @@ impl Scheduler {
         options: RunOptions,
         observer: Arc<dyn Observer>,
     ) -> Result<Self> {
+        let reuse = match &options.origin {
+            Some(origin) => Some(Reuse::read(&engine.store, &plan, origin).await?),
+            None => None,
+        };
         let stream = StreamId::run(options.run);
         let epoch = engine.store.claim(&stream, &options.owner, engine.settings.lease).await?;
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, 0, Digest::ZERO);
-        let state = RunState::new(Arc::clone(&plan), &options.env);
+        let state = engine.state(Arc::clone(&plan), &options.env).reusing(reuse);
         let mut scheduler = Self::new(engine, options.run, observer, state, log);
         scheduler.record(EventBody::RunCreated {
             run: options.run,
@@ -103,6 +109,7 @@ impl Scheduler {
             settings: options.settings,
             agentflow: env!("CARGO_PKG_VERSION").to_owned(),
             owner: options.owner,
+            origin: options.origin,
         })?;
         Ok(scheduler)
     }
@@ -123,17 +130,28 @@ impl Scheduler {
             // The former owner may have written until the claim.
             (epoch, read_run(&engine.store, options.run).await?)
         };
-        if let Some(EventBody::RunCreated { plan_digest, .. }) = recorded.events.first().map(|event| &event.body)
-            && *plan_digest != plan.digest
-        {
-            return Err(Error::new(ErrorKind::Divergent, format!("run `{}` was recorded with another workflow", options.run)));
-        }
-        let state = RunState::replay(plan, &options.env, &recorded.events)?;
+        let revised = match options.revision {
+            Some(_) if ended => return Err(revise::ended(options.run)),
+            Some(revision) => Some(revision.check(options.run, &plan, &recorded.events)?),
+            None if revise::recorded_digest(&recorded.events) == Some(plan.digest.as_str()) => None,
+            None => {
+                return Err(Error::new(
+                    ErrorKind::Divergent,
+                    format!("run `{}` was recorded with another workflow", options.run),
+                ));
+            }
+        };
+        let reuse = match recorded.origin() {
+            Some(origin) if !ended => Reuse::read_again(&engine.store, &plan, origin).await,
+            _ => None,
+        };
+        let mut state = engine.state(plan, &options.env).reusing(reuse);
+        state.apply_all(&recorded.events)?;
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, state.next_seq(), recorded.last);
         let mut scheduler = Self::new(engine, options.run, observer, state, log);
         scheduler.is_claimed = !ended;
         if !ended {
-            scheduler.record(EventBody::RunResumed { owner: options.owner })?;
+            scheduler.record(EventBody::RunResumed { owner: options.owner, revised })?;
         }
         Ok(scheduler)
     }

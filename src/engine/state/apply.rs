@@ -63,7 +63,7 @@ impl RunState {
                 let id = self.find_open(node)?;
                 self.on_attempt_failed(id, error, *retry_at, seq);
             }
-            EventBody::NodeSucceeded { node, output, routed_to, .. } => {
+            EventBody::NodeSucceeded { node, output, routed_to, reused, .. } => {
                 let id = self.find_open(node)?;
                 self.count_start(id, at);
                 let instance = self.instance_mut(id);
@@ -72,6 +72,9 @@ impl RunState {
                 instance.error = None;
                 instance.routed_to = routed_to.clone().unwrap_or_default();
                 self.finalize(id, NodeStatus::Succeeded, seq, at);
+                if let Some(reused) = reused {
+                    self.on_reused(&reused.node);
+                }
             }
             EventBody::NodeFailed { node, error, handled, .. } => {
                 let id = self.find_open(node)?;

@@ -9,6 +9,7 @@ mod decide;
 mod open;
 mod outcome;
 mod parts;
+mod reuse;
 mod scope;
 mod start;
 
@@ -28,6 +29,7 @@ pub(super) use start::Start;
 
 use crate::{
     agent::CallRecord,
+    engine::reuse::Reuse,
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{Event, NodePath, NodeStatus, RunId, RunStatus, Seq, Spend, Value},
     plan::{NodePlan, Plan},
@@ -69,6 +71,10 @@ pub struct RunState {
     iterations: u64,
     next_seq: Seq,
     ending: Option<Ending>,
+    /// Answers of an earlier run that may be taken.
+    reuse: Option<Reuse>,
+    /// Whether a simulated model answers for all others.
+    is_simulated: bool,
 }
 
 impl RunState {
@@ -92,6 +98,8 @@ impl RunState {
             iterations: 0,
             next_seq: 0,
             ending: None,
+            reuse: None,
+            is_simulated: false,
         }
     }
 
@@ -101,10 +109,16 @@ impl RunState {
     /// `Divergent` when an event does not fit the plan or the events before it.
     pub fn replay(plan: Arc<Plan>, env: &BTreeMap<String, String>, events: &[Event]) -> Result<Self> {
         let mut state = Self::new(plan, env);
-        for event in events {
-            state.apply(event)?;
-        }
+        state.apply_all(events)?;
         Ok(state)
+    }
+
+    /// Takes the next events.
+    ///
+    /// # Errors
+    /// As [`RunState::apply`].
+    pub fn apply_all(&mut self, events: &[Event]) -> Result<()> {
+        events.iter().try_for_each(|event| self.apply(event))
     }
 
     /// The number of the next event.

@@ -7,4 +7,6 @@ mod limits;
 mod maps_and_loops;
 mod random_graphs;
 mod recovery;
+mod reuse;
+mod revise;
 mod time;

@@ -12,11 +12,11 @@ use std::{
 use agentflow::{
     agent::{Models, ModelsSettings, ProviderLimits},
     diagnostic::DiskFiles,
-    engine::{Clock, Engine, EngineSettings, Observer, RunOptions, Stop},
-    model::{ChatRequest, ChatResponse, Event, FinishReason, Price, ProviderName, RunId, RunStatus, Value},
+    engine::{Engine, EngineSettings, Observer, RunOptions, Stop},
+    model::{ChatRequest, ChatResponse, Event, FinishReason, Price, ProviderName, RunId, RunStatus},
     plan::{CompileOptions, ManifestChoice, Plan, compile_text},
     provider::{MockProvider, MockSettings, OnText, Provider, Providers},
-    store::{self, Store, Synchronous, this_process},
+    store::{self, Store, Synchronous},
 };
 use async_trait::async_trait;
 use indexmap::IndexMap;
@@ -204,14 +204,7 @@ fn models(provider: Arc<dyn Provider>) -> Arc<Models> {
 }
 
 async fn one_run(engine: &Engine, plan: &Arc<Plan>) -> Duration {
-    let options = RunOptions {
-        run: RunId::generate(),
-        owner: this_process(),
-        clock: Clock::start(),
-        inputs: IndexMap::new(),
-        settings: Value::Null,
-        env: BTreeMap::new(),
-    };
+    let options = RunOptions::new(IndexMap::new());
     let start = Instant::now();
     let result = engine.run(Arc::clone(plan), options, Arc::new(Blind), Stop::default()).await.unwrap();
     let time = start.elapsed();

@@ -219,6 +219,8 @@ impl Prepared {
             inputs: self.plan.complete_inputs(inputs)?,
             settings,
             env: environment::variables(&self.plan.env),
+            origin: None,
+            revision: None,
         })
     }
 }

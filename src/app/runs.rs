@@ -200,7 +200,7 @@ pub fn detail(run: RunId, events: &[Event]) -> Option<RunDetail> {
     let mut outputs = None;
     for event in events {
         match &event.body {
-            EventBody::RunResumed { owner: next } => owner = next.clone(),
+            EventBody::RunResumed { owner: next, .. } => owner = next.clone(),
             EventBody::RunFinished { status: RunStatus::Succeeded, outputs: given, .. } => {
                 outputs = Some(Value::Object(given.clone().into_iter().collect()));
             }
@@ -266,7 +266,7 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>) -> Opt
         spend.lost_calls += attempts.take(event).len() as u64;
         match &event.body {
             EventBody::ModelResponded { response, cost, .. } => spend += Spend::of_call(response.usage, *cost),
-            EventBody::RunResumed { owner: next } => owner = next,
+            EventBody::RunResumed { owner: next, .. } => owner = next,
             EventBody::RunFinished { status, error, spend: all, .. } => {
                 spend = *all;
                 end = Some((event.at, *status, error.clone()));

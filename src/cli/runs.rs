@@ -184,7 +184,10 @@ fn events(events: &[Event], format: ShowFormat, terminal: &Terminal) -> Result<(
 fn told(body: &EventBody) -> String {
     match body {
         EventBody::RunCreated { workflow, owner, .. } => format!("{workflow}, by {owner}"),
-        EventBody::RunResumed { owner } => format!("by {owner}"),
+        EventBody::RunResumed { owner, revised } => {
+            let files = if revised.is_some() { ", with other files" } else { "" };
+            format!("by {owner}{files}")
+        }
         EventBody::NodeSkipped { reason, .. } => reason.clone(),
         EventBody::AttemptStarted { attempt, agent, model, elements, .. } => {
             let agent = agent.as_ref().map(|agent| format!(", {agent}")).unwrap_or_default();

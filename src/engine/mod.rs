@@ -11,6 +11,8 @@ mod kill_points;
 mod log;
 mod observer;
 mod recover;
+mod reuse;
+mod revise;
 mod scheduler;
 mod state;
 mod stop;
@@ -22,13 +24,15 @@ use indexmap::IndexMap;
 pub use clock::Clock;
 pub use observer::{Observer, Progress};
 pub use recover::{RecordedRun, read_run};
+pub use reuse::{EarlierAnswer, Reuse, answers_of, invalidated};
+pub use revise::{Revision, changed_nodes, revised_files};
 pub use state::{Ending, RunState};
 pub use stop::Stop;
 
 use crate::{
     agent::Models,
     error::{ErrorRecord, Result},
-    model::{Owner, RunId, RunStatus, Spend, Value},
+    model::{Origin, Owner, RunId, RunStatus, Spend, Value},
     plan::Plan,
     store::{Store, this_process},
 };
@@ -80,6 +84,10 @@ pub struct RunOptions {
     pub settings: Value,
     /// The environment variables that the plan's `env:` names, as far as they are set.
     pub env: BTreeMap<String, String>,
+    /// The earlier run whose answers are taken where they rest on the same. A resume takes it from the log.
+    pub origin: Option<Origin>,
+    /// For a resume that goes on with other files: what they are checked against.
+    pub revision: Option<Revision>,
 }
 
 impl RunOptions {
@@ -93,6 +101,8 @@ impl RunOptions {
             inputs,
             settings: Value::Null,
             env: BTreeMap::new(),
+            origin: None,
+            revision: None,
         }
     }
 }
@@ -117,6 +127,11 @@ impl Engine {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, models: Arc<Models>, settings: EngineSettings) -> Self {
         Self { store, models, settings }
+    }
+
+    /// The state of a run of this engine before its first event.
+    fn state(&self, plan: Arc<Plan>, env: &BTreeMap<String, String>) -> RunState {
+        RunState::new(plan, env).simulated(self.models.providers().are_simulated())
     }
 
     /// Runs `plan` from its beginning.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, RunId},
+    model::{Event, EventBody, Origin, RunId},
     store::{Digest, Record, Store, StreamId, verify_chain},
 };
 
@@ -27,6 +27,15 @@ impl RecordedRun {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.events.last().is_some_and(|event| matches!(event.body, EventBody::RunFinished { .. }))
+    }
+
+    /// The earlier run it comes from, if there is one.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        match self.events.first().map(|event| &event.body) {
+            Some(EventBody::RunCreated { origin, .. }) => origin.as_ref(),
+            _ => None,
+        }
     }
 }
 

@@ -71,7 +71,7 @@ impl RunState {
             EventBody::CallWaited { node, .. } | EventBody::BreakerChanged { node, .. } => {
                 self.find(node)?;
             }
-            EventBody::NodeSucceeded { node, output, routed_to, .. } => {
+            EventBody::NodeSucceeded { node, output, routed_to, reused, .. } => {
                 let id = self.find_open(node)?;
                 self.count_start(id, at);
                 let instance = self.instance_mut(id);
@@ -80,6 +80,9 @@ impl RunState {
                 instance.error = None;
                 instance.routed_to = routed_to.clone().unwrap_or_default();
                 self.finalize(id, NodeStatus::Succeeded, seq, at);
+                if let Some(reused) = reused {
+                    self.on_reused(&reused.node);
+                }
             }
             EventBody::NodeFailed { node, error, handled, .. } => {
                 let id = self.find_open(node)?;

@@ -103,16 +103,8 @@ impl RunState {
         let NodeKind::Agent(agent) = &self.node(id).kind else {
             return Ok(self.begin(id, now).map(Box::new).map(Step::Record));
         };
-        let system = match &agent.system {
-            Some(system) => {
-                Some(system.render_text(&self.scope_at(id, system.references(), None)).map_err(|e| e.context("`system`"))?)
-            }
-            None => None,
-        };
-        let prompt = agent
-            .prompt
-            .render_text(&self.scope_at(id, agent.prompt.references(), None))
-            .map_err(|error| error.context("`prompt`"))?;
+        let (system, prompt) = self.prompts(id, agent)?;
+        let basis = self.basis(agent, system.as_deref(), &prompt);
         // An attempt that a dead process left behind goes on; it is not a new one.
         let attempt = if instance.status == NodeStatus::Waiting { instance.attempt + 1 } else { instance.attempt.max(1) };
         let path = instance.path.clone();
@@ -123,6 +115,7 @@ impl RunState {
                 attempt,
                 agent: Some(agent.agent.name.clone()),
                 model: self.target_name(id),
+                basis: Some(basis),
                 elements: None,
                 inputs: None,
             },

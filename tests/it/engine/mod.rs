@@ -8,4 +8,6 @@ mod limits;
 mod maps_and_loops;
 mod random_graphs;
 mod recovery;
+mod reuse;
+mod revise;
 mod time;

@@ -131,7 +131,8 @@ impl Engine {
 
     /// The state of a run of this engine before its first event.
     fn state(&self, plan: Arc<Plan>, env: &BTreeMap<String, String>) -> RunState {
-        RunState::new(plan, env).simulated(self.models.providers().are_simulated())
+        let prices = plan.models().filter_map(|model| Some((model.clone(), self.models.price(model)?))).collect();
+        RunState::new(plan, env).simulated(self.models.providers().are_simulated()).priced(prices)
     }
 
     /// Runs `plan` from its beginning.

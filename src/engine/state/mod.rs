@@ -10,6 +10,7 @@ mod decide;
 mod open;
 mod outcome;
 mod parts;
+mod reserve;
 mod reuse;
 mod scope;
 mod start;
@@ -35,7 +36,7 @@ use crate::{
     agent::CallRecord,
     engine::reuse::Reuse,
     error::{Error, ErrorKind, ErrorRecord, Result},
-    model::{Event, NodePath, NodeStatus, RunId, RunStatus, Seq, Spend, Value},
+    model::{Event, ModelRef, NodePath, NodeStatus, Price, RunId, RunStatus, Seq, Spend, Value},
     plan::{NodePlan, Plan},
     template::Shared,
 };
@@ -80,6 +81,8 @@ pub struct RunState {
     reuse: Option<Reuse>,
     /// Whether a simulated model answers for all others.
     is_simulated: bool,
+    /// What models charge, as far as it is known.
+    prices: HashMap<ModelRef, Price>,
 }
 
 impl RunState {
@@ -106,7 +109,15 @@ impl RunState {
             ending: None,
             reuse: None,
             is_simulated: false,
+            prices: HashMap::new(),
         }
+    }
+
+    /// The same state, which knows what models charge: it sets aside what calls in flight may cost.
+    #[must_use]
+    pub fn priced(mut self, prices: HashMap<ModelRef, Price>) -> Self {
+        self.prices = prices;
+        self
     }
 
     /// The state after `events`, which begin with the first one.

@@ -11,6 +11,7 @@ mod draw;
 mod durability;
 mod engine;
 mod examples;
+mod fault_server;
 mod graph_builder;
 mod hostile_templates;
 mod kill;

@@ -11,5 +11,10 @@
 
 mod breaker;
 mod limiter;
+mod lab;
+mod ledger;
+mod named_kills;
 pub(crate) mod part;
+mod points;
 mod table;
+mod workload;

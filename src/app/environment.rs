@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    engine::EngineSettings,
+    error::{Error, ErrorKind, Result},
+};
 
 /// The value of an environment variable, if it is set to text that is not empty.
 #[expect(clippy::disallowed_methods, reason = "`app` is the place that reads the environment")]
@@ -18,4 +21,14 @@ pub(super) fn variables(names: &[String]) -> BTreeMap<String, String> {
 /// The folder the process works in.
 pub(super) fn working_folder() -> Result<PathBuf> {
     std::env::current_dir().map_err(|err| Error::new(ErrorKind::Invalid, "the working folder cannot be found").source(err))
+}
+
+/// How engines keep their runs. Tests of debug builds shorten the lease by `AGENTFLOW_LEASE_MS`: nobody else has a reason to.
+pub(super) fn engine_settings() -> EngineSettings {
+    let settings = EngineSettings::default();
+    #[cfg(debug_assertions)]
+    if let Some(lease) = variable("AGENTFLOW_LEASE_MS").and_then(|lease| lease.parse().ok()) {
+        return EngineSettings { lease: std::time::Duration::from_millis(lease), ..settings };
+    }
+    settings
 }

@@ -23,7 +23,7 @@ use crate::{
     agent::{Models, ModelsSettings},
     app::{inputs::StandardInput, project::StorePlace},
     diagnostic::{DiskFiles, Files, StoredFiles},
-    engine::{Clock, Engine, EngineSettings, RunOptions},
+    engine::{Clock, Engine, RunOptions},
     error::{Error, ErrorKind, Result},
     manifest::Manifest,
     model::{Event, EventBody, ModelRef, RunId, StoredSource, Value},
@@ -201,7 +201,7 @@ impl Prepared {
     }
 
     fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
-        Engine::new(store, Arc::clone(&self.models), EngineSettings::default())
+        Engine::new(store, Arc::clone(&self.models), environment::engine_settings())
     }
 
     /// What the engine is told of run `run`. `inputs` are those that were given; the plan's defaults are applied here.

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod clock;
+mod kill_points;
 mod log;
 mod observer;
 mod recover;

@@ -15,6 +15,7 @@ use rusqlite::{Connection, wal::CheckpointMode};
 use tokio::sync::oneshot;
 
 use crate::{
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     store::{
         Synchronous,
@@ -187,7 +188,11 @@ fn serve(mut connection: Connection, path: &Path, synchronous: Synchronous, queu
         let ready = if wanted == flushed { Ok(()) } else { file::flush_commits(&connection, wanted) };
         flushed = wanted;
         match ready.and_then(|()| commit(&connection, &mut group)) {
-            Ok(()) => group.drain(..).for_each(|job| job.answer(None)),
+            Ok(()) => {
+                crash_point!("commit.done");
+                group.drain(..).for_each(|job| job.answer(None));
+                crash_point!("commit.told");
+            }
             Err(error) if is_passing(&error) => {
                 let error = describe(path, &error).to_record();
                 group.drain(..).for_each(|job| job.answer(Some(error.clone().into())));
@@ -214,10 +219,11 @@ fn serve(mut connection: Connection, path: &Path, synchronous: Synchronous, queu
 /// Does all of `group` in one transaction. On an error nothing of it is done.
 fn commit(connection: &Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let done = group
-        .iter_mut()
-        .try_for_each(|job| job.run(connection))
-        .and_then(|()| connection.prepare_cached("COMMIT")?.execute([]).map(drop));
+    crash_point!("commit.begun");
+    let done = group.iter_mut().try_for_each(|job| job.run(connection)).and_then(|()| {
+        crash_point!("commit.written");
+        connection.prepare_cached("COMMIT")?.execute([]).map(drop)
+    });
     if done.is_err() && !connection.is_autocommit() {
         // Some errors end the transaction by themselves; when this one fails too, the first says why.
         drop(connection.execute_batch("ROLLBACK"));
@@ -233,10 +239,12 @@ fn refuse(queue: &mpsc::Receiver<Box<dyn Job>>, group: Vec<Box<dyn Job>>, path: 
 
 /// Copies the write-ahead log into the file.
 fn copy_log(connection: &Connection, mode: CheckpointMode) {
+    crash_point!("checkpoint.begun");
     // What fails here is lost to nobody: the records are in the log, and the next copy tries again.
     if let Err(error) = connection.wal_checkpoint_v2(Some("main"), mode) {
         tracing::warn!(%error, "the store's log could not be copied into its file");
     }
+    crash_point!("checkpoint.done");
 }
 
 #[cfg(test)]

@@ -206,7 +206,7 @@ fn caps(graph: &Graph, expected: &Expected, events: &[Event]) {
                     let width = expected.widths.get(parent).copied().unwrap_or(u32::MAX);
                     assert!(siblings.count() <= width as usize, "too many elements of `{parent}` at once");
                 }
-                iterations += u64::from(loops.contains(path) && agent.is_none() && elements_of.is_none());
+                iterations += u64::from(expected.loops.contains(path) && first_attempt);
             }
             EventBody::IterationStarted { .. } => iterations += 1,
             EventBody::ModelResponded { .. } => tokens += 2,

@@ -5,6 +5,7 @@ mod failures;
 mod flow;
 mod limits;
 mod maps_and_loops;
+mod outage;
 mod random_graphs;
 mod recovery;
 mod time;

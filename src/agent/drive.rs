@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     agent::{Models, Step, Turn, fingerprint},
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{AgentProfile, CallOrigin, ChatRequest, ChatResponse, Cost, ModelRef, NodePath, RunId, Value},
 };
@@ -137,12 +138,16 @@ async fn converse(
                 return Err(divergent(task.node, known, task.model));
             }
             turn.take(&known.response);
+            crash_point!("replay.answer-taken");
             continue;
         }
         journal.on_call(ordinal);
+        crash_point!("call.before");
+        crash_point!("call.before-repair" if ordinal > 0);
         let called = models
             .call(task.model, task.agent.max_concurrent, task.call_timeout, &request, &|text| journal.on_text(text))
             .await?;
+        crash_point!("call.answered");
         turn.take(&called.response);
         *pending = Some(CallRecord {
             ordinal,

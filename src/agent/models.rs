@@ -13,6 +13,7 @@ use tokio::{
 
 use crate::{
     agent::AnswerForm,
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{AgentName, ChatRequest, ChatResponse, Cost, ModelRef, ProviderName, Value},
     provider::{OnText, Provider, Providers},
@@ -146,6 +147,7 @@ impl Models {
         let reserved = estimated_tokens(request);
         gate.wait(reserved).await;
         let _permit = permit(&self.calls).await?;
+        crash_point!("call.permitted");
         let called = ask(provider.as_ref(), model, timeout, request, on_text).await;
         gate.settle(reserved, &called);
         called

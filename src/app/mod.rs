@@ -24,7 +24,7 @@ use crate::{
     agent::{Models, ModelsSettings},
     app::{inputs::StandardInput, project::StorePlace},
     diagnostic::{DiskFiles, Files, StoredFiles},
-    engine::{Engine, EngineSettings, RunOptions},
+    engine::{Engine, RunOptions},
     error::{Error, ErrorKind, Result},
     manifest::Manifest,
     model::{Event, EventBody, ModelRef, RunId, StoredSource, Value},
@@ -202,9 +202,7 @@ impl Prepared {
     }
 
     fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
-        let mut settings = EngineSettings::default();
-        settings.store_patience = environment::store_patience().unwrap_or(settings.store_patience);
-        Engine::new(store, Arc::clone(&self.models), settings)
+        Engine::new(store, Arc::clone(&self.models), environment::engine_settings())
     }
 
     /// What the engine is told of run `run`. `inputs` are those that were given; the plan's defaults are applied here.

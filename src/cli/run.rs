@@ -20,6 +20,7 @@ use crate::{
         terminal::{Terminal, YELLOW},
         ui::{Speaker, Style, Ui},
     },
+    crash::crash_point,
     engine::{Engine, Observer, Progress, RunOptions, RunResult, Stop},
     error::{Error, Result},
     model::{Event, RunId, RunStatus},
@@ -134,6 +135,7 @@ pub(super) async fn drive(
         Begin::New => engine.run(plan, options, observer, stop).await,
         Begin::Again => engine.resume(plan, options, observer, stop).await,
     };
+    crash_point!("run.ended");
     let result = match result {
         Ok(result) => result,
         Err(err) => {
@@ -145,6 +147,7 @@ pub(super) async fn drive(
     ui.close();
     let written = lines.map_or(Ok(()), EventLines::finish);
     let written = written.and_then(|()| print_outputs(&result, showing.output, terminal));
+    crash_point!("run.shown");
     ui.sum_up(run, result.status, &result.spend);
     let code = tell_failure(&result, &watch, &signals, &Commands::of(prepared, settings), terminal);
     written.map(|()| code)

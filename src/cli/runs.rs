@@ -17,6 +17,7 @@ use crate::{
         table::table,
         terminal::{BOLD, CYAN, GREEN, RED, Terminal, YELLOW},
     },
+    crash::crash_point,
     engine::read_run,
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, Spend},
@@ -54,6 +55,7 @@ pub(super) async fn runs(command: &RunsCommand, settings: &Settings, terminal: &
             found.dedup();
             for run in found {
                 store.remove_stream(&StreamId::run(run)).await?;
+                crash_point!("remove.done");
                 terminal.note(&format!("removed {run}"));
             }
         }

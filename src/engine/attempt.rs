@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     agent::{Answered, CallRecord, Journal, Models, Task, drive},
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{NodePath, RunId},
 };
@@ -36,6 +37,7 @@ pub(super) struct Attempt {
 impl Attempt {
     /// Runs to the end.
     pub(super) async fn run(self) -> Answered {
+        crash_point!("attempt.begun");
         let node = self.start.work.node();
         let Some(model) = &node.model else {
             let error = Error::new(ErrorKind::Invalid, format!("agent `{}` has no model", node.agent.name))
@@ -75,7 +77,9 @@ impl Journal for Traces<'_> {
         let called = Called { id: start.id, call, recorded };
         let gone = || Error::new(ErrorKind::Cancelled, "the run has ended");
         self.attempt.calls.send(called).map_err(|_| gone())?;
-        durable.await.map_err(|_| gone())?
+        durable.await.map_err(|_| gone())??;
+        crash_point!("journal.told");
+        Ok(())
     }
 
     fn on_call(&self, ordinal: u32) {
@@ -84,5 +88,6 @@ impl Journal for Traces<'_> {
 
     fn on_text(&self, text: &str) {
         self.attempt.observer.on_progress(self.attempt.run, &Progress::Text { node: self.node, text });
+        crash_point!("call.text-shown");
     }
 }

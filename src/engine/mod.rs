@@ -7,6 +7,7 @@ mod append;
 mod attempt;
 mod clock;
 mod deadlines;
+mod kill_points;
 mod log;
 mod observer;
 mod recover;

@@ -17,6 +17,7 @@ use super::{
     attempt::{Attempt, Called},
     clock::Clock,
     deadlines::Deadlines,
+    kill_points,
     log::RunLog,
     observer::{Observer, Progress},
     recover::read_run,
@@ -25,6 +26,7 @@ use super::{
 };
 use crate::{
     agent::Answered,
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, RunId, RunStatus, Seq},
     plan::Plan,
@@ -85,6 +87,7 @@ impl Scheduler {
     ) -> Result<Self> {
         let stream = StreamId::run(options.run);
         let epoch = engine.store.claim(&stream, &options.owner, engine.settings.lease).await?;
+        crash_point!("create.claimed");
         let patience = engine.settings.store_patience;
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, 0, Digest::ZERO, patience);
         let state = RunState::new(Arc::clone(&plan), &options.env);
@@ -99,6 +102,7 @@ impl Scheduler {
             agentflow: env!("CARGO_PKG_VERSION").to_owned(),
             owner: options.owner,
         })?;
+        crash_point!("create.queued");
         Ok(scheduler)
     }
 
@@ -110,11 +114,13 @@ impl Scheduler {
         observer: Arc<dyn Observer>,
     ) -> Result<Self> {
         let recorded = read_run(&engine.store, options.run).await?;
+        crash_point!("resume.read");
         let ended = recorded.events.last().is_some_and(|event| matches!(event.body, EventBody::RunFinished { .. }));
         let (epoch, recorded) = if ended {
             (0, recorded)
         } else {
             let epoch = engine.store.claim(&StreamId::run(options.run), &options.owner, engine.settings.lease).await?;
+            crash_point!("resume.claimed");
             // The former owner may have written until the claim.
             (epoch, read_run(&engine.store, options.run).await?)
         };
@@ -124,6 +130,7 @@ impl Scheduler {
             return Err(Error::new(ErrorKind::Divergent, format!("run `{}` was recorded with another workflow", options.run)));
         }
         let state = RunState::replay(plan, &options.env, &recorded.events)?;
+        crash_point!("resume.replayed");
         let patience = engine.settings.store_patience;
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, state.next_seq(), recorded.last, patience);
         let mut scheduler = Self::new(engine, options.run, observer, state, log);
@@ -131,6 +138,7 @@ impl Scheduler {
         if !ended {
             let given_up = scheduler.state.given_up();
             scheduler.record(EventBody::RunResumed { owner: options.owner })?;
+            crash_point!("resume.queued");
             if let Some(error) = given_up {
                 scheduler.fail(&error)?;
             }
@@ -188,6 +196,7 @@ impl Scheduler {
                 Woken::Renewed(result) => {
                     self.renewal = None;
                     renewed(result)?;
+                    crash_point!("lease.renewed");
                 }
                 Woken::Wish(wish) => self.on_wish(wish),
                 Woken::Timer => self.on_timer()?,
@@ -213,6 +222,8 @@ impl Scheduler {
                 Step::Record(body) => self.record(*body)?,
                 Step::Start(start) => {
                     self.record(start.event.clone())?;
+                    crash_point!("attempt.queued");
+                    crash_point!("backoff.over" if start.attempt > 1);
                     self.held.push(*start);
                 }
             }
@@ -268,8 +279,10 @@ impl Scheduler {
                 observer: Arc::clone(&self.observer),
                 calls: self.calls.0.clone(),
             };
+            crash_point!("attempt.durable");
             let handle = self.attempts.spawn(async move { (id, attempt.run().await) });
             self.handles.insert(id, handle);
+            crash_point!("attempt.spawned");
         }
     }
 
@@ -311,8 +324,10 @@ impl Scheduler {
     fn on_written(&mut self, events: &[Event]) {
         self.tell_outage();
         for event in events {
+            kill_points::on_durable(event);
             self.observer.on_event(self.run, event);
         }
+        crash_point!("durable.shown" if !events.is_empty());
         let (durable, waiting) =
             std::mem::take(&mut self.unrecorded).into_iter().partition(|(seq, ..)| self.log.is_durable(*seq));
         self.unrecorded = waiting;
@@ -322,6 +337,7 @@ impl Scheduler {
                 Some(error) => Err(error),
                 None => Ok(()),
             };
+            crash_point!("journal.durable");
             // An attempt that is gone needs no answer.
             recorded.send(verdict).ok();
         }
@@ -345,8 +361,10 @@ impl Scheduler {
         if self.state.is_final(called.id) {
             return Ok(());
         }
+        crash_point!("journal.in-hand");
         let seq = self.state.next_seq();
         self.record(self.state.responded(called.id, called.call))?;
+        crash_point!("journal.queued");
         self.unrecorded.push((seq, called.id, called.recorded));
         self.is_urgent = true;
         Ok(())
@@ -372,8 +390,10 @@ impl Scheduler {
             return Ok(());
         }
         self.is_urgent = true;
+        crash_point!("outcome.in-hand");
         if let Some(call) = answered.last_call {
             self.record(self.state.responded(id, call))?;
+            crash_point!("outcome.call-queued");
         }
         let body = match answered.outcome {
             Ok(output) => match self.state.success_with_notes(id, output, answered.notes) {
@@ -384,13 +404,18 @@ impl Scheduler {
             Err(error) if error.kind() == ErrorKind::Divergent => return Err(error),
             Err(error) => self.state.failure(id, &error, self.clock.now()),
         };
-        self.record(body)
+        self.record(body)?;
+        crash_point!("outcome.queued");
+        Ok(())
     }
 
     fn on_wish(&mut self, wish: Wish) {
         match wish {
             Wish::GoOn => {}
-            Wish::Gracefully => self.stop_at = Some(Instant::now() + self.engine.settings.grace),
+            Wish::Gracefully => {
+                crash_point!("stop.asked");
+                self.stop_at = Some(Instant::now() + self.engine.settings.grace);
+            }
             Wish::AtOnce => self.stop_at = Some(Instant::now()),
         }
     }
@@ -402,6 +427,8 @@ impl Scheduler {
             self.is_urgent = true;
         }
         if self.renew_at <= now {
+            crash_point!("lease.due");
+            crash_point!("call.out" if !self.handles.is_empty());
             self.renew_at = now + self.engine.settings.lease / 3;
             if self.renewal.is_none() {
                 self.renewal = Some(Box::pin(self.log.renew(self.engine.settings.lease)));
@@ -462,6 +489,7 @@ impl Scheduler {
     /// Writes what is left, gives the run back and says how it stands.
     async fn close(mut self, mut wishes: watch::Receiver<Wish>) -> Result<RunResult> {
         self.attempts.shutdown().await;
+        crash_point!("stop.attempts-ended" if self.stop_at.is_some());
         while self.log.is_writing() || self.log.has_unwritten() {
             self.log.write();
             let hurried = *wishes.borrow() == Wish::AtOnce;
@@ -475,8 +503,10 @@ impl Scheduler {
                 Ok(()) = wishes.changed() => {}
             }
         }
+        crash_point!("close.flushed");
         if self.is_claimed {
             renewed(self.log.renew(Duration::ZERO).await)?;
+            crash_point!("close.given-back");
         }
         let spend = self.state.spend();
         let run = self.run;

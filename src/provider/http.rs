@@ -17,6 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
 
 use crate::{
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     provider::{refusal, refusal::Refusal},
 };
@@ -103,11 +104,14 @@ impl HttpClient {
             .body(body);
         let times = &self.inner.times;
         let first_byte = if is_local(&endpoint.url) { times.first_byte_local } else { times.first_byte };
+        crash_point!("request.made");
         let response = timeout(first_byte, request.send())
             .await
             .map_err(|_| asked.silent(first_byte))?
             .map_err(|err| asked.not_sent(&err, times.connect))?;
+        crash_point!("response.begun");
         if !response.status().is_success() {
+            crash_point!("response.refused");
             return Err(asked.refused(response).await);
         }
         Ok(Answer { asked, response, thinking: first_byte.max(times.thinking), idle: times.idle, read: 0 })
@@ -320,6 +324,7 @@ impl<'a> Answer<'a> {
         let chunk = chunk.map_err(|err| {
             self.asked.error(ErrorKind::Truncated, &format!("broke off in the middle of its answer: {}", root_cause(&err)))
         })?;
+        crash_point!("response.piece-read" if chunk.is_some());
         self.read += chunk.as_ref().map_or(0, |chunk| <[u8]>::len(chunk));
         if self.read > MAX_BODY {
             return Err(self

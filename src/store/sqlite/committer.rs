@@ -11,6 +11,7 @@ use std::{
 use rusqlite::{Connection, hooks::Wal, wal::CheckpointMode};
 
 use crate::{
+    crash::crash_point,
     error::Result,
     store::{
         Synchronous,
@@ -78,7 +79,11 @@ impl Committer {
             file::flush_commits(connection, wanted)?;
         }
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let done = work(connection).and_then(|()| connection.prepare_cached("COMMIT")?.execute([]).map(drop));
+        crash_point!("commit.begun");
+        let done = work(connection).and_then(|()| {
+            crash_point!("commit.written");
+            connection.prepare_cached("COMMIT")?.execute([]).map(drop)
+        });
         if done.is_err() && !connection.is_autocommit() {
             // Some errors end the transaction by themselves; when this one fails too, the first says why.
             drop(connection.execute_batch("ROLLBACK"));
@@ -106,9 +111,11 @@ impl Committer {
     }
 
     fn copy_log(&self, mode: CheckpointMode) {
+        crash_point!("checkpoint.begun");
         // What fails here is lost to nobody: the records are in the log, and the next copy tries again.
         if let Err(error) = self.connection.wal_checkpoint_v2(Some("main"), mode) {
             tracing::warn!(%error, "the store's log could not be copied into its file");
         }
+        crash_point!("checkpoint.done");
     }
 }

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::{
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     store::{
         Synchronous,
@@ -168,7 +169,11 @@ fn serve(connection: Connection, path: &Path, synchronous: Synchronous, queue: &
         group.push(first);
         group.extend(queue.try_iter());
         match commit(&mut committer, &mut group, path, synchronous) {
-            Ok(()) => group.drain(..).for_each(|job| job.answer(None)),
+            Ok(()) => {
+                crash_point!("commit.done");
+                group.drain(..).for_each(|job| job.answer(None));
+                crash_point!("commit.told");
+            }
             Err(error) => {
                 let record = error.to_record();
                 group.drain(..).for_each(|job| job.answer(Some(record.clone().into())));

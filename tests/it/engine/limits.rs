@@ -87,6 +87,30 @@ nodes: { n: { value: 1, loop: { max: 100 } } }
     assert_eq!(ran.result.error.as_ref().unwrap().kind, ErrorKind::Budget);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_run_has_so_many_events_at_most_and_its_end_is_among_them() {
+    let flow = Flow::new(
+        "
+limits: { nodes: 1M }
+agents: { a: { model: mock/m } }
+nodes:
+  list: { value: '{{ range(8000) }}' }
+  one: { map: list, value: '{{ item }}' }
+  two: { map: one, value: '{{ item }}' }
+  three: { map: two, value: '{{ item }}' }
+  four: { map: three, value: '{{ item }}' }
+  five: { map: four, value: '{{ item }}' }
+  six: { map: five, value: '{{ item }}' }
+  seven: { map: six, value: '{{ item }}', on_error: continue }
+",
+    );
+    let ran = flow.run().await;
+    let error = ran.result.error.as_ref().unwrap();
+    assert_eq!(error.kind, ErrorKind::Budget);
+    assert!(error.message.contains("at most 51200 events"), "{error:?}");
+    assert!((50_000..51_200).contains(&ran.events.len()), "{}", ran.events.len());
+}
+
 /// How long a map of eight calls of a second takes.
 async fn time_of(limits: &str, map: &str) -> Duration {
     let flow = Flow::new(&format!(

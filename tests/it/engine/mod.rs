@@ -6,6 +6,7 @@ mod fallback;
 mod flow;
 mod limits;
 mod maps_and_loops;
+mod outage;
 mod random_graphs;
 mod recovery;
 mod reuse;

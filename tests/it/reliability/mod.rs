@@ -10,9 +10,9 @@
 //! | `AGENTFLOW_RELIABILITY_FIGURES` | a folder that each part writes its figures to, as one line of JSON in `part-N.json` |
 
 mod breaker;
-mod limiter;
 mod lab;
 mod ledger;
+mod limiter;
 mod named_kills;
 pub(crate) mod part;
 mod points;

@@ -36,7 +36,7 @@ pub(crate) fn run(table: &mut Table) {
 }
 
 /// One thread, as the program itself has.
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
@@ -181,7 +181,7 @@ fn agent_chain(count: usize) -> String {
     text
 }
 
-fn plan(text: &str) -> Arc<Plan> {
+pub(crate) fn plan(text: &str) -> Arc<Plan> {
     let options = CompileOptions::default();
     let compiled = compile_text(Path::new("bench.yaml"), text.to_owned(), ManifestChoice::None, &DiskFiles, &options);
     Arc::new(compiled.plan.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics)))
@@ -203,7 +203,7 @@ fn models(provider: Arc<dyn Provider>) -> Arc<Models> {
     ))
 }
 
-async fn one_run(engine: &Engine, plan: &Arc<Plan>) -> Duration {
+pub(crate) async fn one_run(engine: &Engine, plan: &Arc<Plan>) -> Duration {
     let options = RunOptions::new(IndexMap::new());
     let start = Instant::now();
     let result = engine.run(Arc::clone(plan), options, Arc::new(Blind), Stop::default()).await.unwrap();

@@ -10,4 +10,6 @@
 //! | `AGENTFLOW_RELIABILITY_FIGURES` | a folder that each part writes its figures to, as one line of JSON in `part-N.json` |
 
 pub(crate) mod part;
+mod power;
+mod syscalls;
 mod table;

@@ -16,5 +16,7 @@ mod limiter;
 mod named_kills;
 pub(crate) mod part;
 mod points;
+mod power;
+mod syscalls;
 mod table;
 mod workload;

@@ -1,10 +1,12 @@
 //! Runs a plan: decides, attempts, records, recovers. The log is the truth: append, then show.
 //!
 //! `state` decides without IO; `scheduler` does what it says, appends what happens through `log`, and starts a call only when
-//! everything the call rests on is durable; `recover` reads a log back.
+//! everything the call rests on is durable; `recover` reads a log back, `inspect` also one that is damaged;
+//! `reuse` finds answers in an earlier run, `revise` lets a run go on with other files.
 
 mod attempt;
 mod clock;
+mod inspect;
 mod log;
 mod observer;
 mod recover;
@@ -18,6 +20,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 
+pub use inspect::{BadRecord, Inspection, inspect};
 pub use observer::{Observer, Progress};
 pub use recover::{RecordedRun, read_run};
 pub use reuse::{EarlierAnswer, Reuse, answers_of, invalidated};
@@ -113,6 +116,12 @@ impl Engine {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, models: Arc<Models>, settings: EngineSettings) -> Self {
         Self { store, models, settings }
+    }
+
+    /// The store it keeps runs in.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
     }
 
     /// The state of a run of this engine before its first event.

@@ -33,6 +33,8 @@ pub(super) enum What {
     AttemptFailed { attempt: u32, error: String, retry_at: Timestamp },
     /// The output is there.
     Succeeded,
+    /// The output is there, taken from an earlier run.
+    Reused,
     /// Failed for good; `handled` when the workflow goes on all the same.
     Failed { error: String, handled: bool },
     /// Not run, and why.
@@ -56,6 +58,7 @@ impl Note {
             EventBody::AttemptFailed { attempt, error, retry_at, .. } => {
                 What::AttemptFailed { attempt: *attempt, error: error.message.clone(), retry_at: *retry_at }
             }
+            EventBody::NodeSucceeded { reused: Some(_), .. } => What::Reused,
             EventBody::NodeSucceeded { .. } => What::Succeeded,
             EventBody::NodeFailed { error, handled, .. } => {
                 What::Failed { error: error.message.clone(), handled: handled.is_some() }

@@ -70,6 +70,7 @@ impl Plain {
                 Some(format!("{name}: attempt {attempt} failed: {}; next try in {delay}", clean::short(error, REASON)))
             }
             What::Succeeded => self.end(name, note.at, many, "succeeded"),
+            What::Reused => self.end(name, note.at, many, "reused"),
             What::Failed { error, handled } => {
                 let word = if *handled { "failed, the run goes on" } else { "failed" };
                 let line = self.end(name, note.at, false, word)?;

@@ -1,12 +1,14 @@
 //! Runs a plan: decides, attempts, records, recovers. The log is the truth: append, then show.
 //!
 //! `state` decides without IO; `scheduler` does what it says, appends what happens through `log`, and starts a call only when
-//! everything the call rests on is durable; `recover` reads a log back.
+//! everything the call rests on is durable; `recover` reads a log back, `inspect` also one that is damaged;
+//! `reuse` finds answers in an earlier run, `revise` lets a run go on with other files.
 
 mod append;
 mod attempt;
 mod clock;
 mod deadlines;
+mod inspect;
 mod kill_points;
 mod log;
 mod observer;
@@ -22,6 +24,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use indexmap::IndexMap;
 
 pub use clock::Clock;
+pub use inspect::{BadRecord, Inspection, inspect};
 pub use observer::{Observer, Progress};
 pub use recover::{RecordedRun, read_run};
 pub use reuse::{EarlierAnswer, Reuse, answers_of, invalidated};
@@ -127,6 +130,12 @@ impl Engine {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, models: Arc<Models>, settings: EngineSettings) -> Self {
         Self { store, models, settings }
+    }
+
+    /// The store it keeps runs in.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
     }
 
     /// The state of a run of this engine before its first event.

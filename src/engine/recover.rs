@@ -66,7 +66,8 @@ pub async fn read_run(store: &Arc<dyn Store>, run: RunId) -> Result<RecordedRun>
     }
 }
 
-fn decode(stream: &StreamId, record: &Record) -> Result<Event> {
+/// The event in a record.
+pub(super) fn decode(stream: &StreamId, record: &Record) -> Result<Event> {
     let place = || format!("record {} of `{stream}`", record.seq);
     if record.version > EventBody::VERSION {
         let message =

@@ -70,7 +70,8 @@ impl Plan {
                 return Ok(pattern);
             }
             let known = self.node_paths();
-            let near = nearest(&path, known.iter().map(String::as_str));
+            let inner = known.iter().find(|known| known.rsplit('.').next() == Some(path.as_str()));
+            let near = inner.map(String::as_str).or_else(|| nearest(&path, known.iter().map(String::as_str)));
             let error =
                 Error::new(ErrorKind::Invalid, format!("workflow `{}` has no node `{}`", self.name, name.escape_default()));
             Err(match near {
@@ -186,6 +187,7 @@ nodes:
         assert_eq!(plan.check_nodes(["improve@2.draft", "end"]).unwrap().len(), 2);
         let error = plan.check_nodes(["improve.drft"]).unwrap_err();
         assert_eq!((error.kind(), error.hints()), (ErrorKind::Invalid, &["did you mean `improve.draft`?".to_owned()][..]));
+        assert_eq!(plan.check_nodes(["draft"]).unwrap_err().hints(), ["did you mean `improve.draft`?"]);
         assert!(plan.check_nodes(["first.draft"]).is_err());
     }
 }

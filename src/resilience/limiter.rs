@@ -69,9 +69,14 @@ impl RateLimiter {
 
     /// Corrects a reservation of `reserved` after `used` turned out to be needed.
     pub fn settle(&self, reserved: f64, used: f64) {
+        self.settle_at(Instant::now(), reserved, used);
+    }
+
+    /// As [`RateLimiter::settle`], at a time that is given.
+    pub fn settle_at(&self, now: Instant, reserved: f64, used: f64) {
         let mut state = self.state();
         if let Some(at) = state.settled_at {
-            let span = self.span_of((used - reserved).abs(), state.share_at(Instant::now()));
+            let span = self.span_of((used - reserved).abs(), state.share_at(now));
             state.settled_at = Some(if used > reserved { at + span } else { at.checked_sub(span).unwrap_or(at) });
         }
     }

@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     Engine, RunOptions, RunResult,
-    attempt::{Attempt, Called},
+    attempt::{Attempt, Told},
     clock::Clock,
     deadlines::Deadlines,
     kill_points,
@@ -49,7 +49,8 @@ pub(super) struct Scheduler {
     log: RunLog,
     attempts: JoinSet<Ended>,
     handles: HashMap<InstanceId, AbortHandle>,
-    calls: (mpsc::UnboundedSender<Called>, mpsc::UnboundedReceiver<Called>),
+    /// What attempts tell while they go on.
+    told: (mpsc::UnboundedSender<(InstanceId, Told)>, mpsc::UnboundedReceiver<(InstanceId, Told)>),
     /// Starts that wait until what they rest on is durable.
     held: Vec<Start>,
     /// Attempts that wait until their answer is durable.
@@ -72,7 +73,7 @@ pub(super) struct Scheduler {
 /// What woke the loop.
 enum Woken {
     Written(Result<Vec<Event>>),
-    Called(Called),
+    Told(InstanceId, Told),
     Ended(Result<Ended, JoinError>),
     Renewed(Result<()>),
     Wish(Wish),
@@ -179,7 +180,7 @@ impl Scheduler {
             log,
             attempts: JoinSet::new(),
             handles: HashMap::new(),
-            calls: mpsc::unbounded_channel(),
+            told: mpsc::unbounded_channel(),
             held: Vec::new(),
             unrecorded: Vec::new(),
             deadlines,
@@ -209,7 +210,7 @@ impl Scheduler {
             }
             match self.wait(&mut wishes).await {
                 Woken::Written(events) => self.on_written(&events?),
-                Woken::Called(called) => self.on_called(called)?,
+                Woken::Told(id, told) => self.on_told(id, told)?,
                 Woken::Ended(ended) => self.on_ended(ended)?,
                 Woken::Renewed(result) => {
                     self.renewal = None;
@@ -295,7 +296,7 @@ impl Scheduler {
                 start,
                 models: Arc::clone(&self.engine.models),
                 observer: Arc::clone(&self.observer),
-                calls: self.calls.0.clone(),
+                tell: self.told.0.clone(),
             };
             crash_point!("attempt.durable");
             let handle = self.attempts.spawn(async move { (id, attempt.run().await) });
@@ -325,7 +326,7 @@ impl Scheduler {
             biased;
             Ok(()) = wishes.changed() => Woken::Wish(*wishes.borrow_and_update()),
             events = self.log.written() => Woken::Written(events),
-            Some(called) = self.calls.1.recv() => Woken::Called(called),
+            Some((id, told)) = self.told.1.recv() => Woken::Told(id, told),
             Some(ended) = self.attempts.join_next() => Woken::Ended(ended),
             result = async { match renewal { Some(renewal) => renewal.await, None => std::future::pending().await } } => Woken::Renewed(result),
             () = sleep_until(timer) => Woken::Timer,
@@ -375,23 +376,32 @@ impl Scheduler {
         self.observer.on_progress(self.run, &progress);
     }
 
-    fn on_called(&mut self, called: Called) -> Result<()> {
-        if self.state.is_final(called.id) {
+    fn on_told(&mut self, id: InstanceId, told: Told) -> Result<()> {
+        if self.state.is_final(id) {
             return Ok(());
         }
-        crash_point!("journal.in-hand");
-        let seq = self.state.next_seq();
-        self.record(self.state.responded(called.id, called.call))?;
-        crash_point!("journal.queued");
-        self.unrecorded.push((seq, called.id, called.recorded));
-        self.is_urgent = true;
-        Ok(())
+        match told {
+            Told::Called { call, recorded } => {
+                crash_point!("journal.in-hand");
+                let seq = self.state.next_seq();
+                self.record(self.state.responded(id, call))?;
+                crash_point!("journal.queued");
+                self.unrecorded.push((seq, id, recorded));
+                self.is_urgent = true;
+                Ok(())
+            }
+            Told::Noticed(notice) => self.record(self.state.noticed(id, notice)),
+        }
     }
 
     /// Takes the result of an attempt, and of all others that ended meanwhile.
     fn on_ended(&mut self, ended: Result<Ended, JoinError>) -> Result<()> {
         let mut next = Some(ended);
         while let Some(ended) = next {
+            // What the attempt told before its end comes before it in the log, too.
+            while let Ok((id, told)) = self.told.1.try_recv() {
+                self.on_told(id, told)?;
+            }
             match ended {
                 Ok((id, answered)) => self.on_answered(id, answered)?,
                 Err(error) if error.is_cancelled() => {}
@@ -420,11 +430,22 @@ impl Scheduler {
             },
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Divergent => return Err(error),
-            Err(error) => self.state.failure(id, &error, self.clock.now()),
+            Err(error) => self.failure(id, error),
         };
         self.record(body)?;
         crash_point!("outcome.queued");
         Ok(())
+    }
+
+    /// The event of a failed attempt. A model that is retried more than it bears is not asked again.
+    fn failure(&self, id: InstanceId, error: Error) -> EventBody {
+        let body = self.state.failure(id, &error, self.clock.now());
+        let is_overspent = || self.state.target(id).is_some_and(|model| !self.engine.models.may_retry(model));
+        if matches!(body, EventBody::AttemptFailed { .. }) && is_overspent() {
+            let error = error.hint("it was not tried again: a fifth of the calls of this model were retries already");
+            return self.state.failure_of_target(id, &error);
+        }
+        body
     }
 
     fn on_wish(&mut self, wish: Wish) {

@@ -73,6 +73,37 @@ fn what_changed_is_asked_and_why_tells_what_it_was() {
 }
 
 #[test]
+fn why_looks_into_maps_inner_graphs_and_inner_workflows() {
+    let outer = "\
+name: outer
+inputs: { names: { type: [string], default: [a, b] }, tone: { type: string, default: dry } }
+agents: { writer: { model: openai/gpt-5-mini } }
+nodes:
+  facts: { agent: writer, prompt: 'Facts, {{ inputs.tone }}' }
+  box:
+    map: inputs.names
+    as: name
+    nodes:
+      draft: { agent: writer, prompt: 'Draft {{ name }} with {{ facts }}' }
+      polish: { agent: writer, prompt: 'Polish {{ draft }}' }
+  sub: { workflow: inner.yaml, with: { what: '{{ facts }}' } }
+outputs: { all: '{{ box }} {{ sub.text }}' }
+";
+    let inner = "\
+inputs: { what: string }
+agents: { helper: { model: openai/gpt-5-mini } }
+nodes: { text: { agent: helper, prompt: 'On {{ inputs.what }}' } }
+outputs: { text: '{{ text }}' }
+";
+    let project = Project::new().with("outer.yaml", outer).with("inner.yaml", inner);
+    project.run(&["run", "outer.yaml", "--mock"]).exit(0);
+    project.run(&["run", "outer.yaml", "--mock", "--reuse", "-i", "tone=warm", "-i", "names=[\"a\", \"c\"]"]).exit(0);
+    let told: String =
+        ["box", "box[1].polish", "sub"].map(|node| project.run(&["why", "last", node]).exit(0).stdout.clone()).concat();
+    insta::assert_snapshot!(redact(&told));
+}
+
+#[test]
 fn another_model_is_a_reason_and_a_first_run_has_nothing_to_take() {
     let project = first_run();
     assert_eq!(why(&project, "plan"), ["plan asked: nothing"]);

@@ -16,12 +16,14 @@
 //! | [`schema`] | JSON Schema over values | `model` |
 //! | [`model`] | plain data: ids, messages, events | `error` |
 //! | [`error`] | the one error type | |
+//! | [`crash`] | places at which a debug build can be told to die | `error` |
 //!
 //! A room imports only rooms below it; `tests/it/layering.rs` holds the source to that.
 
 pub mod agent;
 pub mod app;
 pub mod cli;
+pub mod crash;
 pub mod diagnostic;
 pub mod engine;
 pub mod error;

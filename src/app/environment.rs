@@ -1,8 +1,11 @@
 //! The process's environment: the only place of the library that reads it.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    engine::EngineSettings,
+    error::{Error, ErrorKind, Result},
+};
 
 /// The value of an environment variable, if it is set to text that is not empty.
 #[expect(clippy::disallowed_methods, reason = "`app` is the place that reads the environment")]
@@ -18,4 +21,18 @@ pub(super) fn variables(names: &[String]) -> BTreeMap<String, String> {
 /// The folder the process works in.
 pub(super) fn working_folder() -> Result<PathBuf> {
     std::env::current_dir().map_err(|err| Error::new(ErrorKind::Invalid, "the working folder cannot be found").source(err))
+}
+
+/// How engines keep their runs. Tests of debug builds shorten the lease by `AGENTFLOW_LEASE_MS` and the patience with a store that
+/// is down by `AGENTFLOW_STORE_PATIENCE_MS`: nobody else has a reason to.
+pub(super) fn engine_settings() -> EngineSettings {
+    let mut settings = EngineSettings::default();
+    if cfg!(debug_assertions) {
+        let set = |name: &str, to: &mut Duration| {
+            *to = variable(name).and_then(|ms| ms.parse().ok()).map_or(*to, Duration::from_millis);
+        };
+        set("AGENTFLOW_LEASE_MS", &mut settings.lease);
+        set("AGENTFLOW_STORE_PATIENCE_MS", &mut settings.store_patience);
+    }
+    settings
 }

@@ -91,6 +91,9 @@ impl<'a> NodeFacts<'a> {
             | EventBody::ModelResponded { .. }
             | EventBody::IterationStarted { .. }
             | EventBody::AttemptFailed { .. }
+            | EventBody::FallbackTaken { .. }
+            | EventBody::CallWaited { .. }
+            | EventBody::BreakerChanged { .. }
             | EventBody::NodeCancelled { .. }
             | EventBody::RunFinished { .. } => {}
         }

@@ -8,6 +8,7 @@ mod environment;
 pub mod estimate;
 mod facts;
 pub mod inputs;
+mod lost_calls;
 pub mod project;
 pub mod providers;
 mod recorded;
@@ -31,7 +32,7 @@ use crate::{
     agent::{Models, ModelsSettings},
     app::{inputs::StandardInput, project::StorePlace, recorded::RecordedSettings},
     diagnostic::{DiskFiles, Files},
-    engine::{Engine, EngineSettings, RunOptions},
+    engine::{Clock, Engine, RunOptions},
     error::{Error, ErrorKind, Result},
     manifest::Manifest,
     model::{Event, EventBody, ModelRef, RunId, Value},
@@ -194,7 +195,7 @@ impl Prepared {
     }
 
     fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
-        Engine::new(store, Arc::clone(&self.models), EngineSettings::default())
+        Engine::new(store, Arc::clone(&self.models), environment::engine_settings())
     }
 
     /// What the engine is told of run `run`. `inputs` are those that were given; the plan's defaults are applied here.
@@ -206,6 +207,7 @@ impl Prepared {
         Ok(RunOptions {
             run,
             owner: store::this_process(),
+            clock: Clock::start(),
             inputs: self.plan.complete_inputs(inputs)?,
             settings,
             env: environment::variables(&self.plan.env),

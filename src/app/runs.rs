@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
+    app::lost_calls::Attempts,
     engine::read_run,
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{Event, EventBody, NodePath, Origin, Owner, RunId, RunStatus, Seq, Spend, Value},
@@ -53,6 +54,9 @@ pub struct SpendReport {
     pub output_tokens: u64,
     /// Money for the priced calls.
     pub cost_usd: f64,
+    /// Calls that may have been under way when a process died, and were made again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_calls: Option<u64>,
 }
 
 impl From<Spend> for SpendReport {
@@ -64,6 +68,7 @@ impl From<Spend> for SpendReport {
             input_tokens: spend.input_tokens,
             output_tokens: spend.output_tokens,
             cost_usd: spend.usd,
+            lost_calls: Some(spend.lost_calls).filter(|lost| *lost > 0),
         }
     }
 }
@@ -77,6 +82,7 @@ impl From<SpendReport> for Spend {
             input_tokens: report.input_tokens,
             output_tokens: report.output_tokens,
             usd: report.cost_usd,
+            lost_calls: report.lost_calls.unwrap_or_default(),
         }
     }
 }
@@ -268,8 +274,10 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>) -> Opt
     let mut owner = owner;
     let mut spend = Spend::default();
     let (mut end, mut last) = (None, first.at);
+    let mut attempts = Attempts::default();
     for event in events {
         last = event.at;
+        spend.lost_calls += attempts.take(event).len() as u64;
         match &event.body {
             EventBody::ModelResponded { response, cost, .. } => spend += Spend::of_call(response.usage, *cost),
             EventBody::RunResumed { owner: next, .. } => owner = next,
@@ -303,7 +311,13 @@ fn ms_between(from: Timestamp, to: Timestamp) -> u64 {
 
 fn nodes(events: &[Event]) -> Vec<NodeSummary> {
     let mut nodes: indexmap::IndexMap<&NodePath, NodeSummary> = indexmap::IndexMap::new();
+    let mut attempts = Attempts::default();
     for event in events {
+        for lost in attempts.take(event) {
+            if let Some(node) = nodes.get_mut(lost) {
+                node.spend.lost_calls = Some(node.spend.lost_calls.unwrap_or_default() + 1);
+            }
+        }
         let Some(path) = event.body.node() else { continue };
         let node = nodes.entry(path).or_insert_with(|| NodeSummary {
             node: path.clone(),
@@ -330,7 +344,7 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
                 node.spend = spend.into();
                 node.model = Some(model.clone());
             }
-            EventBody::AttemptFailed { error, .. } => {
+            EventBody::AttemptFailed { error, .. } | EventBody::FallbackTaken { error, .. } => {
                 node.status = "waiting";
                 node.reason = Some(error.message.clone());
             }
@@ -349,6 +363,8 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             }
             EventBody::NodeCancelled { .. } => node.status = "cancelled",
             EventBody::IterationStarted { .. }
+            | EventBody::CallWaited { .. }
+            | EventBody::BreakerChanged { .. }
             | EventBody::RunCreated { .. }
             | EventBody::RunResumed { .. }
             | EventBody::RunFinished { .. } => {}

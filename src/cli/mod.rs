@@ -74,7 +74,7 @@ fn run(arguments: &[OsString]) -> u8 {
     };
     let terminal = Terminal::new(&cli.global);
     start_log(cli.global.verbose, &terminal);
-    match dispatch(cli, &terminal) {
+    match arm_crash_points().and_then(|()| dispatch(cli, &terminal)) {
         Ok(code) => code,
         Err(error) => {
             problem::tell(&terminal, &error);
@@ -131,6 +131,21 @@ fn help_color(arguments: &[OsString]) -> clap::ColorChoice {
     } else {
         clap::ColorChoice::Auto
     }
+}
+
+/// For tests: `AGENTFLOW_CRASH=POINT:N` kills this process at a point, `AGENTFLOW_CRASH_TRACE=FILE` writes down which are passed.
+/// Only debug builds have such points.
+fn arm_crash_points() -> Result<()> {
+    #[cfg(debug_assertions)]
+    {
+        let death = std::env::var_os("AGENTFLOW_CRASH");
+        let trace = std::env::var_os("AGENTFLOW_CRASH_TRACE").map(std::path::PathBuf::from);
+        if death.is_some() || trace.is_some() {
+            let death = death.map(|death| death.to_string_lossy().into_owned());
+            crate::crash::arm(death.as_deref(), trace.as_deref())?;
+        }
+    }
+    Ok(())
 }
 
 /// With `-v`, writes what the library logs to standard error. Without it, nothing is set up.

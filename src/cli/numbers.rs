@@ -41,7 +41,7 @@ pub(super) fn plural(number: u64, thing: &str) -> String {
 /// `13 calls · 34k tokens · $0.0213`; `no calls` for none.
 pub(super) fn spend(spend: &Spend) -> String {
     if spend.calls == 0 {
-        return "no calls".to_owned();
+        return spend.to_string();
     }
     format!("{} · {} tokens · {spend}", plural(spend.calls, "call"), count(spend.tokens()))
 }

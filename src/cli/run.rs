@@ -16,14 +16,15 @@ use crate::{
         args::{OutputForm, RunArgs},
         clean, diagnostics, dry_run, exit,
         failure::{self, FailedNode},
-        json, outputs,
+        json, numbers, outputs,
         outputs::EventLines,
         prompt,
         reuse::Tally,
         signals::Signals,
         terminal::{Terminal, YELLOW},
-        ui::{Style, Ui},
+        ui::{Speaker, Style, Ui},
     },
+    crash::crash_point,
     engine::{Engine, Observer, Progress, RunOptions, RunResult, Stop},
     error::{Error, Result},
     model::{Event, Origin, RunId, RunStatus},
@@ -159,6 +160,7 @@ pub(super) async fn drive(
         Begin::New => engine.run(plan, options, observer, stop).await,
         Begin::Again => engine.resume(plan, options, observer, stop).await,
     };
+    crash_point!("run.ended");
     let result = match result {
         Ok(result) => result,
         Err(err) => {
@@ -170,6 +172,7 @@ pub(super) async fn drive(
     ui.close();
     let written = lines.map_or(Ok(()), EventLines::finish);
     let written = written.and_then(|()| print_outputs(&result, showing.output, terminal));
+    crash_point!("run.shown");
     ui.sum_up(run, result.status, &result.spend);
     if let Some(line) = watch.reused() {
         terminal.note(&line);
@@ -251,6 +254,7 @@ fn quoted(word: &str) -> String {
 /// Passes on what happens to all who want to know, and remembers which node failed.
 struct Watch {
     observers: Vec<Box<dyn Observer>>,
+    speaker: Speaker,
     failed: Mutex<Option<FailedNode>>,
     tally: Mutex<Tally>,
 }
@@ -263,7 +267,7 @@ impl Watch {
             tally.watch(event);
         }
         let observers = ui.observer().into_iter().chain(lines.map(EventLines::observer)).collect();
-        Self { observers, failed: Mutex::new(failed), tally: Mutex::new(tally) }
+        Self { observers, speaker: ui.speaker(), failed: Mutex::new(failed), tally: Mutex::new(tally) }
     }
 
     fn failed(&self) -> Option<FailedNode> {
@@ -288,6 +292,14 @@ impl Observer for Watch {
 
     fn on_progress(&self, run: RunId, progress: &Progress<'_>) {
         trace!(run.id = %run, ?progress);
+        match progress {
+            Progress::StoreWaiting { reason, patience } => self.speaker.say(format!(
+                "{reason}; nothing new starts, and what is in hand is tried to be recorded for {} more",
+                numbers::duration(*patience)
+            )),
+            Progress::StoreBack => self.speaker.say("the store works again; the run goes on".to_owned()),
+            _ => {}
+        }
         for observer in &self.observers {
             observer.on_progress(run, progress);
         }

@@ -18,6 +18,7 @@ use crate::{
         terminal::{BOLD, CYAN, GREEN, RED, Terminal, YELLOW},
         verify,
     },
+    crash::crash_point,
     engine::read_run,
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, Origin, OriginKind, Spend},
@@ -57,6 +58,7 @@ pub(super) async fn runs(command: &RunsCommand, settings: &Settings, terminal: &
             found.dedup();
             for run in found {
                 store.remove_stream(&StreamId::run(run)).await?;
+                crash_point!("remove.done");
                 terminal.note(&format!("removed {run}"));
             }
         }
@@ -159,7 +161,7 @@ fn node_row(node: &NodeSummary) -> Vec<String> {
         if node.attempts == 0 { "-".to_owned() } else { node.attempts.to_string() },
         numbers::duration(Duration::from_millis(node.duration_ms)),
         if spend.calls == 0 { "-".to_owned() } else { numbers::count(spend.tokens()) },
-        if spend.calls == 0 { "-".to_owned() } else { spend.to_string() },
+        if spend.calls + spend.lost_calls == 0 { "-".to_owned() } else { spend.to_string() },
         dash(node.agent.as_deref()),
         dash(node.model.as_deref()),
     ]
@@ -201,11 +203,12 @@ fn told(body: &EventBody) -> String {
             format!("by {owner}{files}")
         }
         EventBody::NodeSkipped { reason, .. } => reason.clone(),
-        EventBody::AttemptStarted { attempt, agent, elements, .. } => {
+        EventBody::AttemptStarted { attempt, agent, model, elements, .. } => {
             let agent = agent.as_ref().map(|agent| format!(", {agent}")).unwrap_or_default();
+            let model = model.as_ref().map(|model| format!(" · {model}")).unwrap_or_default();
             let elements =
                 elements.map(|elements| format!(", {}", numbers::plural(elements as u64, "element"))).unwrap_or_default();
-            format!("attempt {attempt}{agent}{elements}")
+            format!("attempt {attempt}{agent}{model}{elements}")
         }
         EventBody::ModelResponded { model, response, cost, duration_ms, ordinal, .. } => {
             let spend = Spend::of_call(response.usage, *cost);
@@ -217,6 +220,13 @@ fn told(body: &EventBody) -> String {
         }
         EventBody::IterationStarted { iteration, .. } => format!("iteration {iteration}"),
         EventBody::AttemptFailed { attempt, error, .. } => format!("attempt {attempt}, tried again: {}", error.message),
+        EventBody::FallbackTaken { attempt, from, to, error, .. } => {
+            format!("attempt {attempt}, from {from} to {to}: {}", error.message)
+        }
+        EventBody::CallWaited { ordinal, model, reason, duration_ms, .. } => {
+            format!("call {ordinal}, {model}, {} for {reason}", numbers::duration(Duration::from_millis(*duration_ms)))
+        }
+        EventBody::BreakerChanged { model, from, to, reason, .. } => format!("{model}, from {from} to {to}: {reason}"),
         EventBody::NodeSucceeded { output, routed_to, reused, .. } => {
             let from = reused.as_ref().map(|reused| format!("reused from run {}: ", reused.run)).unwrap_or_default();
             match routed_to {

@@ -4,9 +4,12 @@
 //! everything the call rests on is durable; `recover` reads a log back, `inspect` also one that is damaged;
 //! `reuse` finds answers in an earlier run, `revise` lets a run go on with other files.
 
+mod append;
 mod attempt;
 mod clock;
+mod deadlines;
 mod inspect;
+mod kill_points;
 mod log;
 mod observer;
 mod recover;
@@ -20,6 +23,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 
+pub use clock::Clock;
 pub use inspect::{BadRecord, Inspection, inspect};
 pub use observer::{Observer, Progress};
 pub use recover::{RecordedRun, read_run};
@@ -53,11 +57,18 @@ pub struct EngineSettings {
     pub flush_after: Duration,
     /// How long calls in flight may take to end after a graceful stop.
     pub grace: Duration,
+    /// How long what happened is tried to be recorded while the store is down. Nothing new starts meanwhile.
+    pub store_patience: Duration,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { lease: Duration::from_secs(30), flush_after: Duration::from_millis(200), grace: Duration::from_secs(10) }
+        Self {
+            lease: Duration::from_secs(30),
+            flush_after: Duration::from_millis(200),
+            grace: Duration::from_secs(10),
+            store_patience: Duration::from_secs(30),
+        }
     }
 }
 
@@ -68,6 +79,8 @@ pub struct RunOptions {
     pub run: RunId,
     /// Who runs it.
     pub owner: Owner,
+    /// What its events are dated by.
+    pub clock: Clock,
     /// Its inputs, complete and checked (`Plan::complete_inputs`). A resume takes them from the log.
     pub inputs: IndexMap<String, Value>,
     /// What the front end wants to find again on resume. A resume takes it from the log.
@@ -87,6 +100,7 @@ impl RunOptions {
         Self {
             run: RunId::generate(),
             owner: this_process(),
+            clock: Clock::start(),
             inputs,
             settings: Value::Null,
             env: BTreeMap::new(),
@@ -112,9 +126,10 @@ pub struct RunResult {
 }
 
 impl Engine {
-    /// Makes an engine over a store and models.
+    /// Makes an engine over a store and models. What is found out about the health of models is shared through the store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, models: Arc<Models>, settings: EngineSettings) -> Self {
+        models.share_health(&store);
         Self { store, models, settings }
     }
 
@@ -126,7 +141,8 @@ impl Engine {
 
     /// The state of a run of this engine before its first event.
     fn state(&self, plan: Arc<Plan>, env: &BTreeMap<String, String>) -> RunState {
-        RunState::new(plan, env).simulated(self.models.providers().are_simulated())
+        let prices = plan.models().filter_map(|model| Some((model.clone(), self.models.price(model)?))).collect();
+        RunState::new(plan, env).simulated(self.models.providers().are_simulated()).priced(prices)
     }
 
     /// Runs `plan` from its beginning.

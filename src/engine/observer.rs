@@ -54,4 +54,13 @@ pub enum Progress<'a> {
         /// How long.
         delay: Duration,
     },
+    /// The store does not take what happened. Nothing new starts; it is tried again for a while.
+    StoreWaiting {
+        /// Why.
+        reason: &'a str,
+        /// For how long.
+        patience: Duration,
+    },
+    /// The store takes what happened again.
+    StoreBack,
 }

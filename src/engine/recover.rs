@@ -23,6 +23,12 @@ pub struct RecordedRun {
 }
 
 impl RecordedRun {
+    /// Whether its last event is recorded: nothing may follow it.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.events.last().is_some_and(|event| matches!(event.body, EventBody::RunFinished { .. }))
+    }
+
     /// The earlier run it comes from, if there is one.
     #[must_use]
     pub fn origin(&self) -> Option<&Origin> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, NodePath, Revised, RunId, StoredSource, Value},
+    model::{Event, EventBody, ModelRef, NodePath, Revised, RunId, StoredSource, Value},
     plan::{NodeKind, Plan},
 };
 
@@ -86,7 +86,7 @@ pub fn changed_nodes(former: &Plan, plan: &Plan, events: &[Event]) -> Vec<String
         }
     }
     for path in in_conversation(events) {
-        if !changed.contains(&path) && model(former, &path) != model(plan, &path) {
+        if !changed.contains(&path) && models(former, &path) != models(plan, &path) {
             changed.push(path);
         }
     }
@@ -98,12 +98,13 @@ fn touched(events: &[Event]) -> BTreeSet<String> {
     events.iter().filter_map(|event| event.body.node()).map(NodePath::without_instances).collect()
 }
 
-/// The paths in the plan of nodes that have recorded answers and no end: what they ask next must follow from those.
+/// The paths in the plan of nodes that have recorded answers, or fell back to another model, and no end: what they ask next must
+/// follow from those.
 fn in_conversation(events: &[Event]) -> BTreeSet<String> {
     let mut open: BTreeSet<&NodePath> = BTreeSet::new();
     for event in events {
         match &event.body {
-            EventBody::ModelResponded { node, .. } => {
+            EventBody::ModelResponded { node, .. } | EventBody::FallbackTaken { node, .. } => {
                 open.insert(node);
             }
             EventBody::NodeSucceeded { node, .. }
@@ -117,6 +118,8 @@ fn in_conversation(events: &[Event]) -> BTreeSet<String> {
             | EventBody::AttemptStarted { .. }
             | EventBody::IterationStarted { .. }
             | EventBody::AttemptFailed { .. }
+            | EventBody::CallWaited { .. }
+            | EventBody::BreakerChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }
@@ -128,9 +131,10 @@ fn definition(plan: &Plan, path: &str) -> Option<String> {
     graph.index.get(&node.id).map(|index| graph.definition_of(*index))
 }
 
-fn model(plan: &Plan, path: &str) -> Option<String> {
+/// The models that an agent's node may ask.
+fn models<'a>(plan: &'a Plan, path: &str) -> Option<Vec<&'a ModelRef>> {
     match &plan.node_at(path)?.1.kind {
-        NodeKind::Agent(agent) => agent.model.as_ref().map(ToString::to_string),
+        NodeKind::Agent(agent) => Some(agent.models().collect()),
         NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => None,
     }
 }

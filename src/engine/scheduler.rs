@@ -3,13 +3,7 @@
 //! Nothing waits for a level of the graph: an attempt starts as soon as its own inputs are there, a place is free, and the events it
 //! rests on are durable.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap, HashSet},
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 use tokio::{
@@ -22,16 +16,19 @@ use super::{
     Engine, RunOptions, RunResult,
     attempt::{Attempt, Called},
     clock::Clock,
+    deadlines::Deadlines,
+    kill_points,
     log::RunLog,
     observer::{Observer, Progress},
     recover::read_run,
     reuse::Reuse,
     revise,
-    state::{InstanceId, RunState, Start, Step},
+    state::{InstanceId, MANY_EVENTS, RunState, Start, Step},
     stop::{Stop, Wish},
 };
 use crate::{
     agent::Answered,
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, RunId, RunStatus, Seq},
     plan::Plan,
@@ -57,10 +54,7 @@ pub(super) struct Scheduler {
     held: Vec<Start>,
     /// Attempts that wait until their answer is durable.
     unrecorded: Vec<(Seq, InstanceId, oneshot::Sender<Result<()>>)>,
-    time_limits: BinaryHeap<Reverse<(Instant, InstanceId)>>,
-    timed: HashSet<InstanceId>,
-    /// When the whole run is out of time.
-    run_limit: Option<Instant>,
+    deadlines: Deadlines,
     /// Whether something that gathered is waited for.
     is_urgent: bool,
     /// When what gathered is written although nothing waits for it.
@@ -69,6 +63,8 @@ pub(super) struct Scheduler {
     is_claimed: bool,
     renew_at: Instant,
     renewal: Option<Renewal>,
+    /// Whether the observer was told that the store is down.
+    told_outage: bool,
     /// Set when the run is to stop: until when calls in flight may end.
     stop_at: Option<Instant>,
 }
@@ -97,9 +93,11 @@ impl Scheduler {
         };
         let stream = StreamId::run(options.run);
         let epoch = engine.store.claim(&stream, &options.owner, engine.settings.lease).await?;
-        let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, 0, Digest::ZERO);
+        crash_point!("create.claimed");
+        let patience = engine.settings.store_patience;
+        let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, 0, Digest::ZERO, patience);
         let state = engine.state(Arc::clone(&plan), &options.env).reusing(reuse);
-        let mut scheduler = Self::new(engine, options.run, observer, state, log);
+        let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
         scheduler.record(EventBody::RunCreated {
             run: options.run,
             workflow: plan.name.clone(),
@@ -111,6 +109,7 @@ impl Scheduler {
             owner: options.owner,
             origin: options.origin,
         })?;
+        crash_point!("create.queued");
         Ok(scheduler)
     }
 
@@ -122,14 +121,16 @@ impl Scheduler {
         observer: Arc<dyn Observer>,
     ) -> Result<Self> {
         let recorded = read_run(&engine.store, options.run).await?;
-        let ended = recorded.events.last().is_some_and(|event| matches!(event.body, EventBody::RunFinished { .. }));
-        let (epoch, recorded) = if ended {
+        crash_point!("resume.read");
+        let (epoch, recorded) = if recorded.has_ended() {
             (0, recorded)
         } else {
             let epoch = engine.store.claim(&StreamId::run(options.run), &options.owner, engine.settings.lease).await?;
-            // The former owner may have written until the claim.
+            crash_point!("resume.claimed");
+            // The former owner may have written until the claim, the end of the run included.
             (epoch, read_run(&engine.store, options.run).await?)
         };
+        let ended = recorded.has_ended();
         let revised = match options.revision {
             Some(_) if ended => return Err(revise::ended(options.run)),
             Some(revision) => Some(revision.check(options.run, &plan, &recorded.events)?),
@@ -147,23 +148,33 @@ impl Scheduler {
         };
         let mut state = engine.state(plan, &options.env).reusing(reuse);
         state.apply_all(&recorded.events)?;
-        let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, state.next_seq(), recorded.last);
-        let mut scheduler = Self::new(engine, options.run, observer, state, log);
-        scheduler.is_claimed = !ended;
+        crash_point!("resume.replayed");
+        let patience = engine.settings.store_patience;
+        let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, state.next_seq(), recorded.last, patience);
+        let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
+        scheduler.is_claimed = epoch > 0;
         if !ended {
+            let given_up = scheduler.state.given_up();
             scheduler.record(EventBody::RunResumed { owner: options.owner, revised })?;
+            crash_point!("resume.queued");
+            if let Some(error) = given_up {
+                scheduler.fail(&error)?;
+            }
+            for id in scheduler.state.timed() {
+                scheduler.deadlines.set(id, scheduler.state.time_left(id));
+            }
         }
         Ok(scheduler)
     }
 
-    fn new(engine: &Engine, run: RunId, observer: Arc<dyn Observer>, state: RunState, log: RunLog) -> Self {
+    fn new(engine: &Engine, run: RunId, clock: Clock, observer: Arc<dyn Observer>, state: RunState, log: RunLog) -> Self {
         let now = Instant::now();
-        let run_limit = state.plan().limits.timeout.map(|limit| now + limit);
+        let deadlines = Deadlines::of_run(state.run_time_left());
         Self {
             engine: engine.clone(),
             run,
             observer,
-            clock: Clock::start(),
+            clock,
             state,
             log,
             attempts: JoinSet::new(),
@@ -171,14 +182,13 @@ impl Scheduler {
             calls: mpsc::unbounded_channel(),
             held: Vec::new(),
             unrecorded: Vec::new(),
-            time_limits: BinaryHeap::new(),
-            timed: HashSet::new(),
-            run_limit,
+            deadlines,
             is_urgent: true,
             flush_at: None,
             is_claimed: true,
             renew_at: now + engine.settings.lease / 3,
             renewal: None,
+            told_outage: false,
             stop_at: None,
         }
     }
@@ -189,7 +199,7 @@ impl Scheduler {
         let wish = *wishes.borrow_and_update();
         self.on_wish(wish);
         while !self.is_done() {
-            if self.stop_at.is_none() {
+            if self.may_begin() {
                 self.decide()?;
             }
             self.launch();
@@ -203,13 +213,19 @@ impl Scheduler {
                 Woken::Ended(ended) => self.on_ended(ended)?,
                 Woken::Renewed(result) => {
                     self.renewal = None;
-                    result?;
+                    renewed(result)?;
+                    crash_point!("lease.renewed");
                 }
                 Woken::Wish(wish) => self.on_wish(wish),
                 Woken::Timer => self.on_timer()?,
             }
         }
-        self.close().await
+        self.close(wishes).await
+    }
+
+    /// Whether something new may begin.
+    fn may_begin(&self) -> bool {
+        self.stop_at.is_none() && self.log.outage().is_none()
     }
 
     fn is_done(&self) -> bool {
@@ -224,6 +240,8 @@ impl Scheduler {
                 Step::Record(body) => self.record(*body)?,
                 Step::Start(start) => {
                     self.record(start.event.clone())?;
+                    crash_point!("attempt.queued");
+                    crash_point!("backoff.over" if start.attempt > 1);
                     self.held.push(*start);
                 }
             }
@@ -235,10 +253,13 @@ impl Scheduler {
     fn record(&mut self, body: EventBody) -> Result<()> {
         let event = self.log.push(self.clock.now(), body)?;
         self.state.apply(&event)?;
+        if event.seq == MANY_EVENTS {
+            tracing::warn!(run.id = %self.run, "the run has {MANY_EVENTS} events, a fifth of the most that a run may have");
+        }
         match &event.body {
             EventBody::AttemptStarted { node, .. } => {
                 if let Some(id) = self.state.id_of(node) {
-                    self.set_time_limit(id);
+                    self.deadlines.set(id, self.state.time_left(id));
                 }
             }
             EventBody::AttemptFailed { node, attempt, retry_at, .. } => {
@@ -250,17 +271,9 @@ impl Scheduler {
         Ok(())
     }
 
-    fn set_time_limit(&mut self, id: InstanceId) {
-        if let Some(limit) = self.state.time_limit(id)
-            && self.timed.insert(id)
-        {
-            self.time_limits.push(Reverse((Instant::now() + limit, id)));
-        }
-    }
-
     /// Starts the attempts whose grounds are durable.
     fn launch(&mut self) {
-        if self.held.is_empty() {
+        if self.held.is_empty() || self.log.outage().is_some() {
             return;
         }
         for start in std::mem::take(&mut self.held) {
@@ -272,7 +285,7 @@ impl Scheduler {
                 continue;
             }
             let node = start.work.node();
-            let model = node.model.as_ref().map(ToString::to_string).unwrap_or_default();
+            let model = start.model.as_ref().map(ToString::to_string).unwrap_or_default();
             let agent = Some((node.agent.name.as_str(), model.as_str()));
             self.observer.on_progress(self.run, &Progress::AttemptStarted { node: &start.path, attempt: start.attempt, agent });
             let id = start.id;
@@ -284,8 +297,10 @@ impl Scheduler {
                 observer: Arc::clone(&self.observer),
                 calls: self.calls.0.clone(),
             };
+            crash_point!("attempt.durable");
             let handle = self.attempts.spawn(async move { (id, attempt.run().await) });
             self.handles.insert(id, handle);
+            crash_point!("attempt.spawned");
         }
     }
 
@@ -318,17 +333,19 @@ impl Scheduler {
     }
 
     fn next_timer(&self) -> Instant {
-        let wake = self.state.next_wake().filter(|_| self.stop_at.is_none()).map(|at| self.clock.instant(at));
-        let limit = self.time_limits.peek().map(|Reverse((at, _))| *at);
-        let timers = [self.flush_at, self.stop_at, self.run_limit, wake, limit];
+        let wake = self.state.next_wake().filter(|_| self.may_begin()).map(|at| self.clock.instant(at));
+        let timers = [self.flush_at, self.stop_at, self.deadlines.next(), wake];
         timers.into_iter().flatten().min().unwrap_or(self.renew_at).min(self.renew_at)
     }
 
     /// Shows what has become durable, and lets attempts go on that waited for it.
     fn on_written(&mut self, events: &[Event]) {
+        self.tell_outage();
         for event in events {
+            kill_points::on_durable(event);
             self.observer.on_event(self.run, event);
         }
+        crash_point!("durable.shown" if !events.is_empty());
         let (durable, waiting) =
             std::mem::take(&mut self.unrecorded).into_iter().partition(|(seq, ..)| self.log.is_durable(*seq));
         self.unrecorded = waiting;
@@ -338,17 +355,34 @@ impl Scheduler {
                 Some(error) => Err(error),
                 None => Ok(()),
             };
+            crash_point!("journal.durable");
             // An attempt that is gone needs no answer.
             recorded.send(verdict).ok();
         }
+    }
+
+    /// Tells once that the store is down, and once that it works again.
+    fn tell_outage(&mut self) {
+        let outage = self.log.outage();
+        if outage.is_some() == self.told_outage {
+            return;
+        }
+        self.told_outage = outage.is_some();
+        let progress = outage.map_or(Progress::StoreBack, |outage| Progress::StoreWaiting {
+            reason: &outage.error.message,
+            patience: self.engine.settings.store_patience,
+        });
+        self.observer.on_progress(self.run, &progress);
     }
 
     fn on_called(&mut self, called: Called) -> Result<()> {
         if self.state.is_final(called.id) {
             return Ok(());
         }
+        crash_point!("journal.in-hand");
         let seq = self.state.next_seq();
         self.record(self.state.responded(called.id, called.call))?;
+        crash_point!("journal.queued");
         self.unrecorded.push((seq, called.id, called.recorded));
         self.is_urgent = true;
         Ok(())
@@ -374,8 +408,10 @@ impl Scheduler {
             return Ok(());
         }
         self.is_urgent = true;
+        crash_point!("outcome.in-hand");
         if let Some(call) = answered.last_call {
             self.record(self.state.responded(id, call))?;
+            crash_point!("outcome.call-queued");
         }
         let body = match answered.outcome {
             Ok(output) => match self.state.success_with_notes(id, output, answered.notes) {
@@ -386,13 +422,18 @@ impl Scheduler {
             Err(error) if error.kind() == ErrorKind::Divergent => return Err(error),
             Err(error) => self.state.failure(id, &error, self.clock.now()),
         };
-        self.record(body)
+        self.record(body)?;
+        crash_point!("outcome.queued");
+        Ok(())
     }
 
     fn on_wish(&mut self, wish: Wish) {
         match wish {
             Wish::GoOn => {}
-            Wish::Gracefully => self.stop_at = Some(Instant::now() + self.engine.settings.grace),
+            Wish::Gracefully => {
+                crash_point!("stop.asked");
+                self.stop_at = Some(Instant::now() + self.engine.settings.grace);
+            }
             Wish::AtOnce => self.stop_at = Some(Instant::now()),
         }
     }
@@ -404,19 +445,17 @@ impl Scheduler {
             self.is_urgent = true;
         }
         if self.renew_at <= now {
+            crash_point!("lease.due");
+            crash_point!("call.out" if !self.handles.is_empty());
             self.renew_at = now + self.engine.settings.lease / 3;
             if self.renewal.is_none() {
                 self.renewal = Some(Box::pin(self.log.renew(self.engine.settings.lease)));
             }
         }
-        if self.run_limit.is_some_and(|at| at <= now) {
+        if self.deadlines.take_run(now) {
             return self.end_of_time();
         }
-        while let Some(Reverse((at, id))) = self.time_limits.peek().copied() {
-            if at > now {
-                break;
-            }
-            self.time_limits.pop();
+        while let Some(id) = self.deadlines.take_instance(now) {
             if !self.state.is_final(id) {
                 self.is_urgent = true;
                 let limit = self.state.time_limit(id).unwrap_or_default();
@@ -433,7 +472,6 @@ impl Scheduler {
 
     /// The run's own time limit has passed.
     fn end_of_time(&mut self) -> Result<()> {
-        self.run_limit = None;
         let limit = self.state.plan().limits.timeout.unwrap_or_default();
         let error = Error::new(ErrorKind::Timeout, format!("the run did not end within its time limit of {}", in_words(limit)))
             .hint("raise `limits.timeout` in the workflow");
@@ -441,6 +479,11 @@ impl Scheduler {
             self.record(self.state.cancelled(id))?;
         }
         self.abort_ended();
+        self.fail(&error)
+    }
+
+    /// Ends the run as a whole.
+    fn fail(&mut self, error: &Error) -> Result<()> {
         self.record(EventBody::RunFinished {
             status: RunStatus::Failed,
             outputs: IndexMap::new(),
@@ -462,12 +505,26 @@ impl Scheduler {
     }
 
     /// Writes what is left, gives the run back and says how it stands.
-    async fn close(mut self) -> Result<RunResult> {
+    async fn close(mut self, mut wishes: watch::Receiver<Wish>) -> Result<RunResult> {
         self.attempts.shutdown().await;
-        let events = self.log.flush().await?;
-        self.on_written(&events);
+        crash_point!("stop.attempts-ended" if self.stop_at.is_some());
+        while self.log.is_writing() || self.log.has_unwritten() {
+            self.log.write();
+            let hurried = *wishes.borrow() == Wish::AtOnce;
+            match self.log.outage() {
+                Some(outage) if hurried => return Err(self.log.gave_up(outage.error.clone())),
+                _ => {}
+            }
+            tokio::select! {
+                biased;
+                events = self.log.written() => self.on_written(&events?),
+                Ok(()) = wishes.changed() => {}
+            }
+        }
+        crash_point!("close.flushed");
         if self.is_claimed {
-            self.log.renew(Duration::ZERO).await?;
+            renewed(self.log.renew(Duration::ZERO).await)?;
+            crash_point!("close.given-back");
         }
         let spend = self.state.spend();
         let run = self.run;
@@ -475,6 +532,17 @@ impl Scheduler {
             Some(ending) => RunResult { run, status: ending.status, outputs: ending.outputs, error: ending.error, spend },
             None => RunResult { run, status: RunStatus::Running, outputs: IndexMap::new(), error: None, spend },
         })
+    }
+}
+
+/// A claim that cannot be extended just now is no reason to stop: safety rests on the epoch, and what counts is in the log.
+fn renewed(result: Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::StoreUnavailable => {
+            tracing::warn!(%error, "the claim on the run could not be renewed");
+            Ok(())
+        }
+        result => result,
     }
 }
 

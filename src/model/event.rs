@@ -91,6 +91,9 @@ pub enum EventBody {
         /// For an agent node, the agent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<AgentName>,
+        /// For an agent node, `provider/model` that is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
         /// For an agent node, what its answer will rest on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         basis: Option<Basis>,
@@ -137,6 +140,49 @@ pub enum EventBody {
         error: ErrorRecord,
         /// When the next attempt is due.
         retry_at: Timestamp,
+    },
+    /// An attempt failed, and the next one asks another model at once.
+    FallbackTaken {
+        /// Which node.
+        node: NodePath,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// `provider/model` that failed.
+        from: String,
+        /// `provider/model` that is asked next.
+        to: String,
+        /// Why.
+        error: ErrorRecord,
+    },
+    /// A call waited for its turn.
+    CallWaited {
+        /// Which node.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// The ordinal of the call within the attempt, from 0.
+        ordinal: u32,
+        /// `provider/model` that is asked.
+        model: String,
+        /// For what, e.g. `rate limit` or `permit`.
+        reason: String,
+        /// How long, in milliseconds.
+        duration_ms: u64,
+    },
+    /// The circuit breaker of a model changed by what came of a call.
+    BreakerChanged {
+        /// Which node made the call.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// `provider/model`.
+        model: String,
+        /// `closed`, `open` or `half_open`.
+        from: String,
+        /// The same.
+        to: String,
+        /// Why.
+        reason: String,
     },
     /// A node has its output.
     NodeSucceeded {
@@ -202,6 +248,9 @@ impl EventBody {
             Self::ModelResponded { .. } => "model_responded",
             Self::IterationStarted { .. } => "iteration_started",
             Self::AttemptFailed { .. } => "attempt_failed",
+            Self::FallbackTaken { .. } => "fallback_taken",
+            Self::CallWaited { .. } => "call_waited",
+            Self::BreakerChanged { .. } => "breaker_changed",
             Self::NodeSucceeded { .. } => "node_succeeded",
             Self::NodeFailed { .. } => "node_failed",
             Self::NodeCancelled { .. } => "node_cancelled",
@@ -219,6 +268,9 @@ impl EventBody {
             | Self::ModelResponded { node, .. }
             | Self::IterationStarted { node, .. }
             | Self::AttemptFailed { node, .. }
+            | Self::FallbackTaken { node, .. }
+            | Self::CallWaited { node, .. }
+            | Self::BreakerChanged { node, .. }
             | Self::NodeSucceeded { node, .. }
             | Self::NodeFailed { node, .. }
             | Self::NodeCancelled { node } => Some(node),

@@ -131,6 +131,14 @@ pub struct Spend {
     pub output_tokens: u64,
     /// Money for the priced calls, in USD.
     pub usd: f64,
+    /// Calls that may have been under way when a process died: they are made again, and their answers and prices are not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_calls: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Spend {
@@ -145,6 +153,7 @@ impl Spend {
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
             usd: if let Cost::Usd(usd) = cost { usd } else { 0.0 },
+            lost_calls: 0,
         }
     }
 
@@ -163,10 +172,11 @@ impl AddAssign for Spend {
         self.input_tokens += other.input_tokens;
         self.output_tokens += other.output_tokens;
         self.usd += other.usd;
+        self.lost_calls += other.lost_calls;
     }
 }
 
-/// `$0.0123`, `$0.0123 + 2 unpriced`, `unpriced`, `simulated` or `no calls`.
+/// `$0.0123`, `$0.0123 + 2 unpriced`, `unpriced`, `simulated` or `no calls`, each perhaps with ` + 1 call lost`.
 impl fmt::Display for Spend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let priced = self.calls - self.unpriced_calls - self.simulated_calls;
@@ -176,6 +186,11 @@ impl fmt::Display for Spend {
             (_, 0, _) => f.write_str("unpriced"),
             (_, _, 0) => write!(f, "${:.4}", self.usd),
             (_, _, unpriced) => write!(f, "${:.4} + {unpriced} unpriced", self.usd),
+        }?;
+        match self.lost_calls {
+            0 => Ok(()),
+            1 => f.write_str(" + 1 call lost"),
+            lost => write!(f, " + {lost} calls lost"),
         }
     }
 }

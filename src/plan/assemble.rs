@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     diagnostic::{Sources, Spanned},
     manifest::{Join, OnErrorManifest, RetryManifest},
-    model::{AgentProfile, NodeId, StoredSource, Value},
+    model::{AgentProfile, FallbackModel, NodeId, StoredSource, Value},
     plan::{
         AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind,
         NodePlan, OnError, Plan, RoutePlan,
@@ -265,6 +265,7 @@ impl Assembler<'_> {
             agent: Arc::clone(profile),
             chosen_by: draft.chosen_by.clone(),
             model: draft.model.clone(),
+            fallback: distinct(draft),
             system: draft.system.map(|code| self.template(code)),
             prompt: self.template(draft.prompt.expect(CHECKED)),
             output: draft.output.clone(),
@@ -319,6 +320,17 @@ impl Assembler<'_> {
         let default = self.workflow.default_timeout.as_ref().map_or(AGENT_TIMEOUT, |timeout| timeout.value);
         is_agent.then_some(default)
     }
+}
+
+/// The chain without models that have had their turn when they come.
+fn distinct(draft: &AgentDraft) -> Vec<FallbackModel> {
+    let mut chain: Vec<FallbackModel> = Vec::new();
+    for fallback in &draft.fallback {
+        if draft.model.as_ref() != Some(&fallback.model) && chain.iter().all(|known| known.model != fallback.model) {
+            chain.push(fallback.clone());
+        }
+    }
+    chain
 }
 
 fn id_of(node: &NodeDraft<'_>) -> NodeId {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use crate::{
     diagnostic::nearest,
     error::{Error, ErrorKind, Result},
-    model::NodePattern,
+    model::{ModelRef, NodePattern},
     plan::{GraphPlan, NodeKind, NodePlan, Plan},
 };
 
@@ -28,6 +28,20 @@ impl Plan {
         let mut paths = Vec::new();
         collect(&self.graph, "", &mut paths);
         paths
+    }
+
+    /// The models that its nodes may ask, inner ones included; one may come more than once.
+    pub fn models(&self) -> impl Iterator<Item = &ModelRef> {
+        let mut graphs = vec![&*self.graph];
+        let mut nodes = Vec::new();
+        while let Some(graph) = graphs.pop() {
+            nodes.extend(&graph.nodes);
+            graphs.extend(graph.nodes.iter().filter_map(|node| node.inside()).map(|inside| &**inside));
+        }
+        nodes.into_iter().flat_map(|node| match &node.kind {
+            NodeKind::Agent(agent) => agent.models().collect(),
+            NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => Vec::new(),
+        })
     }
 
     /// The node at `path`, which has no instances in it, with the graph it is in.

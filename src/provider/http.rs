@@ -17,6 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
 
 use crate::{
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     provider::{refusal, refusal::Refusal},
 };
@@ -103,11 +104,14 @@ impl HttpClient {
             .body(body);
         let times = &self.inner.times;
         let first_byte = if is_local(&endpoint.url) { times.first_byte_local } else { times.first_byte };
+        crash_point!("request.made");
         let response = timeout(first_byte, request.send())
             .await
             .map_err(|_| asked.silent(first_byte))?
             .map_err(|err| asked.not_sent(&err, times.connect))?;
+        crash_point!("response.begun");
         if !response.status().is_success() {
+            crash_point!("response.refused");
             return Err(asked.refused(response).await);
         }
         Ok(Answer { asked, response, thinking: first_byte.max(times.thinking), idle: times.idle, read: 0 })
@@ -194,6 +198,13 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Where the server is. The query of the URL is left out, as it may hold a key.
+    pub(super) fn address(&self) -> String {
+        format!("{}://{}{}", self.url.scheme(), host_and_port(&self.url), self.url.path())
+    }
+}
+
 /// Whether `url` names this very host.
 pub(super) fn is_local(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
@@ -228,8 +239,11 @@ impl Asked<'_> {
         match (kind, status.map(|status| status.as_u16())) {
             (ErrorKind::Auth, _) => error.hint(format!("check the API key of provider `{}`", self.endpoint.provider)),
             (ErrorKind::Quota, _) => error.hint("the account has no credit or quota left; waiting does not help"),
+            (ErrorKind::ContextLength, _) => error.hint("shorten the prompt, or name a model with a larger context window"),
             (_, Some(300..400)) => error.hint("redirects are not followed; check `base_url` of the provider"),
-            (_, Some(404 | 405)) => error.hint("check the name of the model and `base_url` of the provider"),
+            (ErrorKind::UnknownModel, _) | (_, Some(405)) => {
+                error.hint("check the name of the model and `base_url` of the provider")
+            }
             _ => error,
         }
     }
@@ -320,6 +334,7 @@ impl<'a> Answer<'a> {
         let chunk = chunk.map_err(|err| {
             self.asked.error(ErrorKind::Truncated, &format!("broke off in the middle of its answer: {}", root_cause(&err)))
         })?;
+        crash_point!("response.piece-read" if chunk.is_some());
         self.read += chunk.as_ref().map_or(0, |chunk| <[u8]>::len(chunk));
         if self.read > MAX_BODY {
             return Err(self
@@ -384,6 +399,7 @@ mod tests {
             assert_eq!(endpoint(base).unwrap().url.as_str(), "http://a/v1/chat/completions");
         }
         assert_eq!(endpoint("https://a?v=2").unwrap().url.as_str(), "https://a/chat/completions?v=2");
+        assert_eq!(endpoint("https://a?key=2").unwrap().address(), "https://a:443/chat/completions");
     }
 
     #[test]

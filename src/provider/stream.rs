@@ -1,6 +1,7 @@
 //! Reads the JSON events of a streamed answer, or the one JSON document of a server that does not stream.
 
 use crate::{
+    crash::crash_point,
     error::{ErrorKind, Result},
     model::{ChatResponse, FinishReason, Usage, Value},
     provider::{
@@ -34,6 +35,7 @@ impl Draft {
         if !text.is_empty() {
             self.content.push_str(text);
             on_text(text);
+            crash_point!("response.mid-stream");
         }
     }
 
@@ -120,6 +122,7 @@ pub(super) async fn read(answer: &mut Answer<'_>, protocol: &dyn Protocol, on_te
         // An event without its empty line; if it was cut in the middle, it is no JSON and does not count.
         take(asked, protocol, value, &mut draft, on_text)?;
     }
+    crash_point!("response.whole");
     Ok(draft)
 }
 

@@ -79,7 +79,15 @@ impl Line {
         elements: None,
         done: 0,
         failed: 0,
-        spend: Spend { calls: 0, unpriced_calls: 0, simulated_calls: 0, input_tokens: 0, output_tokens: 0, usd: 0.0 },
+        spend: Spend {
+            calls: 0,
+            unpriced_calls: 0,
+            simulated_calls: 0,
+            input_tokens: 0,
+            output_tokens: 0,
+            usd: 0.0,
+            lost_calls: 0,
+        },
         began: None,
         ended: None,
         reason: None,
@@ -232,6 +240,13 @@ fn whole(line: &mut Line, note: Note) {
                 line.reason = Some(error);
             }
         }
+        What::FellBack { attempt, error, to } => {
+            line.attempt = attempt;
+            line.state = State::Waiting(note.at);
+            line.reason = Some(error);
+            line.model = Some(to);
+        }
+        What::Breaker { .. } => {}
         What::Succeeded => line.end(note.at, State::Succeeded, None),
         What::Reused => line.end(note.at, State::Succeeded, Some("reused".to_owned())),
         What::Failed { error, handled } => {
@@ -259,8 +274,9 @@ fn element(line: &mut Line, note: Note) {
             line.failed += 1;
             line.reason = Some(error);
         }
+        What::FellBack { error, .. } => line.reason = Some(error),
         What::AttemptFailed { error, .. } if !error.is_empty() => line.reason = Some(error),
-        What::AttemptFailed { .. } | What::Text | What::Answered(_) | What::Iteration(_) => {}
+        What::AttemptFailed { .. } | What::Breaker { .. } | What::Text | What::Answered(_) | What::Iteration(_) => {}
     }
 }
 
@@ -270,8 +286,10 @@ fn inside(line: &mut Line, what: What) {
             line.agent = agent.or(line.agent.take());
             line.model = model.or(line.model.take());
         }
+        What::FellBack { error, .. } => line.reason = Some(error),
         What::AttemptFailed { error, .. } if !error.is_empty() => line.reason = Some(error),
         What::AttemptFailed { .. }
+        | What::Breaker { .. }
         | What::Text
         | What::Answered(_)
         | What::Iteration(_)

@@ -9,6 +9,7 @@ use super::{
     Ending, RunState,
     open::object,
     parts::{FrameId, Inner, InstanceId},
+    reserve::Reserve,
 };
 use crate::{
     agent::CallRecord,
@@ -28,6 +29,7 @@ impl RunState {
             return Err(misfit(&format!("event {} comes where event {} belongs", event.seq, self.next_seq)));
         }
         self.next_seq += 1;
+        self.course.take(event);
         let (seq, at) = (event.seq, event.at);
         match &event.body {
             EventBody::RunCreated { run, inputs, .. } => self.on_created(*run, at, inputs),
@@ -62,6 +64,13 @@ impl RunState {
             EventBody::AttemptFailed { node, error, retry_at, .. } => {
                 let id = self.find_open(node)?;
                 self.on_attempt_failed(id, error, *retry_at, seq);
+            }
+            EventBody::FallbackTaken { node, to, error, .. } => {
+                let id = self.find_open(node)?;
+                self.on_fallback(id, to, error, seq, at)?;
+            }
+            EventBody::CallWaited { node, .. } | EventBody::BreakerChanged { node, .. } => {
+                self.find(node)?;
             }
             EventBody::NodeSucceeded { node, output, routed_to, reused, .. } => {
                 let id = self.find_open(node)?;
@@ -106,6 +115,8 @@ impl RunState {
     /// Attempts that a dead process left behind are to be taken up again.
     fn on_resumed(&mut self, seq: Seq) {
         for id in self.running_attempts() {
+            // Whether a call was under way is not known: it may have been paid for.
+            self.add_spend(id, Spend { lost_calls: 1, ..Spend::default() });
             self.set_status(id, NodeStatus::Pending);
             let instance = self.instance_mut(id);
             instance.queued = false;
@@ -118,6 +129,10 @@ impl RunState {
         self.set_status(id, NodeStatus::Running);
         self.count_start(id, at);
         let instance = self.instance_mut(id);
+        if instance.attempt != attempt {
+            // An attempt that is taken up again after a crash is no new one.
+            instance.tries += 1;
+        }
         instance.attempt = attempt;
         instance.queued = false;
         instance.horizon = seq;
@@ -127,7 +142,10 @@ impl RunState {
     fn count_start(&mut self, id: InstanceId, at: Timestamp) {
         if self.instance(id).started_at.is_none() {
             self.started += 1;
-            self.instance_mut(id).started_at = Some(at);
+            let active = self.course.active();
+            let instance = self.instance_mut(id);
+            instance.started_at = Some(at);
+            instance.active_before = active;
         }
     }
 
@@ -166,6 +184,20 @@ impl RunState {
         }
         self.wakes.push(Reverse((retry_at, id)));
         self.dirty.push_back(id);
+    }
+
+    /// The next attempt asks the model `to` of the chain.
+    fn on_fallback(&mut self, id: InstanceId, to: &str, error: &ErrorRecord, seq: Seq, at: Timestamp) -> Result<()> {
+        let target = self
+            .position_in_chain(id, to)
+            .ok_or_else(|| misfit(&format!("node `{}` falls back to `{to}`, which is not in its chain", self.path(id))))?;
+        let failed = self.target_name(id).unwrap_or_default();
+        self.on_attempt_failed(id, error, at, seq);
+        let instance = self.instance_mut(id);
+        instance.given_up.push(format!("{failed}: {}", error.message));
+        instance.target = target;
+        instance.tries = 0;
+        Ok(())
     }
 
     fn on_failed(&mut self, id: InstanceId, error: &ErrorRecord, handled: Option<&Handled>, seq: Seq, at: Timestamp) {
@@ -263,11 +295,20 @@ impl RunState {
     fn count_attempt(&mut self, id: InstanceId, begins: bool) {
         let step = |count: u32| if begins { count + 1 } else { count.saturating_sub(1) };
         self.running = step(self.running);
+        let reserve = self.instance(id).reserve;
         let mut frame = Some(self.instance(id).frame);
         while let Some(current) = frame {
             let current = self.frame_mut(current);
             current.running = step(current.running);
+            if begins {
+                current.reserved += reserve;
+            } else {
+                current.reserved -= reserve;
+            }
             frame = current.owner.map(|owner| self.instance(owner).frame);
+        }
+        if !begins {
+            self.instance_mut(id).reserve = Reserve::default();
         }
     }
 
@@ -321,7 +362,7 @@ impl RunState {
         }
     }
 
-    fn open_instances(&self) -> Vec<InstanceId> {
+    pub(super) fn open_instances(&self) -> Vec<InstanceId> {
         let open = self.instances.iter().enumerate().filter(|(_, instance)| !instance.status.is_final());
         open.map(|(index, _)| InstanceId(u32::try_from(index).unwrap_or(u32::MAX))).collect()
     }

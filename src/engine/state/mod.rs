@@ -5,13 +5,16 @@
 
 mod apply;
 mod budget;
+mod chain;
 mod decide;
 mod open;
 mod outcome;
 mod parts;
+mod reserve;
 mod reuse;
 mod scope;
 mod start;
+mod time;
 
 use std::{
     cmp::Reverse,
@@ -22,16 +25,18 @@ use std::{
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
+pub(super) use budget::MANY_EVENTS;
 pub(super) use decide::Step;
 pub(super) use parts::InstanceId;
 use parts::{Frame, FrameId, Inner, Instance};
 pub(super) use start::Start;
+use time::Course;
 
 use crate::{
     agent::CallRecord,
     engine::reuse::Reuse,
     error::{Error, ErrorKind, ErrorRecord, Result},
-    model::{Event, NodePath, NodeStatus, RunId, RunStatus, Seq, Spend, Value},
+    model::{Event, ModelRef, NodePath, NodeStatus, Price, RunId, RunStatus, Seq, Spend, Value},
     plan::{NodePlan, Plan},
     template::Shared,
 };
@@ -70,11 +75,14 @@ pub struct RunState {
     /// Iterations that have started, of all loops.
     iterations: u64,
     next_seq: Seq,
+    course: Course,
     ending: Option<Ending>,
     /// Answers of an earlier run that may be taken.
     reuse: Option<Reuse>,
     /// Whether a simulated model answers for all others.
     is_simulated: bool,
+    /// What models charge, as far as it is known.
+    prices: HashMap<ModelRef, Price>,
 }
 
 impl RunState {
@@ -97,10 +105,19 @@ impl RunState {
             started: 0,
             iterations: 0,
             next_seq: 0,
+            course: Course::default(),
             ending: None,
             reuse: None,
             is_simulated: false,
+            prices: HashMap::new(),
         }
+    }
+
+    /// The same state, which knows what models charge: it sets aside what calls in flight may cost.
+    #[must_use]
+    pub fn priced(mut self, prices: HashMap<ModelRef, Price>) -> Self {
+        self.prices = prices;
+        self
     }
 
     /// The state after `events`, which begin with the first one.
@@ -177,12 +194,12 @@ impl RunState {
         &self.instance(id).recorded
     }
 
-    /// The time limit of an instance: of the node, all its attempts together.
-    pub(super) fn time_limit(&self, id: InstanceId) -> Option<std::time::Duration> {
-        if self.is_mapped_parent(id) {
-            return None;
-        }
-        self.node(id).timeout
+    /// The instance and everything it runs in, from the inside to the outside.
+    pub(super) fn with_surroundings(&self, id: InstanceId) -> impl Iterator<Item = InstanceId> {
+        std::iter::successors(Some(id), |id| {
+            let instance = self.instance(*id);
+            instance.element.as_ref().map(|element| element.parent).or(self.frame(instance.frame).owner)
+        })
     }
 
     fn instance(&self, id: InstanceId) -> &Instance {

@@ -10,6 +10,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use crate::{
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     store::{
         Synchronous,
@@ -46,8 +47,23 @@ pub(super) fn open(path: &Path, synchronous: Synchronous) -> Result<Connection> 
         Err(error) if error.kind() == IoErrorKind::NotFound => create(path)?,
         Err(error) => return Err(describe_io(path, "opened", error)),
     }
+    crash_point!("store.in-place");
+    open_writer(path, synchronous)
+}
+
+/// Opens the writing connection to the store at `path` again. One that is gone is not made anew.
+pub(super) fn reopen(path: &Path, synchronous: Synchronous) -> Result<Connection> {
+    if !path.try_exists().map_err(|error| describe_io(path, "opened", error))? {
+        let text = format!("store `{}` is gone", path.display());
+        return Err(Error::new(ErrorKind::StoreUnavailable, text).hint("put it back where it was"));
+    }
+    open_writer(path, synchronous)
+}
+
+fn open_writer(path: &Path, synchronous: Synchronous) -> Result<Connection> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| describe(path, &error))?;
     set_up_writer(&connection, path, synchronous).map_err(|failure| failure.into_error(path))?;
+    crash_point!("store.open");
     Ok(connection)
 }
 
@@ -129,6 +145,7 @@ fn initialize(connection: &Connection) -> rusqlite::Result<()> {
     let filled = connection.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0)).and_then(|application| {
         if application != APPLICATION_ID {
             connection.execute_batch(SCHEMA)?;
+            crash_point!("store.tables-made");
             connection.pragma_update(None, "application_id", APPLICATION_ID)?;
             connection.pragma_update(None, "user_version", VERSION)?;
         }
@@ -142,6 +159,7 @@ fn initialize(connection: &Connection) -> rusqlite::Result<()> {
 fn create(path: &Path) -> Result<()> {
     let folder = folder_of(path);
     make_folder(folder).map_err(|error| describe_io(path, "made", error))?;
+    crash_point!("store.folder-made");
     let draft = tempfile::Builder::new()
         .prefix(".agentflow-")
         .suffix(".new")
@@ -149,6 +167,7 @@ fn create(path: &Path) -> Result<()> {
         .map_err(|error| describe_io(path, "made", error))?;
     fill(draft.path()).map_err(|error| describe(path, &error))?;
     draft.as_file().sync_all().map_err(|error| describe_io(path, "made", error))?;
+    crash_point!("store.draft-filled");
     // The new name is flushed with the first commit: SQLite flushes the folder, too, when it first flushes its log.
     match draft.persist_noclobber(path) {
         Ok(_) => Ok(()),

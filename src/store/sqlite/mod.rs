@@ -1,8 +1,9 @@
 //! The store in one SQLite file: a writer thread with the one writing connection, readers beside it.
 //!
-//! `writer` commits in groups, `readers` lends read-only connections, `streams` and `documents` hold the statements, `file`
+//! `writer` gathers groups, `committer` commits them, `readers` lends read-only connections, `streams` and `documents` hold the statements, `file`
 //! opens and makes the file, `schema` is what stands in it, `failure` turns what SQLite says into errors of ours.
 
+mod committer;
 mod documents;
 mod failure;
 mod file;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params, types::Type};
 
 use crate::{
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{Owner, Seq},
     store::{
@@ -38,6 +39,7 @@ pub(super) fn claim(connection: &Connection, stream: &StreamId, owner: &Owner, l
     };
     let started = owner.started.cast_signed();
     statement.execute(params![stream.as_str(), epoch.cast_signed(), owner.host, owner.process, started, until])?;
+    crash_point!("commit.claim-written");
     Ok(epoch)
 }
 
@@ -46,6 +48,7 @@ pub(super) fn renew(connection: &Connection, stream: &StreamId, epoch: Epoch, le
     rules::check_epoch(stream, known.epoch, epoch)?;
     let until = rules::lease_end(Timestamp::now(), lease).as_microsecond();
     connection.prepare_cached("UPDATE streams SET lease_until = ?2 WHERE number = ?1")?.execute(params![known.number, until])?;
+    crash_point!("commit.lease-written");
     Ok(())
 }
 
@@ -72,6 +75,7 @@ pub(super) fn append(
     for record in records {
         let at = record.at.as_microsecond();
         insert.execute(params![row_id(number, record.seq), at, record.kind, record.version, record.body, record.hash.0])?;
+        crash_point!("commit.record-inserted");
     }
     Ok(())
 }
@@ -114,6 +118,7 @@ pub(super) fn remove(connection: &Connection, stream: &StreamId) -> Result<(), F
     floor.execute([known.epoch.cast_signed()])?;
     let all = [row_id(known.number, 0), row_id(known.number, MAX_SEQ)];
     connection.prepare_cached("DELETE FROM records WHERE id BETWEEN ?1 AND ?2")?.execute(all)?;
+    crash_point!("remove.records-gone");
     connection.prepare_cached("DELETE FROM streams WHERE number = ?1")?.execute([known.number])?;
     Ok(())
 }

@@ -3,34 +3,25 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicI32, Ordering},
-        mpsc,
-    },
+    sync::mpsc,
     thread,
 };
 
-use rusqlite::{Connection, wal::CheckpointMode};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::{
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     store::{
         Synchronous,
         sqlite::{
+            committer::Committer,
             failure::{Failure, describe, is_passing},
             file,
         },
     },
 };
-
-/// From how many pages on the log is copied into the file while the store is open (4 MiB, as SQLite does by default).
-const COPY_FROM: i32 = 1_000;
-
-/// From how many pages on the log is copied when the store is closed: fewer are read back faster, at the next opening, than
-/// two flushes take now.
-const COPY_AT_END_FROM: i32 = 256;
 
 /// Hands work to the writing thread. The work of one caller is done in the order in which it was handed over.
 pub(super) struct Writer {
@@ -167,76 +158,52 @@ where
     }
 }
 
-/// Commits what comes until every sender is gone, or until the disk fails.
-fn serve(mut connection: Connection, path: &Path, synchronous: Synchronous, queue: &mpsc::Receiver<Box<dyn Job>>) {
-    let pages = Arc::new(AtomicI32::new(0));
-    let seen = Arc::clone(&pages);
-    let hook = move |_: &mut rusqlite::hooks::Wal, pages| {
-        seen.store(pages, Ordering::Relaxed);
-        Ok(())
-    };
-    if let Err(error) = connection.wal_hook(Some(hook)) {
-        return refuse(queue, Vec::new(), path, &error);
-    }
-    let (mut flushed, mut copied) = (synchronous, 0);
+/// Commits what comes until every sender is gone.
+///
+/// A connection that failed is closed, and the next work is tried on a new one, which is mended first. A store that is damaged
+/// is not tried again.
+fn serve(connection: Connection, path: &Path, synchronous: Synchronous, queue: &mpsc::Receiver<Box<dyn Job>>) {
+    let mut committer = Committer::new(connection, synchronous).ok();
     let mut group: Vec<Box<dyn Job>> = Vec::new();
     while let Ok(first) = queue.recv() {
         group.push(first);
         group.extend(queue.try_iter());
-        let wanted = if group.iter().any(|job| job.flush() == Flush::Now) { synchronous } else { Synchronous::Normal };
-        let ready = if wanted == flushed { Ok(()) } else { file::flush_commits(&connection, wanted) };
-        flushed = wanted;
-        match ready.and_then(|()| commit(&connection, &mut group)) {
-            Ok(()) => group.drain(..).for_each(|job| job.answer(None)),
-            Err(error) if is_passing(&error) => {
-                let error = describe(path, &error).to_record();
-                group.drain(..).for_each(|job| job.answer(Some(error.clone().into())));
+        match commit(&mut committer, &mut group, path, synchronous) {
+            Ok(()) => {
+                crash_point!("commit.done");
+                group.drain(..).for_each(|job| job.answer(None));
+                crash_point!("commit.told");
             }
             Err(error) => {
-                drop(connection);
-                return refuse(queue, group, path, &error);
+                let record = error.to_record();
+                group.drain(..).for_each(|job| job.answer(Some(record.clone().into())));
+                if error.kind() != ErrorKind::StoreUnavailable {
+                    queue.iter().for_each(|job| job.answer(Some(record.clone().into())));
+                    return;
+                }
             }
         }
-        let long = pages.load(Ordering::Relaxed);
-        // A log that is shorter than before begins anew. One that somebody still reads cannot: it is copied once for each
-        // stretch, not with every commit.
-        copied = if long < copied { 0 } else { copied };
-        if long - copied >= COPY_FROM {
-            copy_log(&connection, CheckpointMode::PASSIVE);
-            copied = long;
+        if let Some(committer) = &mut committer {
+            committer.copy_if_long();
         }
     }
-    if pages.load(Ordering::Relaxed) >= COPY_AT_END_FROM {
-        copy_log(&connection, CheckpointMode::TRUNCATE);
+    if let Some(committer) = committer {
+        committer.close();
     }
 }
 
-/// Does all of `group` in one transaction. On an error nothing of it is done.
-fn commit(connection: &Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let done = group
-        .iter_mut()
-        .try_for_each(|job| job.run(connection))
-        .and_then(|()| connection.prepare_cached("COMMIT")?.execute([]).map(drop));
-    if done.is_err() && !connection.is_autocommit() {
-        // Some errors end the transaction by themselves; when this one fails too, the first says why.
-        drop(connection.execute_batch("ROLLBACK"));
+/// Does all of `group` in one transaction. On an error nothing of it is done, and there is no committer unless it is fine.
+fn commit(committer: &mut Option<Committer>, group: &mut [Box<dyn Job>], path: &Path, synchronous: Synchronous) -> Result<()> {
+    let mut open = match committer.take() {
+        Some(open) => open,
+        None => Committer::mend(path, synchronous)?,
+    };
+    let wanted = if group.iter().any(|job| job.flush() == Flush::Now) { synchronous } else { Synchronous::Normal };
+    let done = open.commit(wanted, |connection| group.iter_mut().try_for_each(|job| job.run(connection)));
+    if done.as_ref().err().is_none_or(is_passing) {
+        *committer = Some(open);
     }
-    done
-}
-
-/// Answers with `error` until every sender is gone. The connection is closed: nothing is tried again blindly.
-fn refuse(queue: &mpsc::Receiver<Box<dyn Job>>, group: Vec<Box<dyn Job>>, path: &Path, error: &rusqlite::Error) {
-    let error = describe(path, error).to_record();
-    group.into_iter().chain(queue.iter()).for_each(|job| job.answer(Some(error.clone().into())));
-}
-
-/// Copies the write-ahead log into the file.
-fn copy_log(connection: &Connection, mode: CheckpointMode) {
-    // What fails here is lost to nobody: the records are in the log, and the next copy tries again.
-    if let Err(error) = connection.wal_checkpoint_v2(Some("main"), mode) {
-        tracing::warn!(%error, "the store's log could not be copied into its file");
-    }
+    done.map_err(|error| describe(path, &error))
 }
 
 #[cfg(test)]
@@ -263,6 +230,11 @@ mod tests {
 
         async fn writer(&self) -> Writer {
             Writer::start(self.path(), Synchronous::Full).await.expect("an empty place")
+        }
+
+        /// How many bytes long the log is.
+        fn log(&self) -> u64 {
+            std::fs::metadata(self.folder.path().join("agentflow.db-wal")).expect("a store has a log").len()
         }
 
         /// The keys in the file, as another process sees them.
@@ -324,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_flush_fails_the_whole_group_and_everything_after_it() {
+    async fn a_failed_flush_fails_the_whole_group_and_the_next_work_is_done_on_a_new_connection() {
         let place = Place::new();
         let writer = place.writer().await;
         writer.write(|connection| insert(connection, "before", 1)).await.expect("nothing is wrong yet");
@@ -342,12 +314,42 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
             assert!(error.to_string().starts_with("reading or writing store `"), "{error}");
         }
-        let late = writer.write(|connection| insert(connection, "late", 1)).await.expect_err("the connection is closed");
-        assert_eq!(late.kind(), ErrorKind::StoreUnavailable);
         assert_eq!(place.keys(), ["before"]);
-        drop(writer);
-        place.writer().await.write(|connection| insert(connection, "opened again", 1)).await.expect("the file is whole");
+        writer.write(|connection| insert(connection, "opened again", 1)).await.expect("the file is whole");
         assert_eq!(place.keys(), ["before", "opened again"]);
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_opened_again_with_a_new_log() {
+        let place = Place::new();
+        let writer = place.writer().await;
+        writer.write(|connection| insert(connection, "long", 1 << 20)).await.expect("nothing is wrong yet");
+        let long = place.log();
+        writer.write(|_| fail(ffi::SQLITE_IOERR_FSYNC)).await.expect_err("the flush failed");
+        writer.write(|connection| insert(connection, "short", 1)).await.expect("the file is whole");
+        assert!(place.log() < long / 10, "what may not be on the disk was copied into the file, and is written no more");
+        assert_eq!(place.keys(), ["long", "short"]);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_gone_is_not_made_anew() {
+        let place = Place::new();
+        let writer = place.writer().await;
+        std::fs::remove_file(place.path()).expect("it is there");
+        for _ in 0..2 {
+            let error = writer.write(|_| fail(ffi::SQLITE_IOERR_WRITE)).await.expect_err("nothing to write to");
+            assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
+        }
+        assert!(!place.path().exists());
+    }
+
+    #[tokio::test]
+    async fn a_damaged_store_is_not_tried_again() {
+        let place = Place::new();
+        let writer = place.writer().await;
+        writer.write(|_| fail(ffi::SQLITE_CORRUPT)).await.expect_err("it is damaged");
+        let late = writer.write(|connection| insert(connection, "late", 1)).await.expect_err("it still is");
+        assert_eq!(late.kind(), ErrorKind::Corrupt);
     }
 
     #[tokio::test]

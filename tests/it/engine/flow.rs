@@ -10,7 +10,7 @@ use std::{
 use agentflow::{
     agent::{Models, ModelsSettings},
     diagnostic::DiskFiles,
-    engine::{Engine, EngineSettings, Observer, Progress, RunOptions, RunResult, Stop, read_run},
+    engine::{Clock, Engine, EngineSettings, Observer, Progress, RunOptions, RunResult, Stop, read_run},
     error::Result,
     model::{Event, EventBody, Origin, RunId, RunStatus, Value},
     plan::{CompileOptions, ManifestChoice, Plan, compile_text},
@@ -65,9 +65,13 @@ impl Flow {
     }
 
     /// The next `times` calls of a node or agent fail with `status`.
-    pub(crate) fn fail(mut self, who: &str, status: u16, times: usize) -> Self {
-        let error = MockAnswer::from_value(json!({"error": {"status": status}})).unwrap();
-        self.answers.entry(who.to_owned()).or_default().extend(vec![error; times]);
+    pub(crate) fn fail(self, who: &str, status: u16, times: usize) -> Self {
+        (0..times).fold(self, |flow, _| flow.scripted(who, json!({"error": {"status": status}})))
+    }
+
+    /// The next call of a node or agent ends as the script of a mock provider says.
+    pub(crate) fn scripted(mut self, who: &str, script: Value) -> Self {
+        self.answers.entry(who.to_owned()).or_default().push(MockAnswer::from_value(script).unwrap());
         self
     }
 
@@ -98,6 +102,7 @@ impl Flow {
         RunOptions {
             run: self.run,
             owner: this_process(),
+            clock: Clock::start(),
             inputs: self.plan.complete_inputs(self.inputs.clone()).unwrap(),
             settings: Value::Null,
             env: BTreeMap::new(),

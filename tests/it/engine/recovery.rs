@@ -38,7 +38,7 @@ fn outcome(flow_events: &[Event]) -> String {
 }
 
 /// A store that holds the first `count` events of a run, as if the process had died then.
-async fn store_of(flow: &Flow, events: &[Event]) -> Arc<dyn Store> {
+pub(super) async fn store_of(flow: &Flow, events: &[Event]) -> Arc<dyn Store> {
     store_of_runs(&[(flow.run, events)]).await
 }
 
@@ -121,6 +121,68 @@ async fn a_run_that_a_live_process_holds_is_not_taken() {
     let error = held.try_resume(Arc::new(Watcher::default())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked);
     assert!(error.to_string().contains("4711"), "{error}");
+}
+
+/// `events`, and then `times` processes that took the run over and died in the call of its only node.
+fn taken_over(flow: &Flow, events: &[Event], times: u64) -> Vec<Event> {
+    let mut all = events.to_vec();
+    let started = all.pop().unwrap();
+    assert!(matches!(started.body, EventBody::AttemptStarted { .. }));
+    let mut push = |body| all.push(Event { seq: all.len() as u64, at: started.at, body });
+    push(started.body.clone());
+    for _ in 0..times {
+        push(EventBody::RunResumed { owner: flow.options().owner, revised: None });
+        push(started.body.clone());
+    }
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_taken_over_ten_times_in_vain_is_given_up() {
+    let yaml = "
+agents: { a: { model: mock/m } }
+nodes: { only: { agent: a, prompt: x } }
+";
+    let flow = Flow::new(yaml);
+    let events = flow.run().await.succeeded().events;
+    for (times, ends) in [(9, true), (10, false)] {
+        let mut rest = Flow::new(yaml).store(store_of(&flow, &taken_over(&flow, &events[..2], times)).await);
+        rest.run = flow.run;
+        let resumed = rest.resume().await;
+        assert_eq!(resumed.result.spend.lost_calls, times + 1);
+        if ends {
+            resumed.succeeded();
+        } else {
+            assert!(resumed.calls.is_empty());
+            assert!(resumed.result.error.as_ref().unwrap().hints[0].contains("fork"));
+            resumed.failed("the run was resumed 10 times in a row, and no step was recorded in between");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_have_been_under_way_is_counted_as_lost() {
+    let flow = Flow::new(EVERYTHING);
+    let whole = flow.run().await.succeeded();
+    assert_eq!(whole.result.spend.lost_calls, 0);
+    for cut in 1..whole.events.len() {
+        let prefix = &whole.events[..cut];
+        let mut rest = Flow::new(EVERYTHING).store(store_of(&flow, prefix).await);
+        rest.run = flow.run;
+        let mut running = BTreeSet::new();
+        for event in prefix {
+            match &event.body {
+                EventBody::AttemptStarted { node, agent: Some(_), .. } => running.insert(node.clone()),
+                body => body.node().is_some_and(|node| {
+                    let goes_on = matches!(body, EventBody::ModelResponded { .. } | EventBody::IterationStarted { .. });
+                    !goes_on && running.remove(node)
+                }),
+            };
+        }
+        let resumed = rest.resume().await.succeeded();
+        assert_eq!(resumed.result.spend.lost_calls, running.len() as u64, "cut after {cut} events");
+        assert_eq!(resumed.result.spend.calls, whole.result.spend.calls);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,29 @@
+//! The crash points between the moment an event is durable and the moment it is shown: one for each kind of event.
+
+use crate::{
+    crash::crash_point,
+    model::{Event, EventBody},
+};
+
+/// Is called for each event that has become durable, before anybody sees it.
+pub(super) fn on_durable(event: &Event) {
+    match &event.body {
+        EventBody::RunCreated { .. } => crash_point!("durable.run-created"),
+        EventBody::RunResumed { .. } => crash_point!("durable.run-resumed"),
+        EventBody::NodeSkipped { .. } => crash_point!("durable.node-skipped"),
+        EventBody::AttemptStarted { elements: Some(_), .. } => crash_point!("durable.fan-out"),
+        EventBody::AttemptStarted { inputs: Some(_), .. } => crash_point!("durable.inner-workflow"),
+        EventBody::AttemptStarted { .. } => crash_point!("durable.attempt-started"),
+        EventBody::ModelResponded { .. } => crash_point!("durable.model-responded"),
+        EventBody::IterationStarted { .. } => crash_point!("durable.iteration-started"),
+        // From here on the node is in back-off.
+        EventBody::AttemptFailed { .. } => crash_point!("durable.attempt-failed"),
+        EventBody::FallbackTaken { .. } => crash_point!("durable.fallback-taken"),
+        EventBody::CallWaited { .. } => crash_point!("durable.call-waited"),
+        EventBody::BreakerChanged { .. } => crash_point!("durable.breaker-changed"),
+        EventBody::NodeSucceeded { .. } => crash_point!("durable.node-succeeded"),
+        EventBody::NodeFailed { .. } => crash_point!("durable.node-failed"),
+        EventBody::NodeCancelled { .. } => crash_point!("durable.node-cancelled"),
+        EventBody::RunFinished { .. } => crash_point!("durable.run-finished"),
+    }
+}

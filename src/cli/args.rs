@@ -207,7 +207,7 @@ pub struct DiffArgs {
     #[arg(value_name = "RUN")]
     pub one: String,
     /// The other run
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "OTHER")]
     pub other: String,
     /// Exit with 1 when routes or outputs differ
     #[arg(long)]

@@ -12,7 +12,7 @@ use agentflow::{
 use super::flow::{Flow, Watcher};
 
 /// Every sort of node and event, with agents that answer by their schema.
-const EVERYTHING: &str = "
+pub(super) const EVERYTHING: &str = "
 inputs: { topic: { type: string, default: bridges } }
 agents: { writer: { model: mock/m }, critic: { model: mock/m } }
 nodes:

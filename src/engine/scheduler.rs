@@ -140,6 +140,10 @@ impl Scheduler {
         let mut scheduler = Self::new(engine, options.run, observer, state, log);
         scheduler.is_claimed = !ended;
         if !ended {
+            // The time limits of what is under way begin anew.
+            for id in scheduler.state.under_way() {
+                scheduler.set_time_limit(id);
+            }
             scheduler.record(EventBody::RunResumed { owner: options.owner })?;
             crash_point!("resume.queued");
         }

@@ -97,6 +97,12 @@ impl RunState {
         ids.filter(|id| self.is_running_attempt(*id)).collect()
     }
 
+    /// What has begun and not ended: attempts and containers, those that wait for another attempt, too.
+    pub(in crate::engine) fn under_way(&self) -> Vec<InstanceId> {
+        let ids = (0..self.instances.len()).map(|index| InstanceId(u32::try_from(index).unwrap_or(u32::MAX)));
+        ids.filter(|id| matches!(self.instance(*id).status, NodeStatus::Running | NodeStatus::Waiting)).collect()
+    }
+
     pub(super) fn is_running_attempt(&self, id: InstanceId) -> bool {
         let is_agent = matches!(self.node(id).kind, NodeKind::Agent(_));
         is_agent && self.instance(id).status == NodeStatus::Running && !self.is_mapped_parent(id)

@@ -5,7 +5,10 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    sync::{
+        Mutex,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -21,6 +24,8 @@ use crate::fault_server::{Asked, FaultServer};
 const TOO_LONG: Duration = Duration::from_secs(60);
 /// How long a pause between two looks at something is, where nobody tells of a change.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
+/// How many tries are made at a time.
+const WORKERS: usize = 4;
 /// How large the input of a large workload is: five copies of it fill SQLite's log.
 const LARGE: usize = 850_000;
 
@@ -201,4 +206,23 @@ pub(crate) fn was_killed(output: &Output) -> bool {
 /// How a process ended, for messages.
 pub(crate) fn told(output: &Output) -> String {
     format!("{}, {}", output.status, String::from_utf8_lossy(&output.stderr).trim().replace('\n', " | "))
+}
+
+/// Does `work` for each of `tasks`, several at a time: most of it is waiting for other processes and for the disk.
+pub(crate) fn work_off<T: Send, R: Send>(tasks: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let left = Mutex::new(tasks.into_iter());
+    let done = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let next = left.lock().unwrap().next();
+                    let Some(task) = next else { break };
+                    let result = work(task);
+                    done.lock().unwrap().push(result);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap()
 }

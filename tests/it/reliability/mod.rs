@@ -14,5 +14,7 @@ mod ledger;
 mod named_kills;
 pub(crate) mod part;
 mod points;
+mod random_kills;
 mod table;
+mod two_runners;
 mod workload;

@@ -29,6 +29,8 @@ pub(crate) enum Says {
     Answer(&'static str),
     /// The same, after a while.
     Slowly(&'static str),
+    /// The same, after so many milliseconds.
+    After(u64, &'static str),
     /// So many times 503 before it.
     Late(u32, &'static str),
     /// 400, always.
@@ -38,14 +40,14 @@ pub(crate) enum Says {
 }
 
 impl Call {
-    const fn new(mark: &'static str, says: Says) -> Self {
+    pub(crate) const fn new(mark: &'static str, says: Says) -> Self {
         Self { mark, says }
     }
 
     /// The answer that is paid for, if there ever is one.
     pub(crate) fn answer(&self) -> Option<&'static str> {
         match self.says {
-            Says::Answer(text) | Says::Slowly(text) | Says::Late(_, text) => Some(text),
+            Says::Answer(text) | Says::Slowly(text) | Says::After(_, text) | Says::Late(_, text) => Some(text),
             Says::Refuses | Says::Hangs => None,
         }
     }
@@ -55,6 +57,7 @@ impl Call {
         let (text, reply) = match &self.says {
             Says::Answer(text) => (*text, json!("ok")),
             Says::Slowly(text) => (*text, json!({ "ok": { "delay_ms": A_WHILE } })),
+            Says::After(time, text) => (*text, json!({ "ok": { "delay_ms": time } })),
             Says::Late(times, text) => {
                 let mut replies = vec![status(503); *times as usize];
                 replies.push(json!("ok"));

@@ -1,6 +1,7 @@
 //! How runs behave: edges, conditions, maps, loops, failures, limits, recovery.
 
 mod branches;
+mod breaker;
 mod failures;
 mod fallback;
 mod flow;

@@ -1,40 +1,51 @@
-//! What a run does about a model that is down: events, no calls while its breaker is open, the next model at once, few retries.
+//! Engines whose models are down: who has a chain goes on with it at once, also in a process that never asked the dead one.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use agentflow::{
     Error, ErrorKind, Result,
-    model::{ChatRequest, ChatResponse, EventBody, FinishReason, Price},
-    provider::{OnText, Provider},
+    agent::{Models, ModelsSettings},
+    engine::{Engine, EngineSettings, RunOptions, RunResult, Stop},
+    model::{ChatRequest, ChatResponse, FinishReason, Price, ProviderName, RunStatus},
+    provider::{OnText, Provider, Providers},
+    store::{self, InMemoryStore, Store, Synchronous},
 };
 use async_trait::async_trait;
+use indexmap::IndexMap;
+use tokio::time::Instant;
 
-use super::flow::Flow;
+use super::flow::{Watcher, plan};
 
-/// A model called `up` answers; all others are down.
+/// A server that is down until so many calls have failed.
 #[derive(Debug)]
-struct Outage {
-    kind: ErrorKind,
-    calls: AtomicUsize,
+struct Server {
+    failing: usize,
+    asked: AtomicUsize,
 }
 
-impl Outage {
-    fn of(kind: ErrorKind) -> Arc<Self> {
-        Arc::new(Self { kind, calls: AtomicUsize::new(0) })
+impl Server {
+    fn down_for(failing: usize) -> Arc<Self> {
+        Arc::new(Self { failing, asked: AtomicUsize::new(0) })
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 }
 
 #[async_trait]
-impl Provider for Outage {
+impl Provider for Server {
     async fn chat(&self, request: &ChatRequest, _on_text: &OnText<'_>) -> Result<ChatResponse> {
-        if request.model != "up" {
-            self.calls.fetch_add(1, Ordering::Relaxed);
-            return Err(Error::new(self.kind, "no connection"));
+        if self.asked.fetch_add(1, Ordering::SeqCst) < self.failing {
+            return Err(Error::new(ErrorKind::Transient, "server answered 503"));
         }
-        Ok(ChatResponse { content: "here".to_owned(), finish: FinishReason::Stop, usage: None, model: "up".to_owned() })
+        Ok(ChatResponse { content: request.model.clone(), finish: FinishReason::Stop, usage: None, model: request.model.clone() })
     }
 
     fn price(&self, _model: &str) -> Option<Price> {
@@ -42,68 +53,57 @@ impl Provider for Outage {
     }
 }
 
-fn flow(outage: &Arc<Outage>, count: u32, fallback: &str, retry: u32) -> Flow {
-    let flow = Flow::new(&format!(
-        "
-agents: {{ a: {{ model: ollama/down, fallback: [{fallback}] }} }}
+/// Runs in a process of its own, as far as engines can tell.
+async fn run(yaml: &str, first: &Arc<Server>, spare: &Arc<Server>, store: &Arc<dyn Store>) -> RunResult {
+    let mut providers = Providers::default();
+    for (name, server) in [("vllm", first), ("ollama", spare)] {
+        providers.register(ProviderName::new(name).unwrap(), server.clone());
+    }
+    let models = Models::new(providers, ModelsSettings::default());
+    let engine = Engine::new(Arc::clone(store), Arc::new(models), EngineSettings::default());
+    let options = RunOptions::new(IndexMap::new());
+    engine.run(plan(yaml), options, Arc::new(Watcher::default()), Stop::default()).await.unwrap()
+}
+
+const CHAIN: &str = "
+agents: { a: { model: vllm/small, fallback: [ollama/large] } }
 nodes:
-  each:
-    map: range({count}) | list
-    concurrency: 1
-    agent: a
-    prompt: '{{{{ item }}}}'
-    retry: {{ max_attempts: {retry} }}
-    on_error: continue
-"
-    ));
-    flow.provider(Arc::clone(outage) as Arc<dyn Provider>)
-}
+  one: { agent: a, prompt: x }
+  two: { agent: a, prompt: '{{ one }}' }
+outputs: { answer: '{{ two }}' }
+";
 
 #[tokio::test(start_paused = true)]
-async fn a_model_that_is_down_is_asked_five_times_and_then_left_alone() {
-    let outage = Outage::of(ErrorKind::Transient);
-    let ran = flow(&outage, 20, "", 1).run().await.succeeded();
-    assert_eq!(outage.calls.load(Ordering::Relaxed), 5, "all other calls were refused by the breaker");
-    let changes: Vec<_> = ran
-        .events
-        .iter()
-        .filter_map(|event| match &event.body {
-            EventBody::BreakerChanged { node, model, from, to, .. } => Some(format!("{node}: {model} {from} → {to}")),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(changes, ["each[4]: ollama/down closed → open"]);
-    let refused: Vec<_> = ran
-        .events
-        .iter()
-        .filter_map(|event| match &event.body {
-            EventBody::NodeFailed { error, .. } if error.kind == ErrorKind::CircuitOpen => Some(&error.message),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(refused.len(), 15);
-    assert!(refused[0].contains("ollama/down") && refused[0].contains("no connection"), "{}", refused[0]);
+async fn an_outage_that_one_engine_found_costs_another_one_nothing() {
+    let (dead, spare) = (Server::down_for(usize::MAX), Server::down_for(0));
+    let store: Arc<dyn Store> = Arc::new(InMemoryStore::default());
+    let first = run(CHAIN, &dead, &spare, &store).await;
+    assert_eq!(first.status, RunStatus::Succeeded, "{:?}", first.error);
+    // Four attempts of the first node, one of the second, which opens the breaker.
+    assert_eq!((dead.asked(), spare.asked()), (5, 2));
+    let begun = Instant::now();
+    let second = run(CHAIN, &dead, &spare, &store).await;
+    assert_eq!((second.status, second.outputs["answer"].as_str()), (RunStatus::Succeeded, Some("large")));
+    assert_eq!((dead.asked(), spare.asked()), (5, 4));
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_next_model_is_asked_at_once_while_a_breaker_is_open() {
-    let outage = Outage::of(ErrorKind::Transient);
-    let began = tokio::time::Instant::now();
-    let ran = flow(&outage, 20, "ollama/up", 1).run().await.succeeded();
-    assert_eq!(outage.calls.load(Ordering::Relaxed), 5);
-    assert_eq!(ran.result.spend.calls, 20, "every element has its answer");
-    assert!(began.elapsed().as_millis() < 100, "nothing is waited for: {:?}", began.elapsed());
-}
+const ALONE: &str = "
+agents: { a: { model: vllm/small } }
+nodes: { ask: { agent: a, prompt: x, retry: { max_attempts: 9 } } }
+";
 
-#[tokio::test(start_paused = true)]
-async fn retries_are_a_fifth_of_the_calls_of_a_model_at_most() {
-    // Failures that no breaker counts: nothing else keeps retries in bounds.
-    let outage = Outage::of(ErrorKind::NotReady);
-    let ran = flow(&outage, 100, "ollama/up", 2).run().await.succeeded();
-    let retries = ran.events.iter().filter(|event| matches!(event.body, EventBody::AttemptFailed { .. })).count();
-    assert_eq!(outage.calls.load(Ordering::Relaxed), 100 + retries);
-    let minute = ran.events.last().unwrap().at.duration_since(ran.events[0].at).as_secs() / 60;
-    assert_eq!(minute, 0, "the retries of one minute are looked at");
-    assert_eq!(retries, 60, "one a second, since that is more than a fifth of the calls");
-    assert_eq!(ran.result.spend.calls, 100, "what is not tried again is asked of the next model");
+#[tokio::test]
+async fn a_breaker_survives_the_process_that_opened_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("agentflow.db").display());
+    let (dead, spare) = (Server::down_for(usize::MAX), Server::down_for(0));
+    let hasty = ALONE.replace("max_attempts: 9", "max_attempts: 9, initial: 0s, jitter: none");
+    for _ in 0..2 {
+        let store = store::open(&url, Synchronous::Normal).await.unwrap();
+        let error = run(&hasty, &dead, &spare, &store).await.error.unwrap();
+        assert_eq!(error.kind, ErrorKind::CircuitOpen, "{error:?}");
+        assert!(error.message.contains("the last error: server answered 503"), "{}", error.message);
+    }
+    assert_eq!(dead.asked(), 5);
 }

@@ -7,6 +7,7 @@ mod fallback;
 mod flow;
 mod limits;
 mod maps_and_loops;
+mod model_down;
 mod outage;
 mod random_graphs;
 mod recovery;

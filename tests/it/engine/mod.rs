@@ -3,7 +3,7 @@
 mod branches;
 mod failures;
 mod fallback;
-mod flow;
+pub(crate) mod flow;
 mod limits;
 mod maps_and_loops;
 mod random_graphs;

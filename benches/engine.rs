@@ -12,11 +12,11 @@ use std::{
 use agentflow::{
     agent::{Models, ModelsSettings, ProviderLimits},
     diagnostic::DiskFiles,
-    engine::{Clock, Engine, EngineSettings, Observer, RunOptions, Stop},
-    model::{ChatRequest, ChatResponse, Event, FinishReason, Price, ProviderName, RunId, RunStatus, Value},
+    engine::{Engine, EngineSettings, Observer, RunOptions, Stop},
+    model::{ChatRequest, ChatResponse, Event, FinishReason, Price, ProviderName, RunId, RunStatus},
     plan::{CompileOptions, ManifestChoice, Plan, compile_text},
     provider::{MockProvider, MockSettings, OnText, Provider, Providers},
-    store::{self, Store, Synchronous, this_process},
+    store::{self, Store, Synchronous},
 };
 use async_trait::async_trait;
 use indexmap::IndexMap;
@@ -36,7 +36,7 @@ pub(crate) fn run(table: &mut Table) {
 }
 
 /// One thread, as the program itself has.
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
@@ -181,7 +181,7 @@ fn agent_chain(count: usize) -> String {
     text
 }
 
-fn plan(text: &str) -> Arc<Plan> {
+pub(crate) fn plan(text: &str) -> Arc<Plan> {
     let options = CompileOptions::default();
     let compiled = compile_text(Path::new("bench.yaml"), text.to_owned(), ManifestChoice::None, &DiskFiles, &options);
     Arc::new(compiled.plan.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics)))
@@ -203,15 +203,8 @@ fn models(provider: Arc<dyn Provider>) -> Arc<Models> {
     ))
 }
 
-async fn one_run(engine: &Engine, plan: &Arc<Plan>) -> Duration {
-    let options = RunOptions {
-        run: RunId::generate(),
-        owner: this_process(),
-        clock: Clock::start(),
-        inputs: IndexMap::new(),
-        settings: Value::Null,
-        env: BTreeMap::new(),
-    };
+pub(crate) async fn one_run(engine: &Engine, plan: &Arc<Plan>) -> Duration {
+    let options = RunOptions::new(IndexMap::new());
     let start = Instant::now();
     let result = engine.run(Arc::clone(plan), options, Arc::new(Blind), Stop::default()).await.unwrap();
     let time = start.elapsed();

@@ -11,5 +11,5 @@ mod turn;
 pub use answer::AnswerForm;
 pub use drive::{Answered, CallRecord, Journal, Task, drive};
 pub use fingerprint::fingerprint;
-pub use models::{Called, Models, ModelsSettings, ProviderLimits};
+pub use models::{Called, Models, ModelsSettings, ProviderLimits, estimated_tokens};
 pub use turn::{Answer, MAX_REPAIRS, Step, Turn};

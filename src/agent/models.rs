@@ -15,7 +15,7 @@ use crate::{
     agent::AnswerForm,
     crash::crash_point,
     error::{Error, ErrorKind, Result},
-    model::{AgentName, ChatRequest, ChatResponse, Cost, ModelRef, ProviderName, Value},
+    model::{AgentName, ChatRequest, ChatResponse, Cost, ModelRef, Price, ProviderName, Usage, Value},
     provider::{OnText, Provider, Providers},
     resilience::{Rate, RateLimiter},
 };
@@ -119,6 +119,12 @@ impl Models {
         })
     }
 
+    /// What `model` charges, as far as it is known.
+    #[must_use]
+    pub fn price(&self, model: &ModelRef) -> Option<Price> {
+        self.providers.get(&model.provider)?.price(&model.model)
+    }
+
     /// Asks `model` once, as soon as the agent (at most `max_concurrent` calls at once), the provider and the rate limits let it.
     ///
     /// The call is cut off after `timeout`; waiting for its turn does not count. `on_text` is told each piece of the answer.
@@ -144,7 +150,7 @@ impl Models {
         }
         let gate = self.gate(&model.provider);
         let _provider_permit = permit(&gate.calls).await?;
-        let reserved = estimated_tokens(request);
+        let reserved = tokens_of(request);
         gate.wait(reserved).await;
         let _permit = permit(&self.calls).await?;
         crash_point!("call.permitted");
@@ -252,9 +258,19 @@ async fn permit(semaphore: &Semaphore) -> Result<SemaphorePermit<'_>> {
         .map_err(|err| Error::new(ErrorKind::Internal, "a semaphore of the model calls was closed").source(err))
 }
 
-/// About how many tokens a call will use.
+/// About how many tokens a call will use that sends so many bytes; its answer has at most `max_tokens`, if that is known.
+#[must_use]
+pub fn estimated_tokens(bytes: usize, max_tokens: Option<u32>) -> Usage {
+    Usage {
+        input_tokens: (bytes / CHARACTERS_PER_TOKEN) as u64,
+        cached_tokens: 0,
+        output_tokens: u64::from(max_tokens.unwrap_or(USUAL_ANSWER)),
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn estimated_tokens(request: &ChatRequest) -> f64 {
-    let read: usize = request.messages.iter().map(|message| message.content.len()).sum();
-    (read / CHARACTERS_PER_TOKEN) as f64 + f64::from(request.max_tokens.unwrap_or(USUAL_ANSWER))
+fn tokens_of(request: &ChatRequest) -> f64 {
+    let bytes = request.messages.iter().map(|message| message.content.len()).sum();
+    let usage = estimated_tokens(bytes, request.max_tokens);
+    (usage.input_tokens + usage.output_tokens) as f64
 }

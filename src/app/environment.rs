@@ -23,14 +23,16 @@ pub(super) fn working_folder() -> Result<PathBuf> {
     std::env::current_dir().map_err(|err| Error::new(ErrorKind::Invalid, "the working folder cannot be found").source(err))
 }
 
-/// How engines keep their runs. Tests of debug builds shorten the lease of a run and the patience with a store that is down:
-/// nobody else has a reason to.
+/// How engines keep their runs. Tests of debug builds shorten the lease by `AGENTFLOW_LEASE_MS` and the patience with a store that
+/// is down by `AGENTFLOW_STORE_PATIENCE_MS`: nobody else has a reason to.
 pub(super) fn engine_settings() -> EngineSettings {
     let mut settings = EngineSettings::default();
     if cfg!(debug_assertions) {
-        let milliseconds = |name| Some(Duration::from_millis(variable(name)?.parse().ok()?));
-        settings.lease = milliseconds("AGENTFLOW_TEST_LEASE_MS").unwrap_or(settings.lease);
-        settings.store_patience = milliseconds("AGENTFLOW_TEST_STORE_PATIENCE_MS").unwrap_or(settings.store_patience);
+        let set = |name: &str, to: &mut Duration| {
+            *to = variable(name).and_then(|ms| ms.parse().ok()).map_or(*to, Duration::from_millis);
+        };
+        set("AGENTFLOW_LEASE_MS", &mut settings.lease);
+        set("AGENTFLOW_STORE_PATIENCE_MS", &mut settings.store_patience);
     }
     settings
 }

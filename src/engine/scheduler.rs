@@ -21,6 +21,8 @@ use super::{
     log::RunLog,
     observer::{Observer, Progress},
     recover::read_run,
+    reuse::Reuse,
+    revise,
     state::{InstanceId, MANY_EVENTS, RunState, Start, Step},
     stop::{Stop, Wish},
 };
@@ -85,12 +87,16 @@ impl Scheduler {
         options: RunOptions,
         observer: Arc<dyn Observer>,
     ) -> Result<Self> {
+        let reuse = match &options.origin {
+            Some(origin) => Some(Reuse::read(&engine.store, &plan, origin).await?),
+            None => None,
+        };
         let stream = StreamId::run(options.run);
         let epoch = engine.store.claim(&stream, &options.owner, engine.settings.lease).await?;
         crash_point!("create.claimed");
         let patience = engine.settings.store_patience;
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, 0, Digest::ZERO, patience);
-        let state = RunState::new(Arc::clone(&plan), &options.env);
+        let state = engine.state(Arc::clone(&plan), &options.env).reusing(reuse);
         let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
         scheduler.record(EventBody::RunCreated {
             run: options.run,
@@ -101,6 +107,7 @@ impl Scheduler {
             settings: options.settings,
             agentflow: env!("CARGO_PKG_VERSION").to_owned(),
             owner: options.owner,
+            origin: options.origin,
         })?;
         crash_point!("create.queued");
         Ok(scheduler)
@@ -124,12 +131,23 @@ impl Scheduler {
             (epoch, read_run(&engine.store, options.run).await?)
         };
         let ended = recorded.has_ended();
-        if let Some(EventBody::RunCreated { plan_digest, .. }) = recorded.events.first().map(|event| &event.body)
-            && *plan_digest != plan.digest
-        {
-            return Err(Error::new(ErrorKind::Divergent, format!("run `{}` was recorded with another workflow", options.run)));
-        }
-        let state = RunState::replay(plan, &options.env, &recorded.events)?;
+        let revised = match options.revision {
+            Some(_) if ended => return Err(revise::ended(options.run)),
+            Some(revision) => Some(revision.check(options.run, &plan, &recorded.events)?),
+            None if revise::recorded_digest(&recorded.events) == Some(plan.digest.as_str()) => None,
+            None => {
+                return Err(Error::new(
+                    ErrorKind::Divergent,
+                    format!("run `{}` was recorded with another workflow", options.run),
+                ));
+            }
+        };
+        let reuse = match recorded.origin() {
+            Some(origin) if !ended => Reuse::read_again(&engine.store, &plan, origin).await,
+            _ => None,
+        };
+        let mut state = engine.state(plan, &options.env).reusing(reuse);
+        state.apply_all(&recorded.events)?;
         crash_point!("resume.replayed");
         let patience = engine.settings.store_patience;
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, state.next_seq(), recorded.last, patience);
@@ -137,7 +155,7 @@ impl Scheduler {
         scheduler.is_claimed = epoch > 0;
         if !ended {
             let given_up = scheduler.state.given_up();
-            scheduler.record(EventBody::RunResumed { owner: options.owner })?;
+            scheduler.record(EventBody::RunResumed { owner: options.owner, revised })?;
             crash_point!("resume.queued");
             if let Some(error) = given_up {
                 scheduler.fail(&error)?;

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::ErrorRecord,
-    model::{AgentName, ChatResponse, Cost, NodePath, Owner, RunId, RunStatus, Seq, Spend, Value},
+    model::{
+        AgentName, Basis, ChatResponse, Cost, NodePath, Origin, Owner, Reused, Revised, RunId, RunStatus, Seq, Spend, Value,
+    },
 };
 
 /// One event of a run. Immutable once it is in the store.
@@ -61,11 +63,17 @@ pub enum EventBody {
         agentflow: String,
         /// Who runs it.
         owner: Owner,
+        /// The earlier run it comes from, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<Origin>,
     },
     /// A process took the run over after another one ended in the middle of it.
     RunResumed {
         /// Who runs it now.
         owner: Owner,
+        /// The files it goes on with, when they are not those it had before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revised: Option<Revised>,
     },
     /// A node was not run: no edge to it was taken, or its `when` was false.
     NodeSkipped {
@@ -86,6 +94,9 @@ pub enum EventBody {
         /// For an agent node, `provider/model` that is asked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         model: Option<String>,
+        /// For an agent node, what its answer will rest on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        basis: Option<Basis>,
         /// For a mapped node, how many elements it has.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         elements: Option<usize>,
@@ -177,7 +188,7 @@ pub enum EventBody {
     NodeSucceeded {
         /// Which node.
         node: NodePath,
-        /// The attempt that did it, from 1; 0 for a node whose output is only computed.
+        /// The attempt that did it, from 1; 0 for a node whose output is only computed, or taken from an earlier run.
         attempt: u32,
         /// Its output.
         output: Value,
@@ -187,6 +198,9 @@ pub enum EventBody {
         /// What was overlooked to get the answer, e.g. a code fence around it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         notes: Vec<String>,
+        /// Where the output was taken from, when nobody was asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reused: Option<Reused>,
     },
     /// A node failed for good.
     NodeFailed {

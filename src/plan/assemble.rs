@@ -20,6 +20,7 @@ use crate::{
         NodePlan, OnError, Plan, RoutePlan,
         catalog::Catalog,
         compile::Compiler,
+        definition,
         draft::{AgentDraft, CodeId, Codes, GraphDraft, KindDraft, NodeDraft, Read, TreeDraft},
         links::Kind,
         resolve::WorkflowDraft,
@@ -260,7 +261,7 @@ impl Assembler<'_> {
         self.agents.insert(name.to_owned(), Arc::clone(profile));
         let turns = draft.max_turns.or(profile.max_turns).unwrap_or(self.limits.turns);
         let bounded = self.workflow.limits.turns.is_some();
-        AgentNode {
+        let mut node = AgentNode {
             agent: Arc::clone(profile),
             chosen_by: draft.chosen_by.clone(),
             model: draft.model.clone(),
@@ -272,7 +273,10 @@ impl Assembler<'_> {
             max_tokens: draft.max_tokens.or(profile.max_tokens),
             max_turns: if bounded { turns.min(self.limits.turns) } else { turns },
             call_timeout: profile.timeout.unwrap_or(CALL_TIMEOUT),
-        }
+            definition: String::new(),
+        };
+        node.definition = definition::of_agent(&node);
+        node
     }
 
     fn route(&self, node: &NodeDraft<'_>) -> Option<RoutePlan> {

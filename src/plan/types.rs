@@ -250,6 +250,8 @@ pub struct AgentNode {
     pub max_turns: u32,
     /// How long one model call may take; 600 s by default.
     pub call_timeout: Duration,
+    /// A digest of what is asked for besides the prompts: the agent's name, the output, temperature, token and turn limits.
+    pub definition: String,
 }
 
 impl AgentNode {

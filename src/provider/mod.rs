@@ -105,6 +105,12 @@ impl Providers {
         self.instead.as_ref().or_else(|| self.by_name.get(name))
     }
 
+    /// Whether one provider that makes its answers up stands in for all others (`--mock`).
+    #[must_use]
+    pub fn are_simulated(&self) -> bool {
+        self.instead.as_ref().is_some_and(|provider| provider.is_simulated())
+    }
+
     /// The registered names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &ProviderName> {
         self.by_name.keys()

@@ -23,4 +23,5 @@ mod real_server;
 mod reliability;
 mod schema_agreement;
 mod store;
+mod strace;
 mod validate;

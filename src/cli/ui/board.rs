@@ -248,6 +248,7 @@ fn whole(line: &mut Line, note: Note) {
         }
         What::Breaker { .. } => {}
         What::Succeeded => line.end(note.at, State::Succeeded, None),
+        What::Reused => line.end(note.at, State::Succeeded, Some("reused".to_owned())),
         What::Failed { error, handled } => {
             line.end(note.at, if handled { State::Handled } else { State::Failed }, Some(error));
         }
@@ -267,7 +268,7 @@ fn element(line: &mut Line, note: Note) {
                 line.began = Some(note.at);
             }
         }
-        What::Succeeded | What::Skipped(_) | What::Cancelled => line.done += 1,
+        What::Succeeded | What::Reused | What::Skipped(_) | What::Cancelled => line.done += 1,
         What::Failed { error, .. } => {
             line.done += 1;
             line.failed += 1;
@@ -293,6 +294,7 @@ fn inside(line: &mut Line, what: What) {
         | What::Answered(_)
         | What::Iteration(_)
         | What::Succeeded
+        | What::Reused
         | What::Failed { .. }
         | What::Skipped(_)
         | What::Cancelled => {}

@@ -37,6 +37,8 @@ pub(super) enum What {
     Breaker { model: String, to: String, reason: String },
     /// The output is there.
     Succeeded,
+    /// The output is there, taken from an earlier run.
+    Reused,
     /// Failed for good; `handled` when the workflow goes on all the same.
     Failed { error: String, handled: bool },
     /// Not run, and why.
@@ -66,6 +68,7 @@ impl Note {
             EventBody::BreakerChanged { model, to, reason, .. } => {
                 What::Breaker { model: model.clone(), to: to.clone(), reason: reason.clone() }
             }
+            EventBody::NodeSucceeded { reused: Some(_), .. } => What::Reused,
             EventBody::NodeSucceeded { .. } => What::Succeeded,
             EventBody::NodeFailed { error, handled, .. } => {
                 What::Failed { error: error.message.clone(), handled: handled.is_some() }

@@ -79,6 +79,7 @@ impl Plain {
                 Some(format!("{name}: circuit breaker of {model} is {}: {reason}", to.replace('_', "-")))
             }
             What::Succeeded => self.end(name, note.at, many, "succeeded"),
+            What::Reused => self.end(name, note.at, many, "reused"),
             What::Failed { error, handled } => {
                 let word = if *handled { "failed, the run goes on" } else { "failed" };
                 let line = self.end(name, note.at, false, word)?;

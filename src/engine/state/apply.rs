@@ -9,6 +9,7 @@ use super::{
     Ending, RunState,
     open::object,
     parts::{FrameId, Inner, InstanceId},
+    reserve::Reserve,
 };
 use crate::{
     agent::CallRecord,
@@ -71,7 +72,7 @@ impl RunState {
             EventBody::CallWaited { node, .. } | EventBody::BreakerChanged { node, .. } => {
                 self.find(node)?;
             }
-            EventBody::NodeSucceeded { node, output, routed_to, .. } => {
+            EventBody::NodeSucceeded { node, output, routed_to, reused, .. } => {
                 let id = self.find_open(node)?;
                 self.count_start(id, at);
                 let instance = self.instance_mut(id);
@@ -80,6 +81,9 @@ impl RunState {
                 instance.error = None;
                 instance.routed_to = routed_to.clone().unwrap_or_default();
                 self.finalize(id, NodeStatus::Succeeded, seq, at);
+                if let Some(reused) = reused {
+                    self.on_reused(&reused.node);
+                }
             }
             EventBody::NodeFailed { node, error, handled, .. } => {
                 let id = self.find_open(node)?;
@@ -291,11 +295,20 @@ impl RunState {
     fn count_attempt(&mut self, id: InstanceId, begins: bool) {
         let step = |count: u32| if begins { count + 1 } else { count.saturating_sub(1) };
         self.running = step(self.running);
+        let reserve = self.instance(id).reserve;
         let mut frame = Some(self.instance(id).frame);
         while let Some(current) = frame {
             let current = self.frame_mut(current);
             current.running = step(current.running);
+            if begins {
+                current.reserved += reserve;
+            } else {
+                current.reserved -= reserve;
+            }
             frame = current.owner.map(|owner| self.instance(owner).frame);
+        }
+        if !begins {
+            self.instance_mut(id).reserve = Reserve::default();
         }
     }
 

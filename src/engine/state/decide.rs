@@ -158,12 +158,16 @@ impl RunState {
             attempt,
             agent: None,
             model: None,
+            basis: None,
             elements: None,
             inputs,
         };
         let node = self.node(id);
         match &node.kind {
-            NodeKind::Agent(_) => {
+            NodeKind::Agent(agent) => {
+                if let Some(reused) = self.reused(id, agent) {
+                    return Some(reused);
+                }
                 self.enqueue(id);
                 None
             }
@@ -206,6 +210,7 @@ impl RunState {
                 attempt: 1,
                 agent: None,
                 model: None,
+                basis: None,
                 elements: Some(items.len()),
                 inputs: None,
             },

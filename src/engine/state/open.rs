@@ -8,6 +8,7 @@ use super::{
     RunState,
     apply::misfit,
     parts::{Element, Elements, Frame, FrameId, Inner, Instance, InstanceId},
+    reserve::Reserve,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -116,6 +117,7 @@ impl RunState {
             failed: None,
             spend: Spend::default(),
             running: 0,
+            reserved: Reserve::default(),
         });
         if open == 0
             && let Some(owner) = owner
@@ -150,6 +152,7 @@ impl Instance {
             target: 0,
             tries: 0,
             given_up: Vec::new(),
+            reserve: Reserve::default(),
             undecided,
             output: Shared::none(),
             error: None,

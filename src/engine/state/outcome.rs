@@ -32,7 +32,8 @@ impl RunState {
     /// As [`RunState::success`].
     pub(in crate::engine) fn success_with_notes(&self, id: InstanceId, output: Value, notes: Vec<String>) -> Result<EventBody> {
         let routed_to = if self.instance(id).element.is_some() { None } else { self.route(id, &output)? };
-        Ok(EventBody::NodeSucceeded { node: self.path(id).clone(), attempt: self.instance(id).attempt, output, routed_to, notes })
+        let (node, attempt) = (self.path(id).clone(), self.instance(id).attempt);
+        Ok(EventBody::NodeSucceeded { node, attempt, output, routed_to, notes, reused: None })
     }
 
     /// The event of an instance whose present attempt failed: another attempt at a later time, one with the next model of the

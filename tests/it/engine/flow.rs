@@ -12,7 +12,7 @@ use agentflow::{
     diagnostic::DiskFiles,
     engine::{Clock, Engine, EngineSettings, Observer, Progress, RunOptions, RunResult, Stop, read_run},
     error::Result,
-    model::{Event, EventBody, RunId, RunStatus, Value},
+    model::{Event, EventBody, Origin, RunId, RunStatus, Value},
     plan::{CompileOptions, ManifestChoice, Plan, compile_text},
     provider::{MockAnswer, MockProvider, MockSettings, Providers},
     store::{InMemoryStore, Store, this_process},
@@ -40,6 +40,7 @@ pub(crate) struct Flow {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) run: RunId,
     pub(crate) stop: Stop,
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Flow {
@@ -53,6 +54,7 @@ impl Flow {
             store: Arc::new(InMemoryStore::default()),
             run: RunId::generate(),
             stop: Stop::default(),
+            origin: None,
         }
     }
 
@@ -104,6 +106,8 @@ impl Flow {
             inputs: self.plan.complete_inputs(self.inputs.clone()).unwrap(),
             settings: Value::Null,
             env: BTreeMap::new(),
+            origin: self.origin.clone(),
+            revision: None,
         }
     }
 
@@ -125,8 +129,7 @@ impl Flow {
 
     async fn ran(&self, result: RunResult, watcher: &Watcher) -> Ran {
         let events = read_run(&self.store, self.run).await.unwrap().events;
-        let calls = watcher.calls.lock().unwrap().clone();
-        Ran { result, events, calls, shown: watcher.shown.lock().unwrap().clone() }
+        Ran { result, events, calls: watcher.calls(), shown: watcher.shown.lock().unwrap().clone() }
     }
 }
 
@@ -135,6 +138,12 @@ impl Flow {
 pub(crate) struct Watcher {
     calls: Mutex<Vec<String>>,
     shown: Mutex<Vec<Event>>,
+}
+
+impl Watcher {
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.calls.lock().unwrap().clone()
+    }
 }
 
 impl Observer for Watcher {

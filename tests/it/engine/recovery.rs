@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use agentflow::{
     engine::RunState,
     error::ErrorKind,
-    model::{Event, EventBody, Owner},
+    model::{Event, EventBody, Owner, RunId},
     store::{Digest, InMemoryStore, Record, Store, StreamId, this_process},
 };
 
@@ -39,18 +39,25 @@ fn outcome(flow_events: &[Event]) -> String {
 
 /// A store that holds the first `count` events of a run, as if the process had died then.
 pub(super) async fn store_of(flow: &Flow, events: &[Event]) -> Arc<dyn Store> {
+    store_of_runs(&[(flow.run, events)]).await
+}
+
+/// A store that holds these events of these runs.
+pub(super) async fn store_of_runs(runs: &[(RunId, &[Event])]) -> Arc<dyn Store> {
     let store: Arc<dyn Store> = Arc::new(InMemoryStore::default());
-    let stream = StreamId::run(flow.run);
-    let epoch = store.claim(&stream, &this_process(), Duration::ZERO).await.unwrap();
-    let mut last = Digest::ZERO;
-    let mut records = Vec::new();
-    for event in events {
-        let body = serde_json::to_string(&event.body).unwrap();
-        let record = Record::seal(last, &stream, event.seq, event.at, event.body.kind(), EventBody::VERSION, body);
-        last = record.hash;
-        records.push(record);
+    for (run, events) in runs {
+        let stream = StreamId::run(*run);
+        let epoch = store.claim(&stream, &this_process(), Duration::ZERO).await.unwrap();
+        let mut last = Digest::ZERO;
+        let mut records = Vec::new();
+        for event in *events {
+            let body = serde_json::to_string(&event.body).unwrap();
+            let record = Record::seal(last, &stream, event.seq, event.at, event.body.kind(), EventBody::VERSION, body);
+            last = record.hash;
+            records.push(record);
+        }
+        store.append(&stream, epoch, 0, &records).await.unwrap();
     }
-    store.append(&stream, epoch, 0, &records).await.unwrap();
     store
 }
 
@@ -114,6 +121,68 @@ async fn a_run_that_a_live_process_holds_is_not_taken() {
     let error = held.try_resume(Arc::new(Watcher::default())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked);
     assert!(error.to_string().contains("4711"), "{error}");
+}
+
+/// `events`, and then `times` processes that took the run over and died in the call of its only node.
+fn taken_over(flow: &Flow, events: &[Event], times: u64) -> Vec<Event> {
+    let mut all = events.to_vec();
+    let started = all.pop().unwrap();
+    assert!(matches!(started.body, EventBody::AttemptStarted { .. }));
+    let mut push = |body| all.push(Event { seq: all.len() as u64, at: started.at, body });
+    push(started.body.clone());
+    for _ in 0..times {
+        push(EventBody::RunResumed { owner: flow.options().owner, revised: None });
+        push(started.body.clone());
+    }
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_taken_over_ten_times_in_vain_is_given_up() {
+    let yaml = "
+agents: { a: { model: mock/m } }
+nodes: { only: { agent: a, prompt: x } }
+";
+    let flow = Flow::new(yaml);
+    let events = flow.run().await.succeeded().events;
+    for (times, ends) in [(9, true), (10, false)] {
+        let mut rest = Flow::new(yaml).store(store_of(&flow, &taken_over(&flow, &events[..2], times)).await);
+        rest.run = flow.run;
+        let resumed = rest.resume().await;
+        assert_eq!(resumed.result.spend.lost_calls, times + 1);
+        if ends {
+            resumed.succeeded();
+        } else {
+            assert!(resumed.calls.is_empty());
+            assert!(resumed.result.error.as_ref().unwrap().hints[0].contains("fork"));
+            resumed.failed("the run was resumed 10 times in a row, and no step was recorded in between");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_have_been_under_way_is_counted_as_lost() {
+    let flow = Flow::new(EVERYTHING);
+    let whole = flow.run().await.succeeded();
+    assert_eq!(whole.result.spend.lost_calls, 0);
+    for cut in 1..whole.events.len() {
+        let prefix = &whole.events[..cut];
+        let mut rest = Flow::new(EVERYTHING).store(store_of(&flow, prefix).await);
+        rest.run = flow.run;
+        let mut running = BTreeSet::new();
+        for event in prefix {
+            match &event.body {
+                EventBody::AttemptStarted { node, agent: Some(_), .. } => running.insert(node.clone()),
+                body => body.node().is_some_and(|node| {
+                    let goes_on = matches!(body, EventBody::ModelResponded { .. } | EventBody::IterationStarted { .. });
+                    !goes_on && running.remove(node)
+                }),
+            };
+        }
+        let resumed = rest.resume().await.succeeded();
+        assert_eq!(resumed.result.spend.lost_calls, running.len() as u64, "cut after {cut} events");
+        assert_eq!(resumed.result.spend.calls, whole.result.spend.calls);
+    }
 }
 
 #[tokio::test(start_paused = true)]

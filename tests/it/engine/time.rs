@@ -5,7 +5,7 @@ use std::time::Duration;
 use agentflow::{error::ErrorKind, model::RunStatus};
 use tokio::time::Instant;
 
-use super::flow::Flow;
+use super::flow::{Flow, Ran};
 
 #[tokio::test(start_paused = true)]
 async fn an_uneven_diamond_takes_its_critical_path() {
@@ -67,6 +67,50 @@ nodes: { slow: { agent: a, prompt: x } }
     let ran = flow.latency(Duration::from_secs(60)).run().await;
     assert_eq!(ran.result.status, RunStatus::Failed);
     ran.failed("the run did not end within its time limit of 5 s");
+}
+
+const THREE_OF_TWO_SECONDS: &str = "
+agents: { a: { model: mock/m } }
+nodes: { one: { agent: a, prompt: x }, two: { agent: a, prompt: '{{ one }}' }, three: { agent: a, prompt: '{{ two }}' } }
+";
+
+/// Runs the flow for a second, then what is left of it: what came of that, and how long it took.
+async fn interrupted_and_resumed(flow: &Flow) -> (Ran, Duration) {
+    let stop = flow.stop.clone();
+    let (early, ()) = tokio::join!(flow.run(), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stop.gracefully();
+    });
+    assert_eq!(early.calls, ["one#0"]);
+    // Nobody works on the run meanwhile.
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let again = Instant::now();
+    let resumed = flow.resume().await;
+    (resumed, again.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_limit_of_a_run_goes_on_over_a_resume() {
+    let flow = Flow::new(&format!("limits: {{ timeout: 5s }}{THREE_OF_TWO_SECONDS}")).latency(Duration::from_secs(2));
+    let (resumed, took) = interrupted_and_resumed(&flow).await;
+    assert_eq!(took.as_millis() / 100, 30, "two of the five seconds were used before");
+    resumed.failed("the run did not end within its time limit of 5 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_limit_of_an_inner_graph_goes_on_over_a_resume() {
+    let inner = THREE_OF_TWO_SECONDS.replace("nodes: {", "nodes: { group: { timeout: 5s, nodes: {").replace(" }\n}", " } } }\n}");
+    let inner = inner.trim_end().to_owned() + " } }";
+    let flow = Flow::new(&inner).latency(Duration::from_secs(2));
+    let stop = flow.stop.clone();
+    let (_, ()) = tokio::join!(flow.run(), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stop.gracefully();
+    });
+    let again = Instant::now();
+    let resumed = flow.resume().await;
+    assert_eq!(again.elapsed().as_millis() / 100, 30);
+    resumed.failed("node `group`: no result within its time limit of 5 s");
 }
 
 #[tokio::test(start_paused = true)]

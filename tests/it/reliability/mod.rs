@@ -11,6 +11,13 @@
 
 mod breaker;
 mod faults;
+mod lab;
+mod ledger;
 mod limiter;
+mod named_kills;
 pub(crate) mod part;
+mod points;
+mod power;
+mod syscalls;
 mod table;
+mod workload;

@@ -92,7 +92,7 @@ fn is_too_long(call: &Call) -> bool {
 
 /// Runs a workflow of one node against a server that fails as the scenario says.
 pub(super) fn run(fault: &Fault, policy: &Policy, rng: &mut Rng, real_time: &Handle) -> Counted {
-    let server = FaultServer::start(&rules(fault));
+    let server = FaultServer::start_with(&rules(fault), &["--no-sync"]);
     let run: RunId = format!("{:08x}-0000-7000-8000-{:012x}", rng.u32(..), rng.u64(..1 << 48)).parse().unwrap();
     let output = fault.output.map(|output| format!(", output: {output}")).unwrap_or_default();
     let [first, second, marked] = CHAIN.map(|(name, _)| format!("{name}/m"));

@@ -10,7 +10,7 @@ use std::{
 };
 
 use agentflow::{
-    agent::{Models, ModelsSettings, ProviderLimits},
+    agent::{CallLimits, Models, ModelsSettings, ProviderLimits},
     diagnostic::DiskFiles,
     engine::{Engine, EngineSettings, Observer, RunOptions, Stop},
     model::{ChatRequest, ChatResponse, Event, FinishReason, Price, ProviderName, RunId, RunStatus},
@@ -195,7 +195,10 @@ fn mock(latency: Duration) -> Arc<dyn Provider> {
 fn models(provider: Arc<dyn Provider>) -> Arc<Models> {
     let mut providers = Providers::default();
     providers.answer_everything_by(provider);
-    let unbounded = ProviderLimits { max_concurrent: Some(10_000), ..ProviderLimits::default() };
+    let unbounded = ProviderLimits {
+        calls: CallLimits { max_concurrent: Some(10_000), ..CallLimits::default() },
+        ..ProviderLimits::default()
+    };
     let name = ProviderName::new("mock").unwrap();
     Arc::new(Models::new(
         providers,

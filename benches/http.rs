@@ -12,7 +12,7 @@ use std::{
 };
 
 use agentflow::{
-    agent::{Models, ModelsSettings, ProviderLimits},
+    agent::{CallLimits, Models, ModelsSettings, ProviderLimits},
     engine::{Engine, EngineSettings},
     model::ProviderName,
     provider::{HttpClient, OpenAiProvider, Providers, ServerSettings},
@@ -93,7 +93,10 @@ fn models(url: &str) -> Arc<Models> {
     };
     let mut providers = Providers::default();
     providers.register(name.clone(), Arc::new(OpenAiProvider::new(settings, HttpClient::default()).unwrap()));
-    let unbounded = ProviderLimits { max_concurrent: Some(10_000), ..ProviderLimits::default() };
+    let unbounded = ProviderLimits {
+        calls: CallLimits { max_concurrent: Some(10_000), ..CallLimits::default() },
+        ..ProviderLimits::default()
+    };
     let providers_settings = BTreeMap::from([(name, unbounded)]);
     let settings = ModelsSettings { max_concurrent: Some(10_000), providers: providers_settings, ..ModelsSettings::default() };
     Arc::new(Models::new(providers, settings))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    agent::{Models, Step, Turn, fingerprint},
+    agent::{Call, CallLimits, Models, Notice, Step, Turn, fingerprint},
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{AgentProfile, CallOrigin, ChatRequest, ChatResponse, Cost, ModelRef, NodePath, RunId, Value},
@@ -73,6 +73,9 @@ pub trait Journal: Send + Sync {
 
     /// The next piece of the answer under way.
     fn on_text(&self, text: &str);
+
+    /// Something happened around the call under way: it waited, or its model's breaker changed.
+    fn on_notice(&self, notice: Notice);
 }
 
 /// How an attempt ended.
@@ -147,9 +150,9 @@ async fn converse(
         journal.on_call(ordinal);
         crash_point!("call.before");
         crash_point!("call.before-repair" if ordinal > 0);
-        let called = models
-            .call(task.model, task.agent.max_concurrent, task.call_timeout, &request, &|text| journal.on_text(text))
-            .await?;
+        let agent_limits = CallLimits { max_concurrent: task.agent.max_concurrent, ..CallLimits::default() };
+        let call = Call { model: task.model, agent_limits, timeout: task.call_timeout, request: &request };
+        let called = models.call(call, &|text| journal.on_text(text), &|notice| journal.on_notice(notice)).await?;
         crash_point!("call.answered");
         turn.take(&called.response);
         *pending = Some(CallRecord {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tracing::info;
 
 use crate::{
-    agent::{Models, ModelsSettings, ProviderLimits},
+    agent::{CallLimits, Models, ModelsSettings, ProviderLimits},
     app::{MockOptions, environment},
     error::{Error, ErrorKind, Result},
     manifest::{ApiKey, Manifest, ProviderKind, ProviderManifest},
@@ -263,11 +263,12 @@ fn no_keys(missing: &[(ProviderName, String, ModelRef, String)]) -> Error {
 }
 
 fn limits(written: &ProviderManifest) -> ProviderLimits {
-    ProviderLimits {
+    let calls = CallLimits {
         max_concurrent: written.max_concurrent.as_ref().map(|limit| limit.value),
         requests: written.rate.requests.as_ref().map(|rate| rate.value),
         tokens: written.rate.tokens.as_ref().map(|rate| rate.value),
-    }
+    };
+    ProviderLimits { calls, ..ProviderLimits::default() }
 }
 
 /// The mock provider as the manifest describes it; `options` win.

@@ -10,7 +10,7 @@ use super::{
     state::{InstanceId, Start},
 };
 use crate::{
-    agent::{Answered, CallRecord, Journal, Models, Task, drive},
+    agent::{Answered, CallRecord, Journal, Models, Notice, Task, drive},
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{NodePath, RunId},
@@ -91,4 +91,6 @@ impl Journal for Traces<'_> {
         self.attempt.observer.on_progress(self.attempt.run, &Progress::Text { node: self.node, text });
         crash_point!("call.text-shown");
     }
+
+    fn on_notice(&self, _notice: Notice) {}
 }

@@ -126,9 +126,10 @@ pub struct RunResult {
 }
 
 impl Engine {
-    /// Makes an engine over a store and models.
+    /// Makes an engine over a store and models. What is found out about the health of models is shared through the store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, models: Arc<Models>, settings: EngineSettings) -> Self {
+        models.share_health(&store);
         Self { store, models, settings }
     }
 

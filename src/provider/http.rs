@@ -198,6 +198,13 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Where the server is. The query of the URL is left out, as it may hold a key.
+    pub(super) fn address(&self) -> String {
+        format!("{}://{}{}", self.url.scheme(), host_and_port(&self.url), self.url.path())
+    }
+}
+
 /// Whether `url` names this very host.
 pub(super) fn is_local(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
@@ -396,6 +403,7 @@ mod tests {
             assert_eq!(endpoint(base).unwrap().url.as_str(), "http://a/v1/chat/completions");
         }
         assert_eq!(endpoint("https://a?v=2").unwrap().url.as_str(), "https://a/chat/completions?v=2");
+        assert_eq!(endpoint("https://a?key=2").unwrap().address(), "https://a:443/chat/completions");
     }
 
     #[test]

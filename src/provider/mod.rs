@@ -47,6 +47,11 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// What `model` charges; `None` when that is not known.
     fn price(&self, model: &str) -> Option<Price>;
 
+    /// Where the server is, without what may be secret: models of the same name at one address share their health.
+    fn address(&self) -> Option<String> {
+        None
+    }
+
     /// Whether answers are made up here, so that nothing is paid.
     fn is_simulated(&self) -> bool {
         false

@@ -120,6 +120,14 @@ pub struct Ticket {
     probe: Option<u32>,
 }
 
+impl Ticket {
+    /// Whether it is one of the few that try a target which was left alone.
+    #[must_use]
+    pub fn is_probe(self) -> bool {
+        self.probe.is_some()
+    }
+}
+
 /// Whether a call is let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {

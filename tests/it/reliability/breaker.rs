@@ -27,7 +27,7 @@ enum End {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Says {
     Go,
-    Wait(f64),
+    Wait(i64),
 }
 
 /// A breaker as somebody would write it who has all the memory in the world. Times are in milliseconds.
@@ -38,8 +38,8 @@ struct Naive {
     changes: usize,
     /// Every call that counted since it was closed: when it ended, and whether well.
     ended: Vec<(i64, bool)>,
-    open_until: f64,
-    failed_probes: i32,
+    open_until: i64,
+    failed_probes: u32,
     good_probes: usize,
     /// Calls let through, by number: the number of changes before each, and until when it is waited for, if it is a probe.
     calls: Vec<(usize, Option<i64>)>,
@@ -53,7 +53,7 @@ impl Naive {
             phase: Phase::Closed,
             changes: 0,
             ended: Vec::new(),
-            open_until: 0.0,
+            open_until: 0,
             failed_probes: 0,
             good_probes: 0,
             calls: Vec::new(),
@@ -73,7 +73,7 @@ impl Naive {
 
     fn call(&mut self, now: i64, lease: i64) -> Says {
         if self.phase == Phase::Open {
-            if (now as f64) < self.open_until {
+            if now < self.open_until {
                 return Says::Wait(self.open_until);
             }
             self.change(Phase::HalfOpen);
@@ -86,7 +86,7 @@ impl Naive {
                 .filter_map(|(_, (_, until))| until.filter(|until| now < *until))
                 .collect();
             if waited_for.len() >= self.policy.probes as usize {
-                return Says::Wait(*waited_for.iter().min().unwrap() as f64);
+                return Says::Wait(*waited_for.iter().min().unwrap());
             }
             lease_end = Some(now + lease);
         }
@@ -94,7 +94,7 @@ impl Naive {
         Says::Go
     }
 
-    fn end(&mut self, number: usize, end: End, now: i64, random: f64) {
+    fn end(&mut self, number: usize, end: End, now: i64, spread: i64) {
         self.reported.push(number);
         let (changes, lease_end) = self.calls[number];
         if changes != self.changes || lease_end.is_some_and(|until| now >= until) || end == End::Nothing {
@@ -110,21 +110,20 @@ impl Naive {
         }
         self.ended.push((now, false));
         if self.phase == Phase::HalfOpen {
-            self.failed_probes += i32::from(end != End::Spent);
+            self.failed_probes += u32::from(end != End::Spent);
         } else if end != End::Spent && !self.is_too_much(now) {
             return;
         }
-        let mut open_for = self.policy.open_for.as_millis() as f64;
-        let longest = open_for.max(300_000.0);
-        open_for = (open_for * 2_f64.powi(self.failed_probes)).min(longest) * (0.9 + 0.2 * random);
+        let usual = self.policy.open_for.as_millis() as i64;
+        let mut open_for = usual.saturating_mul(1 << self.failed_probes.min(20)).min(usual.max(300_000));
+        open_for = open_for * (900 + spread) / 1_000;
         if end == End::Spent {
-            open_for = 900_000.0;
+            open_for = 900_000;
         }
         if let End::Bad { retry_after: Some(asked) } = end {
-            open_for = open_for.max(asked.min(3_600_000) as f64);
+            open_for = open_for.max(asked.min(3_600_000));
         }
-        // To the nanosecond, as timestamps are.
-        self.open_until = now as f64 + (open_for * 1e6).round() / 1e6;
+        self.open_until = now + open_for;
         self.change(Phase::Open);
     }
 
@@ -135,7 +134,8 @@ impl Naive {
             return true;
         }
         let sixth = self.policy.window.as_millis() as i64 / 6;
-        let seen: Vec<bool> = self.ended.iter().filter(|(at, _)| at / sixth > now / sixth - 6).map(|(_, well)| *well).collect();
+        let bucket = |at: i64| at / sixth;
+        let seen: Vec<bool> = self.ended.iter().filter(|(at, _)| bucket(*at) > bucket(now) - 6).map(|(_, well)| *well).collect();
         let failures = seen.iter().filter(|well| !**well).count();
         seen.len() >= 2 * limit && failures * 2 >= seen.len()
     }
@@ -143,11 +143,6 @@ impl Naive {
 
 fn time(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap()
-}
-
-/// In milliseconds, with the digits behind the point.
-fn exact(at: Timestamp) -> f64 {
-    at.as_millisecond() as f64 + f64::from(at.subsec_nanosecond().rem_euclid(1_000_000)) / 1e6
 }
 
 fn policy(rng: &mut Rng) -> BreakerPolicy {
@@ -186,7 +181,7 @@ fn sequence(rng: &mut Rng, phases: &mut [u64; 3]) -> Result<(), String> {
         now += match rng.u32(0..10) {
             0 => rng.i64(0..400_000),
             // To the very moment that something ends.
-            1 if naive.phase == Phase::Open && naive.open_until > now as f64 => naive.open_until.ceil() as i64 - now,
+            1 if naive.phase == Phase::Open && naive.open_until > now => naive.open_until - now,
             2..6 => rng.i64(0..8_000),
             _ => 0,
         };
@@ -208,15 +203,16 @@ fn sequence(rng: &mut Rng, phases: &mut [u64; 3]) -> Result<(), String> {
                     last = last.max(now + lease);
                     Says::Go
                 }
-                Admission::Refused { until } => Says::Wait(exact(until)),
+                Admission::Refused { until } => Says::Wait(until.as_millisecond()),
             };
-            if says != expected || refusal.map(exact) != (if let Says::Wait(until) = says { Some(until) } else { None }) {
+            if says != expected || refusal.map_or(Says::Go, |until| Says::Wait(until.as_millisecond())) != says {
                 return Err(format!("step {step}: {says:?} where {expected:?} is right, under {policy:?}"));
             }
         } else {
             let (number, ticket) = tickets.swap_remove(rng.usize(0..tickets.len()));
-            let (end, random) = (end(rng, failing), rng.f64());
-            naive.end(number, end, now, random);
+            // In thousandths, so that every time is a whole number of milliseconds.
+            let (end, spread) = (end(rng, failing), rng.i64(0..200));
+            naive.end(number, end, now, spread);
             let outcome = match end {
                 End::Good => Outcome::Succeeded,
                 End::Bad { retry_after } => {
@@ -225,14 +221,14 @@ fn sequence(rng: &mut Rng, phases: &mut [u64; 3]) -> Result<(), String> {
                 End::Spent => Outcome::QuotaSpent { error: "spent", retry_after: None },
                 End::Nothing => Outcome::Ignored,
             };
-            breaker.report(&policy, ticket, outcome, time(now), random);
+            breaker.report(&policy, ticket, outcome, time(now), spread as f64 / 200.0);
         }
         if breaker.phase() != naive.phase || breaker.generation() != naive.changes as u64 {
             return Err(format!("step {step}: {} where {} is right, under {policy:?}", breaker.phase(), naive.phase));
         }
         phases[naive.phase as usize] += 1;
     }
-    comes_back(breaker, &policy, now.max(last).max(naive.open_until.ceil() as i64))
+    comes_back(breaker, &policy, now.max(last).max(naive.open_until))
 }
 
 /// A breaker whose calls are all lost lets others through after its time, and closes when they end well.

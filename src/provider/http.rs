@@ -289,6 +289,9 @@ impl Asked<'_> {
             let error = self.error(ErrorKind::Transient, &what);
             return if is_refused(err) { error.hint(format!("is the server running on {host}?")) } else { error };
         }
+        if is_no_http(err) {
+            return self.error(ErrorKind::Malformed, &format!("answered with something that is no HTTP: {}", root_cause(err)));
+        }
         self.error(ErrorKind::Transient, &format!("gave no answer: {}", root_cause(err)))
     }
 
@@ -364,23 +367,24 @@ fn host_and_port(url: &Url) -> String {
 
 /// Whether nothing listens where the connection was to go.
 fn is_refused(err: &reqwest::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(err);
-    while let Some(error) = cause {
-        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    let mut causes = causes(err).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// Whether what came back has no head of an HTTP answer, or one without end.
+fn is_no_http(err: &reqwest::Error) -> bool {
+    causes(err).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse)
+}
+
+/// The error itself, what caused it, and so on.
+fn causes(err: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    let err: &(dyn std::error::Error + 'static) = err;
+    std::iter::successors(Some(err), |cause| cause.source())
 }
 
 /// The innermost cause: the outer layers only say that a request failed, and name the URL.
 fn root_cause(err: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = err;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    refusal::plain(&cause.to_string())
+    refusal::plain(&causes(err).last().map(ToString::to_string).unwrap_or_default())
 }
 
 #[cfg(test)]

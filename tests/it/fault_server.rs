@@ -161,7 +161,7 @@ fn a_scenario_that_is_not_understood_is_refused() {
             json!([{"reply": "ok"}, {"reply": {"ok": {"delay": 1}}}]),
             "rule 2: unknown field `delay`, expected one of `text`, `delay_ms`",
         ),
-        (json!([{"reply": "ok", "time": 1}]), "rule 1: unknown field `time`"),
+        (json!([{"reply": "ok", "time": 1}]), "rule 1: unknown field `time`, expected one of `match`, `path`, `times`"),
         (json!([{"reply": {"sequence": []}}]), "rule 1: a `sequence` needs a reply"),
         (json!({}), "no list of rules"),
     ] {

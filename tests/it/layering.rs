@@ -41,6 +41,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli/"]),
     ("comfy_table", &["cli/"]),
     ("console", &["cli/"]),
+    ("hyper", &["provider/http.rs"]),
     ("indicatif", &["cli/"]),
     ("jsonschema", &["schema.rs"]),
     ("minijinja", &["template/"]),

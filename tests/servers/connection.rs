@@ -42,9 +42,9 @@ impl Server {
 
     /// Serves a connection to its end. What goes wrong with it is between it and its client.
     pub(crate) fn serve(&self, stream: TcpStream) {
-        let served = self.requests(stream);
-        if let Err(err) = served
-            && !matches!(err.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof)
+        use io::ErrorKind::{BrokenPipe, ConnectionReset, InvalidData, UnexpectedEof};
+        if let Err(err) = self.requests(stream)
+            && !matches!(err.kind(), BrokenPipe | ConnectionReset | InvalidData | UnexpectedEof)
         {
             eprintln!("a connection ended early: {err}");
         }
@@ -67,7 +67,7 @@ impl Server {
     }
 
     fn chat(&self, request: &Request, chat: &Chat, stream: &mut TcpStream) -> io::Result<(u64, After)> {
-        let order = self.scenario.order(&chat.prompt);
+        let order = self.scenario.order(&request.path, Some(&chat.prompt));
         let mut number = 0;
         self.log.request(|given| {
             number = given;
@@ -81,7 +81,7 @@ impl Server {
     /// Does what a request asks for, once for each idempotency key. A request that is answered with a status, by the scenario, is not
     /// done; whatever else happens to the answer, the effect is there.
     fn effect(&self, request: &Request, stream: &mut TcpStream) -> io::Result<(u64, After)> {
-        let order = self.scenario.order(&request.path);
+        let order = self.scenario.order(&request.path, None);
         let mut number = 0;
         let mut effect = 0;
         self.log.request(|given| {

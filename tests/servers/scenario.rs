@@ -8,8 +8,8 @@
 //! ]
 //! ```
 //!
-//! `match` is looked for in the last message of a conversation, or in the path of an effect; without it every request fits. `times` is
-//! how often the rule holds at most. `text` is the answer that is then given, cut, delayed and so on; without it, the usual one. A
+//! `match` is looked for in the last message of a conversation, or in the path of an effect; `path` in the path of either. Without
+//! them every request fits. `times` is how often the rule holds at most. `text` is the answer that is then given, cut, delayed and so on; without it, the usual one. A
 //! reply without settings may be written as its name alone. What fits no rule is answered as usual.
 
 use std::{collections::BTreeMap, error::Error, fs, path::Path, sync::Mutex};
@@ -30,6 +30,7 @@ pub(crate) struct Scenario {
 struct Rule {
     #[serde(rename = "match")]
     part: Option<String>,
+    path: Option<String>,
     times: Option<u64>,
     text: Option<String>,
     reply: Reply,
@@ -166,10 +167,12 @@ impl Scenario {
         Ok(Self { rules: (1..).zip(rules).map(rule).collect::<Result<_, _>>()? })
     }
 
-    /// What is to be done about a request whose prompt or path is `text`; an answer as usual when no rule fits.
-    pub(crate) fn order(&self, text: &str) -> Order {
+    /// What is to be done about a request; an answer as usual when no rule fits.
+    pub(crate) fn order(&self, path: &str, prompt: Option<&str>) -> Order {
+        let text = prompt.unwrap_or(path);
         for (rule, held) in &self.rules {
-            if rule.part.as_ref().is_none_or(|part| text.contains(part)) {
+            let fits = |part: &Option<String>, text: &str| part.as_ref().is_none_or(|part| text.contains(part));
+            if fits(&rule.part, text) && fits(&rule.path, path) {
                 let mut held = lock(held);
                 if rule.times.is_none_or(|times| *held < times) {
                     let kind = rule.reply.at(*held);

@@ -23,6 +23,9 @@ impl Protocol for Messages {
         match kind {
             "message_start" => {
                 let message = data.get("message").ok_or("sent a `message_start` without a message")?;
+                if draft.begun {
+                    return Err("began its answer twice");
+                }
                 head(message, draft);
             }
             "content_block_start" => self.block(data.get("content_block"), draft, on_text),
@@ -163,6 +166,13 @@ mod tests {
         assert_eq!((draft.content.as_str(), heard.as_str(), draft.ended), ("Hello", "Hello", true));
         assert_eq!(draft.usage, Some(Usage { input_tokens: 115, cached_tokens: 100, output_tokens: 15 }));
         assert_eq!((draft.finish, draft.model.as_deref()), (Some(FinishReason::Stop), Some("claude-x")));
+    }
+
+    #[test]
+    fn a_message_that_begins_twice_is_refused() {
+        let mut draft = Draft::default();
+        let mut take = || Messages { structured: false }.event(&start(), &mut draft, &|_| ());
+        assert_eq!((take(), take()), (Ok(()), Err("began its answer twice")));
     }
 
     #[test]

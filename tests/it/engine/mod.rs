@@ -4,7 +4,7 @@ mod branches;
 mod breaker;
 mod failures;
 mod fallback;
-mod flow;
+pub(crate) mod flow;
 mod limits;
 mod maps_and_loops;
 mod model_down;

@@ -10,6 +10,7 @@
 //! | `AGENTFLOW_RELIABILITY_FIGURES` | a folder that each part writes its figures to, as one line of JSON in `part-N.json` |
 
 mod breaker;
+mod faults;
 mod lab;
 mod ledger;
 mod limiter;

@@ -123,7 +123,7 @@ impl Place {
         command.output().unwrap()
     }
 
-    /// The events of the only run; `None` when there is no run.
+    /// The events of the newest run; `None` when it has none.
     async fn events(&self) -> Result<Option<(RunId, Vec<Event>)>, String> {
         if !self.store().exists() {
             return Ok(None);
@@ -131,7 +131,8 @@ impl Place {
         let url = format!("sqlite:{}", self.store().display());
         let store = store::open(&url, Synchronous::Full).await.map_err(|error| error.to_string())?;
         let streams = store.streams(StreamId::RUNS).await.map_err(|error| error.to_string())?;
-        let Some(stream) = streams.first() else { return Ok(None) };
+        // A run that died before its first event has a stream, too.
+        let Some(stream) = streams.last() else { return Ok(None) };
         let run = stream.as_str().trim_start_matches(StreamId::RUNS).parse().unwrap();
         match read_run(&store, run).await {
             Ok(recorded) => Ok(Some((run, recorded.events))),

@@ -1,6 +1,12 @@
 //! `agentflow run`: checks the workflow, gathers its inputs, runs it and writes its outputs.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tracing::{debug, trace};
 
@@ -22,7 +28,7 @@ use crate::{
     },
     crash::crash_point,
     engine::{Engine, Observer, Progress, RunOptions, RunResult, Stop},
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     model::{Event, RunId, RunStatus},
     plan::Plan,
 };
@@ -141,6 +147,8 @@ pub(super) async fn drive(
         Err(err) => {
             ui.close();
             let written = lines.map_or(Ok(()), EventLines::finish);
+            let goes_on = err.kind() == ErrorKind::StoreUnavailable && watch.is_recorded.load(Ordering::Relaxed);
+            let err = if goes_on { err.hint(Commands::of(prepared, settings).resume(run)) } else { err };
             return Err(if written.is_err() { err.hint("standard output could not be written, too") } else { err });
         }
     };
@@ -227,6 +235,8 @@ fn quoted(word: &str) -> String {
 struct Watch {
     observers: Vec<Box<dyn Observer>>,
     speaker: Speaker,
+    /// Whether anything of the run is in the store.
+    is_recorded: AtomicBool,
     failed: std::sync::Mutex<Option<FailedNode>>,
 }
 
@@ -237,7 +247,12 @@ impl Watch {
             FailedNode::watch(&mut failed, event);
         }
         let observers = ui.observer().into_iter().chain(lines.map(EventLines::observer)).collect();
-        Self { observers, speaker: ui.speaker(), failed: std::sync::Mutex::new(failed) }
+        Self {
+            observers,
+            speaker: ui.speaker(),
+            is_recorded: AtomicBool::new(!past.is_empty()),
+            failed: std::sync::Mutex::new(failed),
+        }
     }
 
     fn failed(&self) -> Option<FailedNode> {
@@ -249,6 +264,7 @@ impl Observer for Watch {
     fn on_event(&self, run: RunId, event: &Event) {
         let node = event.body.node().map_or("", |node| node.as_str());
         debug!(run.id = %run, seq = event.seq, node, "{}", event.body.kind());
+        self.is_recorded.store(true, Ordering::Relaxed);
         FailedNode::watch(&mut self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner), event);
         for observer in &self.observers {
             observer.on_event(run, event);
@@ -263,6 +279,7 @@ impl Observer for Watch {
                 numbers::duration(*patience)
             )),
             Progress::StoreBack => self.speaker.say("the store works again; the run goes on".to_owned()),
+            Progress::ManyEvents { events, most } => self.speaker.say(format!("the run has {events} events; it may have {most}")),
             _ => {}
         }
         for observer in &self.observers {

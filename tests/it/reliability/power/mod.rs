@@ -78,6 +78,25 @@ async fn part_4_power_loss() {
     part.finish(reached, &violations);
 }
 
+/// A store that flushes less than it should is found out: runs of `synchronous: normal`, held to what `full` promises.
+#[tokio::test]
+async fn what_was_shown_too_early_is_found_out() {
+    if !strace::works() {
+        return;
+    }
+    let (recipe, _) = recipes().into_iter().find(|(recipe, _)| recipe.name == "chain, normal").unwrap();
+    let mut history = History::record(&recipe).await;
+    history.synchronous = Synchronous::Full;
+    let mut disk = Disk::new(Names::WithTheFile);
+    history.steps.iter().for_each(|step| disk.take(step));
+    let mut found_out = 0;
+    for seed in 0..40 {
+        let files = disk.after_power_loss(std::iter::empty(), &mut fastrand::Rng::with_seed(seed));
+        found_out += u32::from(look(&history, &files, usize::MAX, false).await.is_err());
+    }
+    assert!(found_out >= 10, "{found_out} of 40");
+}
+
 fn tried(part: &Part, history: &History, number: u64) -> Try {
     let mut random = part.random(number);
     // The moments between two steps are all the moments there are.

@@ -9,7 +9,14 @@
 //! | `AGENTFLOW_SEED` | does the same again; every part prints the seed it had |
 //! | `AGENTFLOW_RELIABILITY_FIGURES` | a folder that each part writes its figures to, as one line of JSON in `part-N.json` |
 
+mod lab;
+mod ledger;
+mod named_kills;
 pub(crate) mod part;
+mod points;
 mod power;
+mod random_kills;
 mod syscalls;
 mod table;
+mod two_runners;
+mod workload;

@@ -1,0 +1,127 @@
+//! Holds what the server was asked against what the log holds, life after life of a run. Knows nothing of the engine.
+
+use std::{collections::BTreeMap, process::Output};
+
+use serde_json::Value;
+
+use super::lab::{Lab, Recorded, told, was_killed};
+use crate::fault_server::Asked;
+
+/// The accounts of one run.
+pub(crate) struct Ledger<'a> {
+    lab: &'a Lab<'a>,
+    log: Vec<Recorded>,
+    /// The calls whose answers are in `log`.
+    recorded: BTreeMap<usize, usize>,
+    /// How many requests were looked at.
+    asked: usize,
+    /// Requests that were answered, and whose answers went with a killed process.
+    pub(crate) lost: u64,
+    pub(crate) problems: Vec<String>,
+}
+
+impl<'a> Ledger<'a> {
+    pub(crate) fn new(lab: &'a Lab<'a>) -> Self {
+        Self { lab, log: Vec::new(), recorded: BTreeMap::new(), asked: 0, lost: 0, problems: Vec::new() }
+    }
+
+    /// The run, if there is one.
+    pub(crate) fn run(&self) -> Option<&str> {
+        self.log.first().map(|record| record.run.as_str())
+    }
+
+    /// Looks at everything after a process has ended.
+    pub(crate) fn after(&mut self, output: &Output) {
+        let asked = self.lab.asked();
+        let log = self.lab.records();
+        self.compare_logs(&log);
+        self.log = log;
+        let before = std::mem::take(&mut self.recorded);
+        self.recorded = self.recorded_calls();
+        let answered = self.answered_calls(&asked[self.asked..], &before);
+        self.asked = asked.len();
+        let lost: Vec<_> = answered.keys().filter(|call| !self.recorded.contains_key(call)).collect();
+        let may_be_lost = if was_killed(output) { self.lab.workload.width } else { 0 };
+        if lost.len() > may_be_lost {
+            let marks: Vec<_> = lost.iter().map(|call| self.lab.workload.calls[**call].mark).collect();
+            self.problems.push(format!("answers were lost: {marks:?}; {may_be_lost} may be ({})", told(output)));
+        }
+        self.lost += lost.len() as u64;
+    }
+
+    /// Looks at the end of the run: `output` is what its last process said.
+    pub(crate) fn finish(&mut self, output: &Output, expected: &Value) {
+        if !output.status.success() {
+            self.problems.push(format!("the run did not come to its end: {}", told(output)));
+            return;
+        }
+        let outputs: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        if outputs != *expected {
+            self.problems.push(format!("the outputs are {outputs}, not {expected}"));
+        }
+        if self.log.last().is_none_or(|record| record.kind != "run_finished") {
+            self.problems.push("the log does not end with the end of the run".to_owned());
+        }
+        for (number, call) in self.lab.workload.calls.iter().enumerate() {
+            if call.answer().is_some() && !self.recorded.contains_key(&number) {
+                self.problems.push(format!("the answer to `{}` is not in the log", call.mark));
+            }
+        }
+    }
+
+    /// What was there must still be there, byte for byte.
+    fn compare_logs(&mut self, log: &[Recorded]) {
+        if !log.starts_with(&self.log) {
+            let same = self.log.iter().zip(log).take_while(|(before, after)| before == after).count();
+            let (before, after) = (self.log.len(), log.len());
+            self.problems.push(format!("of {before} records, only the first {same} are still there; now there are {after}"));
+        }
+        if log.iter().any(|record| record.run != log[0].run) {
+            self.problems.push("there is a second run".to_owned());
+        }
+    }
+
+    /// How often each call's answer is in the log.
+    fn recorded_calls(&mut self) -> BTreeMap<usize, usize> {
+        let mut calls = BTreeMap::new();
+        for record in self.log.iter().filter(|record| record.kind == "model_responded") {
+            let body: Value = serde_json::from_str(&record.body).unwrap();
+            let answer = body["response"]["content"].as_str().unwrap_or_default();
+            match self.lab.workload.call_of_answer(answer) {
+                Some(call) => *calls.entry(call).or_insert(0) += 1,
+                None => self.problems.push(format!("nobody answered `{answer}`, which is in the log")),
+            }
+        }
+        for (call, times) in &calls {
+            if *times > 1 {
+                let mark = self.lab.workload.calls[*call].mark;
+                self.problems.push(format!("the answer to `{mark}` is in the log {times} times"));
+            }
+        }
+        calls
+    }
+
+    /// How often each call was asked and answered in one life; what was recorded before may not be among it.
+    fn answered_calls(&mut self, asked: &[Asked], before: &BTreeMap<usize, usize>) -> BTreeMap<usize, usize> {
+        let mut calls = BTreeMap::new();
+        for asked in asked {
+            let prompt = asked.prompt.as_deref().unwrap_or_default();
+            let Some(call) = self.lab.workload.call_of_prompt(prompt) else {
+                self.problems.push(format!("the server was asked `{prompt}`"));
+                continue;
+            };
+            let mark = self.lab.workload.calls[call].mark;
+            if before.contains_key(&call) {
+                self.problems.push(format!("`{mark}` was asked again, though its answer was recorded"));
+            }
+            if asked.reply == "ok" {
+                let times = calls.entry(call).or_insert(0);
+                *times += 1;
+                if *times > 1 {
+                    self.problems.push(format!("`{mark}` was asked and answered {times} times by one process"));
+                }
+            }
+        }
+        calls
+    }
+}

@@ -1,0 +1,263 @@
+//! Part 1: the program dies at each of its crash points, in each workload, the first time it passes and a later time; then goes on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{BufRead as _, BufReader},
+    process::{Command, Output},
+    time::Duration,
+};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::{
+    lab::{Lab, Running, told, was_killed, work_off},
+    ledger::Ledger,
+    part::Part,
+    points,
+    workload::{self, Workload},
+};
+
+/// Short enough that a lease is renewed while a call is out.
+const LEASE: Duration = Duration::from_millis(60);
+/// Where a run is killed whose resume is to be killed: with an answer in the log, in the middle of an attempt if there is such a place.
+const MIDDLES: [&str; 2] = ["journal.told:1", "durable.model-responded:1"];
+
+/// What a process is started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Errand {
+    Run,
+    /// A run that is asked to stop while its first call is out.
+    Stop,
+    Resume,
+    /// `runs rm`, of a run that has ended.
+    Remove,
+}
+
+const ERRANDS: [Errand; 4] = [Errand::Run, Errand::Stop, Errand::Resume, Errand::Remove];
+
+/// What an undisturbed run of a workload gives, and which points each errand passes how often.
+struct Known {
+    workload: &'static Workload,
+    outputs: Value,
+    passes: BTreeMap<Errand, BTreeMap<String, u64>>,
+    /// Where its runs are killed in the middle.
+    middle: &'static str,
+}
+
+/// One try: who is killed where.
+#[derive(Debug, Clone)]
+struct Try {
+    known: usize,
+    errand: Errand,
+    point: String,
+    hit: u64,
+    /// Whether the process that goes on is killed, too: at this point.
+    again: Option<String>,
+}
+
+/// What came of a try.
+#[derive(Default)]
+struct Came {
+    kills: Vec<String>,
+    lost: u64,
+    problems: Vec<String>,
+}
+
+#[test]
+fn part_1_named_kills() {
+    let mut part = Part::begin(1);
+    let target = part.volume(24, 480);
+    let known: Vec<Known> = workload::ALL.iter().map(Known::look).collect();
+    let mut problems = never_passed(&known);
+    let mut tries = tries(&known, &part);
+    if !Part::is_full() {
+        part.random(1).shuffle(&mut tries);
+        tries.truncate(usize::try_from(target).unwrap() * 3 / 2);
+    }
+    let came = work_off(tries, |one| {
+        let known = &known[one.known];
+        let mut came = one.make(known);
+        came.problems.iter_mut().for_each(|problem| *problem = format!("{}, {one:?}: {problem}", known.workload.name));
+        came
+    });
+    let kills: Vec<_> = came.iter().flat_map(|came| &came.kills).collect();
+    let different: BTreeSet<_> = kills.iter().copied().collect();
+    let points = points::all();
+    if Part::is_full() {
+        let survived: Vec<_> = points.iter().filter(|point| !different.contains(point)).collect();
+        problems.extend(survived.iter().map(|point| format!("no process ever died at `{point}`")));
+    }
+    problems.extend(came.iter().flat_map(|came| came.problems.clone()));
+    part.figure("points", points.len());
+    part.figure("points killed at", different.len());
+    part.figure("workloads", known.len());
+    part.figure("runs", came.len());
+    part.figure("calls lost in flight", came.iter().map(|came| came.lost).sum::<u64>());
+    part.finish(kills.len() as u64, &problems);
+}
+
+/// Points that no errand in any workload passes.
+fn never_passed(known: &[Known]) -> Vec<String> {
+    let passed: BTreeSet<_> = known.iter().flat_map(|known| known.passes.values().flat_map(BTreeMap::keys)).collect();
+    points::all().iter().filter(|point| !passed.contains(point)).map(|point| format!("`{point}` is never passed")).collect()
+}
+
+/// Each point of each workload, in the first errand that passes it: at its first pass and at a later one.
+fn tries(known: &[Known], part: &Part) -> Vec<Try> {
+    let mut tries = Vec::new();
+    for (number, known) in known.iter().enumerate() {
+        let mut done = BTreeSet::new();
+        for (errand, passes) in ERRANDS.into_iter().filter_map(|errand| Some((errand, known.passes.get(&errand)?))) {
+            for (point, passes) in passes.iter().filter(|(point, _)| !done.contains(*point)) {
+                let mut random = part.random(tries.len() as u64 + 1000);
+                let mut hits = vec![1];
+                hits.extend((*passes > 1).then(|| random.u64(2..=*passes)));
+                for hit in hits {
+                    let resumed: Vec<_> = known.passes[&Errand::Resume].keys().collect();
+                    let again = random.bool().then(|| resumed[random.usize(..resumed.len())].clone());
+                    tries.push(Try { known: number, errand, point: point.clone(), hit, again });
+                }
+            }
+            done.extend(passes.keys());
+        }
+    }
+    tries
+}
+
+impl Known {
+    /// Does every errand once, undisturbed, and writes down what is passed.
+    fn look(workload: &'static Workload) -> Self {
+        let mut passes = BTreeMap::new();
+        let lab = Lab::new(workload);
+        let output = lab.errand(Errand::Run, None, &[("AGENTFLOW_CRASH_TRACE", "run")]);
+        assert!(output.status.success(), "{}: {}", workload.name, told(&output));
+        let outputs = serde_json::from_slice(&output.stdout).unwrap();
+        passes.insert(Errand::Run, lab.trace("run"));
+        let run = lab.records()[0].run.clone();
+        let output = lab.errand(Errand::Remove, Some(&run), &[("AGENTFLOW_CRASH_TRACE", "remove")]);
+        assert!(output.status.success(), "{}: {}", workload.name, told(&output));
+        passes.insert(Errand::Remove, lab.trace("remove"));
+
+        let middle = MIDDLES.into_iter().find(|middle| passes[&Errand::Run].contains_key(middle.trim_end_matches(":1"))).unwrap();
+        let lab = Lab::new(workload);
+        assert!(was_killed(&lab.errand(Errand::Run, None, &[("AGENTFLOW_CRASH", middle)])), "{}", workload.name);
+        let run = lab.records()[0].run.clone();
+        let output = lab.errand(Errand::Resume, Some(&run), &[("AGENTFLOW_CRASH_TRACE", "resume")]);
+        assert!(output.status.success(), "{}: {}", workload.name, told(&output));
+        passes.insert(Errand::Resume, lab.trace("resume"));
+
+        let lab = Lab::new(workload);
+        lab.errand(Errand::Stop, None, &[("AGENTFLOW_CRASH_TRACE", "stop")]);
+        passes.insert(Errand::Stop, lab.trace("stop"));
+        Self { workload, outputs, passes, middle }
+    }
+}
+
+impl Try {
+    fn make(&self, known: &Known) -> Came {
+        let lab = Lab::new(known.workload);
+        let mut ledger = Ledger::new(&lab);
+        let mut came = Came::default();
+        let orders = format!("{}:{}", self.point, self.hit);
+        let mut first = match self.errand {
+            Errand::Run | Errand::Stop => lab.errand(self.errand, None, &[("AGENTFLOW_CRASH", &orders)]),
+            Errand::Resume => {
+                let output = lab.errand(Errand::Run, None, &[("AGENTFLOW_CRASH", known.middle)]);
+                came.note(&output, known.middle.trim_end_matches(":1"));
+                ledger.after(&output);
+                lab.errand(Errand::Resume, ledger.run(), &[("AGENTFLOW_CRASH", &orders)])
+            }
+            Errand::Remove => return self.remove(&lab, &orders, known),
+        };
+        came.note(&first, &self.point);
+        ledger.after(&first);
+        if let Some(again) = self.again.as_ref().filter(|_| ledger.run().is_some()) {
+            first = lab.errand(Errand::Resume, ledger.run(), &[("AGENTFLOW_CRASH", &format!("{again}:1"))]);
+            came.note(&first, again);
+            ledger.after(&first);
+        }
+        // A run that was not recorded does not exist: it is begun anew. One that has ended gives its outputs again.
+        let errand = if ledger.run().is_some() { Errand::Resume } else { Errand::Run };
+        let last = lab.errand(errand, ledger.run(), &[]);
+        ledger.after(&last);
+        ledger.finish(&last, &known.outputs);
+        came.lost = ledger.lost;
+        came.problems = ledger.problems;
+        came
+    }
+
+    /// A removal that is killed has done all or nothing, and can be done again.
+    fn remove(&self, lab: &Lab<'_>, orders: &str, known: &Known) -> Came {
+        let mut came = Came::default();
+        let output = lab.errand(Errand::Run, None, &[]);
+        let before = lab.records();
+        if !output.status.success() || before.is_empty() {
+            came.problems.push(format!("the run did not come to its end: {}", told(&output)));
+            return came;
+        }
+        let run = before[0].run.as_str();
+        let output = lab.errand(Errand::Remove, Some(run), &[("AGENTFLOW_CRASH", orders)]);
+        came.note(&output, &self.point);
+        let after = lab.records();
+        if after != before && !after.is_empty() {
+            came.problems.push(format!("of {} records, {} are left", before.len(), after.len()));
+        }
+        let output = lab.errand(Errand::Remove, Some(run), &[]);
+        let expected = if after.is_empty() { 2 } else { 0 };
+        if output.status.code() != Some(expected) || !lab.records().is_empty() {
+            came.problems.push(format!("the removal cannot be done again: {}", told(&output)));
+        }
+        let output = lab.errand(Errand::Run, None, &[]);
+        if serde_json::from_slice::<Value>(&output.stdout).ok().as_ref() != Some(&known.outputs) {
+            came.problems.push(format!("another run does not come to its end: {}", told(&output)));
+        }
+        came
+    }
+}
+
+impl Came {
+    /// Counts a process that really died.
+    fn note(&mut self, output: &Output, point: &str) {
+        if was_killed(output) {
+            self.kills.push(point.to_owned());
+        }
+    }
+}
+
+impl Lab<'_> {
+    /// Starts the program for `errand` and waits for its end.
+    fn errand(&self, errand: Errand, run: Option<&str>, variables: &[(&str, &str)]) -> Output {
+        let arguments = match errand {
+            Errand::Run => self.run("json"),
+            Errand::Stop => self.run("jsonl"),
+            Errand::Resume => vec!["resume", run.unwrap(), "--output", "json"],
+            Errand::Remove => vec!["runs", "rm", run.unwrap()],
+        };
+        let mut command = self.agentflow(&arguments, LEASE);
+        command.envs(variables.iter().copied());
+        if errand == Errand::Stop { stop(command) } else { Running::start(command).end() }
+    }
+
+    /// How often each point was passed.
+    fn trace(&self, name: &str) -> BTreeMap<String, u64> {
+        let mut passes = BTreeMap::new();
+        for point in fs::read_to_string(self.path(name)).unwrap().lines() {
+            *passes.entry(point.to_owned()).or_insert(0) += 1;
+        }
+        passes
+    }
+}
+
+/// Asks the process to stop as soon as it has shown that an attempt begins.
+fn stop(mut command: Command) -> Output {
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let running = Running::follow(child);
+    lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("attempt_started")));
+    running.signal(Signal::TERM);
+    // It may have more to say than a pipe holds.
+    lines.for_each(drop);
+    running.end()
+}

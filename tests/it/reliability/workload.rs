@@ -1,0 +1,330 @@
+//! The workflows that are killed: small, and each with another part of the format. What the server answers is theirs, too, and every
+//! answer is said by one call only, so that a recorded answer tells which request it is of.
+
+use serde_json::{Value, json};
+
+/// How long a call takes that is to be met while it is out, in milliseconds: longer than a renewal of the lease is away.
+const A_WHILE: u64 = 45;
+
+/// A workflow and what the server has to say to it.
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
+    /// Files by name; `flow.yaml` is the one that is run.
+    pub(crate) files: &'static [(&'static str, &'static str)],
+    pub(crate) calls: &'static [Call],
+    /// How many calls may be out at once.
+    pub(crate) width: usize,
+    /// Whether it takes a large input, so that its log is copied into the store's file.
+    pub(crate) is_large: bool,
+}
+
+/// A call of a model. The prompt, or what the model is told of its last answer, has `mark` in double brackets.
+pub(crate) struct Call {
+    pub(crate) mark: &'static str,
+    pub(crate) says: Says,
+}
+
+/// What the server does.
+pub(crate) enum Says {
+    Answer(&'static str),
+    /// The same, after a while.
+    Slowly(&'static str),
+    /// The same, after so many milliseconds.
+    After(u64, &'static str),
+    /// So many times 503 before it.
+    Late(u32, &'static str),
+    /// 400, always.
+    Refuses,
+    /// Nothing.
+    Hangs,
+}
+
+impl Call {
+    pub(crate) const fn new(mark: &'static str, says: Says) -> Self {
+        Self { mark, says }
+    }
+
+    /// The answer that is paid for, if there ever is one.
+    pub(crate) fn answer(&self) -> Option<&'static str> {
+        match self.says {
+            Says::Answer(text) | Says::Slowly(text) | Says::After(_, text) | Says::Late(_, text) => Some(text),
+            Says::Refuses | Says::Hangs => None,
+        }
+    }
+
+    fn rule(&self) -> Value {
+        let status = |status: u16| json!({ "status": { "status": status } });
+        let (text, reply) = match &self.says {
+            Says::Answer(text) => (*text, json!("ok")),
+            Says::Slowly(text) => (*text, json!({ "ok": { "delay_ms": A_WHILE } })),
+            Says::After(time, text) => (*text, json!({ "ok": { "delay_ms": time } })),
+            Says::Late(times, text) => {
+                let mut replies = vec![status(503); *times as usize];
+                replies.push(json!("ok"));
+                (*text, json!({ "sequence": replies }))
+            }
+            Says::Refuses => ("", status(400)),
+            Says::Hangs => ("", json!("hang")),
+        };
+        json!({ "match": format!("[[{}]]", self.mark), "text": text, "reply": reply })
+    }
+}
+
+impl Workload {
+    /// What the fault server is told.
+    pub(crate) fn scenario(&self) -> Value {
+        self.calls.iter().map(Call::rule).collect()
+    }
+
+    /// The number of the call that asks this.
+    pub(crate) fn call_of_prompt(&self, prompt: &str) -> Option<usize> {
+        self.calls.iter().position(|call| prompt.contains(&format!("[[{}]]", call.mark)))
+    }
+
+    /// The number of the call that is answered so.
+    pub(crate) fn call_of_answer(&self, answer: &str) -> Option<usize> {
+        self.calls.iter().position(|call| call.answer() == Some(answer))
+    }
+}
+
+use Says::{Answer, Hangs, Late, Refuses, Slowly};
+
+/// All of them.
+pub(crate) const ALL: [Workload; 8] = [
+    Workload {
+        name: "chain",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+nodes:
+  one: { agent: a, prompt: "[[one]]" }
+  two: { agent: a, prompt: "[[two]] {{ one }}" }
+  three: { agent: a, prompt: "[[three]] {{ two }}" }
+  four: { agent: a, prompt: "[[four]] {{ three }}" }
+outputs: { last: "{{ four }}", first: "{{ one }}" }
+"#,
+        )],
+        calls: &[
+            Call::new("one", Answer("uno")),
+            Call::new("two", Slowly("dos")),
+            Call::new("three", Answer("tres")),
+            Call::new("four", Answer("cuatro")),
+        ],
+        width: 1,
+        is_large: false,
+    },
+    Workload {
+        name: "fan-out",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+nodes:
+  seeds: { agent: a, prompt: "[[seeds]]", output: [string] }
+  each: { map: seeds, as: seed, concurrency: 3, agent: a, prompt: "[[each-{{ index }}]] {{ seed }}" }
+  sum: { agent: a, prompt: "[[sum]] {{ each | join(', ') }}" }
+outputs: { sum: "{{ sum }}", each: "{{ each }}" }
+"#,
+        )],
+        calls: &[
+            Call::new("seeds", Answer(r#"{"answer": ["oak", "elm", "fir", "yew", "ash"]}"#)),
+            Call::new("each-0", Slowly("an oak")),
+            Call::new("each-1", Answer("an elm")),
+            Call::new("each-2", Slowly("a fir")),
+            Call::new("each-3", Answer("a yew")),
+            Call::new("each-4", Answer("an ash")),
+            Call::new("sum", Answer("a forest")),
+        ],
+        width: 3,
+        is_large: false,
+    },
+    Workload {
+        name: "loop",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+nodes:
+  improve:
+    loop: { until: check.ok, max: 4 }
+    nodes:
+      draft:
+        agent: a
+        prompt: "[[draft-{{ loop.iteration }}]] {% if loop.previous.draft is not none %}{{ loop.previous.draft }}{% endif %}"
+      check: { agent: a, prompt: "[[check-{{ loop.iteration }}]] {{ draft }}", output: { ok: boolean, why: string } }
+outputs: { text: "{{ improve.draft }}" }
+"#,
+        )],
+        calls: &[
+            Call::new("draft-1", Answer("a rough draft")),
+            Call::new("check-1", Slowly(r#"{"ok": false, "why": "rough"}"#)),
+            Call::new("draft-2", Answer("a better draft")),
+            Call::new("check-2", Answer(r#"{"ok": false, "why": "not good"}"#)),
+            Call::new("draft-3", Answer("a good draft")),
+            Call::new("check-3", Answer(r#"{"ok": true, "why": "good"}"#)),
+        ],
+        width: 1,
+        is_large: false,
+    },
+    Workload {
+        name: "routes",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+nodes:
+  kind:
+    agent: a
+    prompt: "[[kind]]"
+    output: { kind: bug | question }
+    route: { on: kind.kind, cases: { bug: [reproduce, blame], question: answer } }
+  reproduce: { agent: a, prompt: "[[reproduce]]" }
+  blame: { agent: a, prompt: "[[blame]]" }
+  answer: { agent: a, prompt: "[[answer]]" }
+  thank: { agent: a, prompt: "[[thank]] {{ answer | default('') }}", when: kind.kind == "question" }
+  fix: { agent: a, prompt: "[[fix]] {{ reproduce | default('?') }} {{ blame | default('?') }}" }
+outputs: { fix: "{{ fix | default('none') }}", answer: "{{ answer | default('none') }}", thanks: "{{ thank | default('none') }}" }
+"#,
+        )],
+        calls: &[
+            Call::new("kind", Answer(r#"{"kind": "bug"}"#)),
+            Call::new("reproduce", Slowly("it crashes")),
+            Call::new("blame", Answer("the parser")),
+            Call::new("fix", Answer("fixed")),
+        ],
+        width: 2,
+        is_large: false,
+    },
+    Workload {
+        name: "repairs",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+nodes:
+  pair: { map: "['x', 'y']", agent: a, prompt: "[[score-{{ item }}]]", output: { score: integer } }
+  total: { agent: a, prompt: "[[total]] {{ pair | sum(attribute='score') }}", output: { total: integer } }
+outputs: { total: "{{ total.total }}", pair: "{{ pair }}" }
+"#,
+        )],
+        calls: &[
+            Call::new("score-x", Answer(r#"{"score": "[[again-x]]"}"#)),
+            Call::new("again-x", Slowly(r#"{"score": "[[more-x]]"}"#)),
+            Call::new("more-x", Answer(r#"{"score": 3}"#)),
+            Call::new("score-y", Answer(r#"{"score": "[[again-y]]"}"#)),
+            Call::new("again-y", Answer(r#"{"score": 4}"#)),
+            Call::new("total", Answer(r#"{"total": "[[again-total]]"}"#)),
+            Call::new("again-total", Answer(r#"{"total": 7}"#)),
+        ],
+        width: 2,
+        is_large: false,
+    },
+    Workload {
+        name: "retries",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+defaults: { retry: { initial: 25ms, factor: 1, jitter: none, max_attempts: 20 } }
+nodes:
+  first: { agent: a, prompt: "[[first]]" }
+  both: { map: "['p', 'q']", agent: a, prompt: "[[both-{{ item }}]] {{ first }}" }
+  last: { agent: a, prompt: "[[last]] {{ both | join(' ') }}" }
+outputs: { last: "{{ last }}" }
+"#,
+        )],
+        calls: &[
+            Call::new("first", Late(1, "at last")),
+            Call::new("both-p", Late(2, "after two")),
+            Call::new("both-q", Slowly("at once")),
+            Call::new("last", Late(1, "the end")),
+        ],
+        width: 2,
+        is_large: false,
+    },
+    Workload {
+        name: "inner workflow",
+        files: &[
+            (
+                "flow.yaml",
+                r#"
+agents: { a: { model: lab/small } }
+nodes:
+  plan: { agent: a, prompt: "[[plan]]" }
+  part: { map: "['s', 't']", workflow: inner.yaml, with: { topic: "{{ item }}", plan: "{{ plan }}" } }
+  whole: { agent: a, prompt: "[[whole]] {{ part | map(attribute='text') | join(' ') }}" }
+outputs: { whole: "{{ whole }}" }
+"#,
+            ),
+            (
+                "inner.yaml",
+                r#"
+agents: { a: { model: lab/small } }
+inputs: { topic: string, plan: string }
+nodes:
+  notes: { agent: a, prompt: "[[notes-{{ inputs.topic }}]] {{ inputs.plan }}" }
+  text: { agent: a, prompt: "[[text-{{ inputs.topic }}]] {{ notes }}" }
+outputs: { text: "{{ text }}" }
+"#,
+            ),
+        ],
+        calls: &[
+            Call::new("plan", Answer("in two parts")),
+            Call::new("notes-s", Slowly("notes on s")),
+            Call::new("text-s", Answer("text on s")),
+            Call::new("notes-t", Answer("notes on t")),
+            Call::new("text-t", Answer("text on t")),
+            Call::new("whole", Answer("s and t")),
+        ],
+        width: 2,
+        is_large: false,
+    },
+    Workload {
+        name: "values and failures",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+inputs: { text: string }
+nodes:
+  v0: { value: "{{ inputs.text }}" }
+  v1: { value: "{{ v0 }}" }
+  v2: { value: "{{ v1 }}" }
+  v3: { value: "{{ v2 }}" }
+  v4: { value: "{{ v3 }}" }
+  squares: { map: range(20) | list, value: "{{ item * item }}" }
+  bad: { agent: a, prompt: "[[bad]]", on_error: { use: stood in } }
+  worse: { agent: a, prompt: "[[worse]]", on_error: { goto: rescue } }
+  rescue: { agent: a, prompt: "[[rescue]]" }
+  slow: { timeout: 150ms, on_error: continue, nodes: { inner: { agent: a, prompt: "[[silent]]" } } }
+  end:
+    needs: [slow]
+    agent: a
+    prompt: "[[end]] {{ v4 | length }} {{ squares | sum }} {{ bad }} {{ rescue | default('?') }} {{ nodes.slow.status }}"
+outputs: { end: "{{ end }}", sum: "{{ squares | sum }}", bad: "{{ bad }}", slow: "{{ nodes.slow.status }}" }
+"#,
+        )],
+        calls: &[
+            Call::new("bad", Refuses),
+            Call::new("worse", Refuses),
+            Call::new("rescue", Slowly("rescued")),
+            Call::new("silent", Hangs),
+            Call::new("end", Answer("all ended")),
+        ],
+        width: 2,
+        is_large: true,
+    },
+];
+
+#[test]
+fn marks_and_answers_tell_calls_apart() {
+    for workload in &ALL {
+        for (number, call) in workload.calls.iter().enumerate() {
+            assert_eq!(workload.call_of_prompt(&format!("[[{}]]", call.mark)), Some(number), "{}: {}", workload.name, call.mark);
+            if let Some(answer) = call.answer() {
+                assert_eq!(workload.call_of_answer(answer), Some(number), "{}: {}", workload.name, call.mark);
+            }
+        }
+    }
+}

@@ -45,6 +45,8 @@ pub(super) struct Recipe {
     pub(super) synchronous: Synchronous,
     /// How often, each time by a process of its own.
     pub(super) times: usize,
+    /// So much that SQLite copies its log while the run goes on.
+    pub(super) writes_much: bool,
 }
 
 /// A program of agentflow in `folder`, which asks nobody.

@@ -136,10 +136,12 @@ fn recipes() -> Vec<(Recipe, u64)> {
     };
     let recipe = |name: &'static str, workflow, synchronous, times| {
         let writes_much = name.starts_with("copied meanwhile");
-        Recipe { name, workflow, synchronous, times, writes_much }
+        Recipe { name, workflow, synchronous, times, dies_at: None, writes_much }
     };
+    let killed = Recipe { dies_at: Some(7), ..recipe("killed and resumed", chain(8), Synchronous::Full, 2) };
     vec![
-        (recipe("chain", chain(8), Synchronous::Full, 1), 28),
+        (recipe("chain", chain(8), Synchronous::Full, 1), 18),
+        (killed, 10),
         (recipe("two runs after each other", chain(4), Synchronous::Full, 2), 20),
         (recipe("fan-out", fan_out.clone(), Synchronous::Full, 1), 20),
         (recipe("copied at the end", long(100, 12), Synchronous::Full, 2), 8),
@@ -204,11 +206,10 @@ async fn events(history: &History, path: &Path, shown: &[&history::Shown]) -> Re
         if !goes_on {
             return Err(format!("event {same} of a run is another one: {:?}", found[same]));
         }
-        let shown: Vec<_> = shown.iter().filter(|shown| shown.run == *run).map(|shown| shown.event.clone()).collect();
-        // Events are shown in order, so those that are missing are the last ones.
-        let there = same.min(shown.len());
-        missing += shown.len() - there;
-        all_there(&shown[..there], &found)?;
+        let shown = shown.iter().filter(|shown| shown.run == *run).map(|shown| shown.event.clone());
+        let (there, gone): (Vec<_>, Vec<_>) = shown.partition(|event| event["seq"].as_u64().is_some_and(|seq| seq < same as u64));
+        missing += gone.len();
+        all_there(&there, &found)?;
     }
     lost(history, missing)
 }

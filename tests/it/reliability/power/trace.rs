@@ -45,9 +45,12 @@ pub(super) struct Step {
     pub(super) ended: usize,
 }
 
-/// `program` under strace, which writes to `trace`.
-pub(super) fn traced(program: &Path, trace: &Path) -> Command {
+/// `program` under strace, which writes to `trace` and has the program die at its n-th flush.
+pub(super) fn traced(program: &Path, trace: &Path, dies_at: Option<u32>) -> Command {
     let mut command = Command::new("strace");
+    if let Some(nth) = dies_at {
+        command.args(["-e", &format!("inject=fsync:signal=SIGKILL:when={nth}")]);
+    }
     command.args(["-f", "-qq", "-y", "-xx", "-s", "100000000", "-e", CALLS, "-o"]).arg(trace).arg(program);
     command
 }

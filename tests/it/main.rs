@@ -14,7 +14,6 @@ mod examples;
 mod fault_server;
 mod graph_builder;
 mod hostile_templates;
-mod kill;
 mod layering;
 mod positions;
 mod provider;

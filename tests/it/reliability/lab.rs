@@ -175,17 +175,21 @@ impl Running {
         kill_process(self.pid, signal).ok();
     }
 
-    /// Waits for its end.
+    /// Waits for its end. One that hangs is ended by SIGABRT, which counts as no kill.
     pub(crate) fn end(self) -> Output {
-        self.end_or_killed_after(TOO_LONG)
+        self.end_within(TOO_LONG, Signal::ABORT)
     }
 
     /// Waits for its end, and kills it when it has not ended within `time`.
     pub(crate) fn end_or_killed_after(self, time: Duration) -> Output {
+        self.end_within(time, Signal::KILL)
+    }
+
+    fn end_within(self, time: Duration, otherwise: Signal) -> Output {
         match self.output.recv_timeout(time) {
             Ok(output) => output,
             Err(RecvTimeoutError::Timeout) => {
-                self.signal(Signal::KILL);
+                self.signal(otherwise);
                 self.output.recv_timeout(TOO_LONG).unwrap()
             }
             Err(RecvTimeoutError::Disconnected) => panic!("nobody waits for process {}", self.pid()),

@@ -34,7 +34,7 @@ struct Came {
 #[test]
 fn part_2_random_kills() {
     let mut part = Part::begin(2);
-    let target = part.volume(16, 1_500);
+    let target = part.volume(8, 1_500);
     let known: Vec<Known> = workload::ALL.iter().filter(|workload| !workload.is_large).map(Known::look).collect();
     let came = work_off((0..target).collect(), |number| {
         let known = &known[usize::try_from(number).unwrap() % known.len()];

@@ -10,13 +10,13 @@ use std::{
 };
 
 use agentflow::{
-    agent::{Models, ModelsSettings, ProviderLimits},
+    agent::{CallLimits, Models, ModelsSettings, ProviderLimits},
     diagnostic::DiskFiles,
     engine::{Engine, EngineSettings, Observer, RunOptions, Stop},
-    model::{ChatRequest, ChatResponse, Event, FinishReason, Price, ProviderName, RunId, RunStatus, Value},
+    model::{ChatRequest, ChatResponse, Event, FinishReason, Price, ProviderName, RunId, RunStatus},
     plan::{CompileOptions, ManifestChoice, Plan, compile_text},
     provider::{MockProvider, MockSettings, OnText, Provider, Providers},
-    store::{self, Store, Synchronous, this_process},
+    store::{self, Store, Synchronous},
 };
 use async_trait::async_trait;
 use indexmap::IndexMap;
@@ -36,7 +36,7 @@ pub(crate) fn run(table: &mut Table) {
 }
 
 /// One thread, as the program itself has.
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
@@ -181,7 +181,7 @@ fn agent_chain(count: usize) -> String {
     text
 }
 
-fn plan(text: &str) -> Arc<Plan> {
+pub(crate) fn plan(text: &str) -> Arc<Plan> {
     let options = CompileOptions::default();
     let compiled = compile_text(Path::new("bench.yaml"), text.to_owned(), ManifestChoice::None, &DiskFiles, &options);
     Arc::new(compiled.plan.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics)))
@@ -195,7 +195,10 @@ fn mock(latency: Duration) -> Arc<dyn Provider> {
 fn models(provider: Arc<dyn Provider>) -> Arc<Models> {
     let mut providers = Providers::default();
     providers.answer_everything_by(provider);
-    let unbounded = ProviderLimits { max_concurrent: Some(10_000), ..ProviderLimits::default() };
+    let unbounded = ProviderLimits {
+        calls: CallLimits { max_concurrent: Some(10_000), ..CallLimits::default() },
+        ..ProviderLimits::default()
+    };
     let name = ProviderName::new("mock").unwrap();
     Arc::new(Models::new(
         providers,
@@ -203,14 +206,8 @@ fn models(provider: Arc<dyn Provider>) -> Arc<Models> {
     ))
 }
 
-async fn one_run(engine: &Engine, plan: &Arc<Plan>) -> Duration {
-    let options = RunOptions {
-        run: RunId::generate(),
-        owner: this_process(),
-        inputs: IndexMap::new(),
-        settings: Value::Null,
-        env: BTreeMap::new(),
-    };
+pub(crate) async fn one_run(engine: &Engine, plan: &Arc<Plan>) -> Duration {
+    let options = RunOptions::new(IndexMap::new());
     let start = Instant::now();
     let result = engine.run(Arc::clone(plan), options, Arc::new(Blind), Stop::default()).await.unwrap();
     let time = start.elapsed();

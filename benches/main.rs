@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "the table is what a benchmark is for")]
 
 mod engine;
+mod http;
 mod measure;
 mod plan;
 mod process;
@@ -23,7 +24,8 @@ fn main() {
     if wanted == [engine::FAN_OUT_ONLY] {
         return engine::fan_out_only();
     }
-    let sections: [Section; 4] = [("store", store::run), ("plan", plan::run), ("engine", engine::run), ("process", process::run)];
+    let sections: [Section; 5] =
+        [("store", store::run), ("plan", plan::run), ("engine", engine::run), ("http", http::run), ("process", process::run)];
     let mut table = Table::default();
     for (name, run) in sections {
         if wanted.is_empty() || wanted.iter().any(|one| one == name) {

@@ -43,16 +43,26 @@ pub enum ErrorKind {
     Timeout,
     /// A connection failed, a server answered 5xx or 408: worth another try.
     Transient,
-    /// The server asks to slow down (429, 529).
+    /// The server cannot take this request just now (409, 425): worth another try, and says nothing about its health.
+    NotReady,
+    /// The server asks to slow down (429).
     Throttle,
+    /// The server has more to do than it can (529): worth another try, as slowly as after `Throttle`.
+    Overloaded,
     /// A quota or spend limit is used up (402, 429 of that sort): waiting does not help.
     Quota,
     /// A stream ended before its terminal event.
     Truncated,
     /// The answer is no valid message of its protocol.
     Malformed,
-    /// The server refuses the request as it is (400, 404, 422, …).
+    /// The server refuses the request as it is (400, 413, 422, …).
     Request,
+    /// The request is longer than the model can read; a model with a larger window may take it.
+    ContextLength,
+    /// The server has no such model (404).
+    UnknownModel,
+    /// Not asked: too many calls of this model failed, and it is left alone for a while.
+    CircuitOpen,
     /// The server refuses the credentials (401, 403).
     Auth,
     /// The model declined to answer.
@@ -65,17 +75,6 @@ pub enum ErrorKind {
     Cancelled,
     /// Broken invariant: a defect of agentflow.
     Internal,
-}
-
-impl ErrorKind {
-    /// Whether the same call may succeed when it is simply made again.
-    ///
-    /// # Source
-    /// The retryability table of the execution semantics (docs/semantics.md).
-    #[must_use]
-    pub fn is_temporary(self) -> bool {
-        matches!(self, Self::Transient | Self::Throttle | Self::Truncated | Self::Timeout | Self::Malformed | Self::Schema)
-    }
 }
 
 /// Something failed: which kind, what happened, what the reader can do.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    agent::{Models, Step, Turn, fingerprint},
+    agent::{Call, CallLimits, Models, Notice, Step, Turn, fingerprint},
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{AgentProfile, CallOrigin, ChatRequest, ChatResponse, Cost, ModelRef, NodePath, RunId, Value},
@@ -24,6 +24,8 @@ pub struct Task<'a> {
     pub agent: &'a AgentProfile,
     /// The model.
     pub model: &'a ModelRef,
+    /// The models whose recorded answers may be taken: those of the whole chain of fallbacks.
+    pub chain: Vec<&'a ModelRef>,
     /// The system prompt, rendered.
     pub system: Option<String>,
     /// The prompt, rendered.
@@ -71,6 +73,9 @@ pub trait Journal: Send + Sync {
 
     /// The next piece of the answer under way.
     fn on_text(&self, text: &str);
+
+    /// Something happened around the call under way: it waited, or its model's breaker changed.
+    fn on_notice(&self, notice: Notice);
 }
 
 /// How an attempt ended.
@@ -132,9 +137,10 @@ async fn converse(
             temperature: task.temperature,
             max_tokens: task.max_tokens,
         };
-        let fingerprint = fingerprint(task.model, &request);
         if let Some(known) = recorded.iter().find(|call| call.ordinal == ordinal) {
-            if known.fingerprint != fingerprint {
+            // An answer of the model before in the chain is as good as one of this.
+            let asked = task.chain.iter().find(|model| model.to_string() == known.model);
+            if asked.is_none_or(|model| known.fingerprint != fingerprint(model, &request)) {
                 return Err(divergent(task.node, known, task.model));
             }
             turn.take(&known.response);
@@ -144,15 +150,15 @@ async fn converse(
         journal.on_call(ordinal);
         crash_point!("call.before");
         crash_point!("call.before-repair" if ordinal > 0);
-        let called = models
-            .call(task.model, task.agent.max_concurrent, task.call_timeout, &request, &|text| journal.on_text(text))
-            .await?;
+        let agent_limits = CallLimits { max_concurrent: task.agent.max_concurrent, ..CallLimits::default() };
+        let call = Call { model: task.model, agent_limits, timeout: task.call_timeout, request: &request };
+        let called = models.call(call, &|text| journal.on_text(text), &|notice| journal.on_notice(notice)).await?;
         crash_point!("call.answered");
         turn.take(&called.response);
         *pending = Some(CallRecord {
             ordinal,
             model: task.model.to_string(),
-            fingerprint,
+            fingerprint: fingerprint(task.model, &request),
             response: called.response,
             cost: called.cost,
             duration_ms: u64::try_from(called.duration.as_millis()).unwrap_or(u64::MAX),

@@ -1,4 +1,4 @@
-//! One call of a model: permits, rate limits, the time limit, and what the call cost. Makes no retries.
+//! One call of a model: its turn, its breaker, its time limit, and what it cost. Makes no retries.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -6,18 +6,20 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::Instant,
-};
+use tokio::{sync::SemaphorePermit, time::Instant};
 
 use crate::{
-    agent::AnswerForm,
+    agent::{
+        AnswerForm, Notice, OnNotice,
+        gate::{CallLimits, Gate},
+        health::{Health, Target},
+    },
     crash::crash_point,
     error::{Error, ErrorKind, Result},
-    model::{AgentName, ChatRequest, ChatResponse, Cost, ModelRef, ProviderName, Value},
+    model::{AgentName, ChatRequest, ChatResponse, Cost, ModelRef, Price, ProviderName, Usage, Value},
     provider::{OnText, Provider, Providers},
-    resilience::{Rate, RateLimiter},
+    resilience::{BreakerPolicy, Change},
+    store::Store,
 };
 
 /// Calls in flight at once, of one provider and over all of them, unless set otherwise.
@@ -30,6 +32,9 @@ const CHARACTERS_PER_TOKEN: usize = 4;
 /// What is reserved for an answer without `max_tokens`, in tokens.
 const USUAL_ANSWER: u32 = 1_000;
 
+/// How long a call waits before it is worth telling.
+const WORTH_TELLING: Duration = Duration::from_millis(100);
+
 /// How much providers may be asked.
 #[derive(Debug, Clone, Default)]
 pub struct ModelsSettings {
@@ -40,35 +45,46 @@ pub struct ModelsSettings {
 }
 
 /// How much one provider may be asked.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct ProviderLimits {
-    /// Calls in flight at once; 16 when absent.
-    pub max_concurrent: Option<u32>,
-    /// Calls in a span of time.
-    pub requests: Option<Rate>,
-    /// Tokens, read and written, in a span of time.
-    pub tokens: Option<Rate>,
+    /// Calls and rates; 16 calls in flight at once when it does not say.
+    pub calls: CallLimits,
+    /// When a model is left alone; never, when absent.
+    pub breaker: Option<BreakerPolicy>,
 }
 
-/// The models of a run and what may be asked of them at once. Simulated providers have no limits but those of agents.
+impl Default for ProviderLimits {
+    fn default() -> Self {
+        Self { calls: CallLimits::default(), breaker: Some(BreakerPolicy::default()) }
+    }
+}
+
+/// The models of a run, what may be asked of them at once, and how they are. Simulated providers have no limits but those of agents,
+/// and are always well.
 #[derive(Debug)]
 pub struct Models {
     providers: Providers,
-    calls: Semaphore,
+    all: Gate,
     settings: ModelsSettings,
     gates: Mutex<HashMap<ProviderName, Arc<Gate>>>,
-    /// By agent and its `max_concurrent`: workflows may each have an agent of the same name.
-    agents: Mutex<HashMap<(AgentName, u32), Arc<Semaphore>>>,
+    /// By name and limits: workflows may each have an agent of the same name.
+    agents: Mutex<HashMap<AgentName, Vec<(CallLimits, Arc<Gate>)>>>,
+    health: Health,
     /// By the text of the schema: compiling one takes longer than all else in a call that is simulated.
     forms: Mutex<HashMap<String, AnswerForm>>,
 }
 
-/// What calls of one provider pass through.
-#[derive(Debug)]
-struct Gate {
-    calls: Semaphore,
-    requests: Option<RateLimiter>,
-    tokens: Option<RateLimiter>,
+/// A call to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The model that is asked.
+    pub model: &'a ModelRef,
+    /// How much its agent may ask.
+    pub agent_limits: CallLimits,
+    /// How long it may take; waiting for its turn does not count.
+    pub timeout: Duration,
+    /// What is asked.
+    pub request: &'a ChatRequest,
 }
 
 /// A call that was answered.
@@ -88,10 +104,11 @@ impl Models {
     pub fn new(providers: Providers, settings: ModelsSettings) -> Self {
         Self {
             providers,
-            calls: semaphore(settings.max_concurrent.unwrap_or(CALLS)),
+            all: Gate::new(CallLimits { max_concurrent: settings.max_concurrent, ..CallLimits::default() }, CALLS),
             settings,
             gates: Mutex::default(),
             agents: Mutex::default(),
+            health: Health::default(),
             forms: Mutex::default(),
         }
     }
@@ -119,37 +136,70 @@ impl Models {
         })
     }
 
-    /// Asks `model` once, as soon as the agent (at most `max_concurrent` calls at once), the provider and the rate limits let it.
+    /// What `model` charges, as far as it is known.
+    #[must_use]
+    pub fn price(&self, model: &ModelRef) -> Option<Price> {
+        self.providers.get(&model.provider)?.price(&model.model)
+    }
+
+    /// Shares what is found out about the health of models with all processes that have `store`.
+    pub fn share_health(&self, store: &Arc<dyn Store>) {
+        self.health.share_through(store);
+    }
+
+    /// Whether a call of `model` that failed may be made again. Counts the retry: at most a fifth of the calls of a model are, and
+    /// one per second at least.
+    #[must_use]
+    pub fn may_retry(&self, model: &ModelRef) -> bool {
+        self.health.may_retry(model)
+    }
+
+    /// Makes one call, as soon as the rates of its agent and its provider and the calls in flight let it.
     ///
-    /// The call is cut off after `timeout`; waiting for its turn does not count. `on_text` is told each piece of the answer.
+    /// `on_text` is told each piece of the answer, `on_notice` what happens around the call. No place among the calls in flight is
+    /// held while it waits for a rate.
     ///
     /// # Errors
-    /// Those of [`Provider::chat`], and `Timeout`.
-    pub async fn call(
-        &self,
-        model: &ModelRef,
-        max_concurrent: Option<u32>,
-        timeout: Duration,
-        request: &ChatRequest,
-        on_text: &OnText<'_>,
-    ) -> Result<Called> {
-        let provider = self.provider(model)?;
-        let agent = max_concurrent.map(|limit| self.agent_calls(&request.origin.agent, limit));
-        let _agent_permit = match &agent {
-            Some(calls) => Some(permit(calls).await?),
-            None => None,
-        };
+    /// Those of [`Provider::chat`]; `Timeout`; `CircuitOpen` when the model is left alone.
+    pub async fn call(&self, call: Call<'_>, on_text: &OnText<'_>, on_notice: &OnNotice<'_>) -> Result<Called> {
+        let provider = self.provider(call.model)?;
+        let reserved = tokens_of(call.request);
+        let agent = self.agent(call);
+        let turn = Turn { call, on_notice };
         if provider.is_simulated() {
-            return ask(provider.as_ref(), model, timeout, request, on_text).await;
+            let Some(agent) = agent else { return ask(provider.as_ref(), call, on_text).await };
+            turn.wait("rate limit", agent.reserve(reserved)).await;
+            let _place = turn.hold(agent.place()).await?;
+            let called = ask(provider.as_ref(), call, on_text).await;
+            agent.settle(reserved, &called);
+            return called;
         }
-        let gate = self.gate(&model.provider);
-        let _provider_permit = permit(&gate.calls).await?;
-        let reserved = estimated_tokens(request);
-        gate.wait(reserved).await;
-        let _permit = permit(&self.calls).await?;
+        let gate = self.gate(&call.model.provider);
+        let policy = self.limits(&call.model.provider).breaker;
+        let target = self.health.target(call.model, || provider.address(), policy);
+        self.health.look(&target, call.model).await?;
+        let for_agent = agent.as_ref().map_or(Duration::ZERO, |agent| agent.reserve(reserved));
+        let for_provider = gate.reserve(reserved).max(target.pace.reserve(Instant::now()));
+        turn.wait("rate limit", for_agent.max(for_provider)).await;
+        let _places = loop {
+            turn.wait("pause", target.pace.pause(Instant::now())).await;
+            let places = turn.hold(self.places(agent.as_deref(), &gate)).await?;
+            if target.pace.pause(Instant::now()).is_zero() {
+                break places;
+            }
+        };
+        let (admitted, change) = self.health.admit(&target, call.model, call.timeout.saturating_mul(2)).await?;
+        turn.tell(change);
         crash_point!("call.permitted");
-        let called = ask(provider.as_ref(), model, timeout, request, on_text).await;
-        gate.settle(reserved, &called);
+        let made_at = Instant::now();
+        let called = ask(provider.as_ref(), call, on_text).await;
+        turn.tell(admitted.report(called.as_ref().err()).await);
+        for gate in agent.iter().chain([&gate]) {
+            gate.settle(reserved, &called);
+        }
+        if let Err(error) = &called {
+            slow_down(error, made_at, &gate, &target);
+        }
         called
     }
 
@@ -171,59 +221,91 @@ impl Models {
         Ok(form)
     }
 
-    fn agent_calls(&self, agent: &AgentName, limit: u32) -> Arc<Semaphore> {
+    fn agent(&self, call: Call<'_>) -> Option<Arc<Gate>> {
+        let limits = call.agent_limits;
+        if limits == CallLimits::default() {
+            return None;
+        }
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
-        agents.entry((agent.clone(), limit)).or_insert_with(|| Arc::new(semaphore(limit))).clone()
+        let gates = agents.entry(call.request.origin.agent.clone()).or_default();
+        if let Some((_, known)) = gates.iter().find(|(known, _)| *known == limits) {
+            return Some(Arc::clone(known));
+        }
+        let gate = Arc::new(Gate::new(limits, u32::MAX));
+        gates.push((limits, Arc::clone(&gate)));
+        Some(gate)
+    }
+
+    fn limits(&self, provider: &ProviderName) -> ProviderLimits {
+        self.settings.providers.get(provider).copied().unwrap_or_default()
     }
 
     fn gate(&self, provider: &ProviderName) -> Arc<Gate> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates
-            .entry(provider.clone())
-            .or_insert_with(|| {
-                let limits = self.settings.providers.get(provider).copied().unwrap_or_default();
-                Arc::new(Gate {
-                    calls: semaphore(limits.max_concurrent.unwrap_or(CALLS_PER_PROVIDER)),
-                    requests: limits.requests.map(RateLimiter::new),
-                    tokens: limits.tokens.map(RateLimiter::new),
-                })
-            })
-            .clone()
-    }
-}
-
-impl Gate {
-    /// Reserves one call of `tokens` and waits until both are free.
-    async fn wait(&self, tokens: f64) {
-        let for_call = self.requests.as_ref().map_or(Duration::ZERO, |limiter| limiter.reserve(1.0));
-        let for_tokens = self.tokens.as_ref().map_or(Duration::ZERO, |limiter| limiter.reserve(tokens));
-        let wait = for_call.max(for_tokens);
-        if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
-        }
+        let new = || Arc::new(Gate::new(self.limits(provider).calls, CALLS_PER_PROVIDER));
+        gates.entry(provider.clone()).or_insert_with(new).clone()
     }
 
-    /// Corrects what was reserved, once it is known what was used. An unreported usage stays as estimated.
-    #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
-    fn settle(&self, reserved: f64, called: &Result<Called>) {
-        let used = match called {
-            Ok(called) => called.response.usage.map(|usage| (usage.input_tokens + usage.output_tokens) as f64),
-            Err(_) => Some(0.0),
+    /// A place among the calls of the agent, of the provider, and among all.
+    async fn places<'a>(&'a self, agent: Option<&'a Gate>, provider: &'a Gate) -> Result<[Option<SemaphorePermit<'a>>; 3]> {
+        let of_agent = match agent {
+            Some(agent) => Some(agent.place().await?),
+            None => None,
         };
-        if let (Some(limiter), Some(used)) = (&self.tokens, used) {
-            limiter.settle(reserved, used);
+        Ok([of_agent, Some(provider.place().await?), Some(self.all.place().await?)])
+    }
+}
+
+/// A call that waits for its turn, and tells how long.
+struct Turn<'a> {
+    call: Call<'a>,
+    on_notice: &'a OnNotice<'a>,
+}
+
+impl Turn<'_> {
+    async fn wait(&self, reason: &'static str, duration: Duration) {
+        if !duration.is_zero() {
+            self.tell_wait(reason, duration);
+            tokio::time::sleep(duration).await;
+        }
+    }
+
+    /// Waits for places among the calls in flight.
+    async fn hold<T>(&self, places: impl Future<Output = T>) -> T {
+        let begun = Instant::now();
+        let places = places.await;
+        self.tell_wait("permit", begun.elapsed());
+        places
+    }
+
+    fn tell_wait(&self, reason: &'static str, duration: Duration) {
+        if duration >= WORTH_TELLING {
+            let ordinal = self.call.request.origin.ordinal;
+            (self.on_notice)(Notice::Waited { ordinal, model: self.call.model.clone(), reason, duration });
+        }
+    }
+
+    fn tell(&self, change: Option<Change>) {
+        if let Some(change) = change {
+            (self.on_notice)(Notice::of(self.call.model, change));
         }
     }
 }
 
-/// Asks within `timeout` and puts a price on the answer.
-async fn ask(
-    provider: &dyn Provider,
-    model: &ModelRef,
-    timeout: Duration,
-    request: &ChatRequest,
-    on_text: &OnText<'_>,
-) -> Result<Called> {
+/// Asks less when the server says that a call was too much. Where no rate is set, one is learned for the model.
+fn slow_down(error: &Error, made_at: Instant, gate: &Gate, target: &Target) {
+    let now = Instant::now();
+    if error.kind() == ErrorKind::Throttle && !gate.slow_down(made_at) {
+        target.pace.slow_down(now, made_at);
+    }
+    if let (ErrorKind::Throttle | ErrorKind::Overloaded, Some(delay)) = (error.kind(), error.requested_delay()) {
+        target.pace.pause_for(now, delay);
+    }
+}
+
+/// Asks within the time limit and puts a price on the answer.
+async fn ask(provider: &dyn Provider, call: Call<'_>, on_text: &OnText<'_>) -> Result<Called> {
+    let Call { model, timeout, request, .. } = call;
     let begun = Instant::now();
     let response = tokio::time::timeout(timeout, provider.chat(request, on_text)).await.map_err(|_| {
         Error::new(ErrorKind::Timeout, format!("model `{model}` did not answer within {timeout:?}"))
@@ -240,21 +322,19 @@ async fn ask(
     Ok(Called { response, cost, duration: begun.elapsed() })
 }
 
-/// A semaphore of `permits`, one at least.
-fn semaphore(permits: u32) -> Semaphore {
-    Semaphore::new(usize::try_from(permits).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS))
+/// About how many tokens a call will use that sends so many bytes; its answer has at most `max_tokens`, if that is known.
+#[must_use]
+pub fn estimated_tokens(bytes: usize, max_tokens: Option<u32>) -> Usage {
+    Usage {
+        input_tokens: (bytes / CHARACTERS_PER_TOKEN) as u64,
+        cached_tokens: 0,
+        output_tokens: u64::from(max_tokens.unwrap_or(USUAL_ANSWER)),
+    }
 }
 
-async fn permit(semaphore: &Semaphore) -> Result<SemaphorePermit<'_>> {
-    semaphore
-        .acquire()
-        .await
-        .map_err(|err| Error::new(ErrorKind::Internal, "a semaphore of the model calls was closed").source(err))
-}
-
-/// About how many tokens a call will use.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn estimated_tokens(request: &ChatRequest) -> f64 {
-    let read: usize = request.messages.iter().map(|message| message.content.len()).sum();
-    (read / CHARACTERS_PER_TOKEN) as f64 + f64::from(request.max_tokens.unwrap_or(USUAL_ANSWER))
+fn tokens_of(request: &ChatRequest) -> f64 {
+    let bytes = request.messages.iter().map(|message| message.content.len()).sum();
+    let usage = estimated_tokens(bytes, request.max_tokens);
+    (usage.input_tokens + usage.output_tokens) as f64
 }

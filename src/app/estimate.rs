@@ -61,6 +61,9 @@ pub struct NodeEstimate {
     /// The model, `provider/model`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// The models that stand in when that one fails.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fallback: Vec<String>,
     /// The nodes it waits for.
     pub after: Vec<String>,
     /// Conditions, loops and maps, in words.
@@ -165,6 +168,7 @@ impl Estimator<'_> {
             agent: None,
             chosen_by: None,
             model: None,
+            fallback: Vec::new(),
             after: node.incoming.iter().map(|edge| graph.nodes[edge.from].id.to_string()).collect(),
             notes: notes(node),
             calls: uncalled,
@@ -213,12 +217,14 @@ impl Estimator<'_> {
 
     fn agent(&mut self, agent: &AgentNode, node: &NodePlan, instances: Times, entry: &mut NodeEstimate) {
         let turns = if agent.output.is_some() { agent.max_turns.min(1 + MAX_REPAIRS) } else { 1 };
-        let most = u64::from(node.retry.max_attempts) * u64::from(turns.max(1));
+        let attempts = u64::from(node.retry.max_attempts) * agent.models().count().max(1) as u64;
+        let most = attempts * u64::from(turns.max(1));
         let calls = instances.of(Times { least: 1, expected: 1.0, most });
         entry.kind = "agent";
         entry.agent = Some(agent.agent.name.to_string());
         entry.chosen_by.clone_from(&agent.chosen_by);
         entry.model = agent.model.as_ref().map(ToString::to_string);
+        entry.fallback = agent.fallback.iter().map(|fallback| fallback.model.to_string()).collect();
         entry.calls = Calls {
             least: calls.least,
             expected: calls.expected,

@@ -19,6 +19,7 @@ impl<'a> Attempts<'a> {
                 self.running.insert(node);
             }
             EventBody::AttemptFailed { node, .. }
+            | EventBody::FallbackTaken { node, .. }
             | EventBody::NodeSucceeded { node, .. }
             | EventBody::NodeFailed { node, .. }
             | EventBody::NodeSkipped { node, .. }
@@ -28,6 +29,8 @@ impl<'a> Attempts<'a> {
             EventBody::RunCreated { .. }
             | EventBody::AttemptStarted { .. }
             | EventBody::ModelResponded { .. }
+            | EventBody::CallWaited { .. }
+            | EventBody::BreakerChanged { .. }
             | EventBody::IterationStarted { .. }
             | EventBody::RunFinished { .. } => {}
         }

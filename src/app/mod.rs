@@ -2,13 +2,21 @@
 //!
 //! The boundary of the library's API: front ends call this room. It prints nothing and decides nothing about how things look.
 
+mod causes;
+pub mod compare;
 mod environment;
 pub mod estimate;
+mod facts;
 pub mod inputs;
 mod lost_calls;
 pub mod project;
 pub mod providers;
+mod recorded;
+pub mod reuse;
 pub mod runs;
+mod text_diff;
+pub mod verify;
+pub mod why;
 
 use std::{
     collections::BTreeMap,
@@ -22,12 +30,12 @@ use tracing::info;
 
 use crate::{
     agent::{Models, ModelsSettings},
-    app::{inputs::StandardInput, project::StorePlace},
-    diagnostic::{DiskFiles, Files, StoredFiles},
-    engine::{Engine, RunOptions},
+    app::{inputs::StandardInput, project::StorePlace, recorded::RecordedSettings},
+    diagnostic::{DiskFiles, Files},
+    engine::{Clock, Engine, RunOptions},
     error::{Error, ErrorKind, Result},
     manifest::Manifest,
-    model::{Event, EventBody, ModelRef, RunId, StoredSource, Value},
+    model::{Event, EventBody, ModelRef, RunId, Value},
     plan::{CompileOptions, Compiled, CompiledManifest, ManifestChoice, Plan, compile as compile_file, compile_text},
     provider::Providers,
     store::{self, Store},
@@ -59,21 +67,6 @@ pub struct MockOptions {
     /// What the answers are derived from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-}
-
-/// What is kept of the settings with a run, so that a resume does the same.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecordedSettings {
-    /// The folder that relative paths are relative to.
-    folder: PathBuf,
-    /// The path of the manifest, which is the second of the stored sources.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    manifest: Option<PathBuf>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    mock: Option<MockOptions>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    models: BTreeMap<String, ModelRef>,
 }
 
 /// A workflow that a front end was given.
@@ -210,14 +203,16 @@ impl Prepared {
     /// # Errors
     /// `Invalid` when the inputs do not fit.
     pub fn options(&self, run: RunId, inputs: IndexMap<String, Value>) -> Result<RunOptions> {
-        let settings = serde_json::to_value(&self.recorded)
-            .map_err(|err| Error::new(ErrorKind::Internal, "the settings of the run cannot be recorded").source(err))?;
+        let settings = self.recorded.to_value()?;
         Ok(RunOptions {
             run,
             owner: store::this_process(),
+            clock: Clock::start(),
             inputs: self.plan.complete_inputs(inputs)?,
             settings,
             env: environment::variables(&self.plan.env),
+            origin: None,
+            revision: None,
         })
     }
 }
@@ -256,7 +251,7 @@ pub async fn open_existing_store(settings: &Settings) -> Result<Option<Arc<dyn S
     store::open(&place.url, place.synchronous).await.map(Some)
 }
 
-/// A recorded run that may go on.
+/// A recorded run that may go on, or be gone on from.
 #[derive(Debug)]
 pub struct Resumable {
     /// The run.
@@ -267,6 +262,8 @@ pub struct Resumable {
     pub prepared: Prepared,
     /// The engine, over the store that the run is in.
     pub engine: Engine,
+    /// The plan it has had so far, when it is to go on with other files.
+    pub former: Option<Arc<Plan>>,
 }
 
 /// What came of looking for a run to go on with.
@@ -276,34 +273,42 @@ pub enum Found {
     Resumable(Box<Resumable>),
     /// Its stored workflow cannot be compiled by this version of agentflow.
     Broken(Box<Compiled>),
+    /// The other files it was to go on with have errors.
+    Invalid(Box<Compiled>),
 }
 
-/// Finds the run that `name` means and prepares it with the workflow, prompts and settings that it began with.
+/// What a recorded run is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To go on with it.
+    Resume,
+    /// To begin a new run from it.
+    Fork,
+}
+
+/// Finds the run that `name` means and prepares it with the settings that it began with, and with the workflow and prompts that are
+/// stored with it, unless it is given other `files`.
 ///
 /// # Errors
 /// As [`runs::find`] and [`prepare`]; `Corrupt` for a log that cannot be read.
-pub async fn find_resumable(name: &str, settings: &Settings) -> Result<Found> {
-    let place = store_here(settings)?;
-    let Some(store) = open_existing_store(settings).await? else {
-        return Err(Error::new(ErrorKind::NotFound, format!("there is no run `{}`", name.escape_default()))
-            .hint(format!("there is no store at `{}` yet; `--store URL` names another", place.url)));
-    };
-    let run = runs::find(&store, name).await?;
+pub async fn find_resumable(name: &str, purpose: Purpose, files: Option<&WorkflowSource>, settings: &Settings) -> Result<Found> {
+    let (place, store, run) = find_run(name, settings).await?;
     let events = crate::engine::read_run(&store, run).await?.events;
-    let Some(EventBody::RunCreated { sources, settings: stored, .. }) = events.first().map(|event| &event.body) else {
-        return Err(Error::new(ErrorKind::Corrupt, format!("the log of run `{run}` does not begin with its creation")));
-    };
-    let recorded: RecordedSettings = serde_json::from_value(stored.clone()).map_err(|err| {
-        Error::new(ErrorKind::Corrupt, format!("the settings of run `{run}` cannot be read"))
-            .source(err)
-            .hint("use the version of agentflow that recorded the run, or a newer one")
-    })?;
-    let mut compiled = recompile(sources, &recorded)?;
-    let Some(plan) = compiled.plan.take() else { return Ok(Found::Broken(Box::new(compiled))) };
+    let (mut compiled, mut recorded) = recorded::compile(run, &events)?;
+    let Some(mut plan) = compiled.plan.take() else { return Ok(Found::Broken(Box::new(compiled))) };
+    let mut former = None;
+    if let Some(source) = files {
+        let choice = project::manifest_choice(settings.manifest.as_deref())?;
+        compiled = compile_from(&DiskFiles, source, &choice, &recorded.models, recorded.mock);
+        let Some(changed) = compiled.plan.take() else { return Ok(Found::Invalid(Box::new(compiled))) };
+        former = Some(Arc::new(std::mem::replace(&mut plan, changed)));
+        recorded.folder = environment::working_folder()?;
+        recorded.manifest.clone_from(&compiled.manifest_path);
+    }
     let base = recorded.folder.join(recorded.manifest.as_deref().map(project::folder_of).unwrap_or_default());
     // What has ended asks no model any more, so it needs no key to be looked at.
     let ended = matches!(events.last().map(|event| &event.body), Some(EventBody::RunFinished { .. }));
-    let models = if ended {
+    let models = if ended && purpose == Purpose::Resume {
         Models::new(Providers::default(), ModelsSettings::default())
     } else {
         providers::models(&plan, compiled.manifest.as_ref(), &base, recorded.mock)?
@@ -311,20 +316,16 @@ pub async fn find_resumable(name: &str, settings: &Settings) -> Result<Found> {
     let prepared =
         Prepared { plan: Arc::new(plan), store: place, simulated: recorded.mock.is_some(), models: Arc::new(models), recorded };
     let engine = prepared.engine_over(store);
-    Ok(Found::Resumable(Box::new(Resumable { run, events, prepared, engine })))
+    Ok(Found::Resumable(Box::new(Resumable { run, events, prepared, engine, former })))
 }
 
-/// The plan of a run, from what is stored with it.
-fn recompile(sources: &[StoredSource], recorded: &RecordedSettings) -> Result<Compiled> {
-    let Some(workflow) = sources.first() else {
-        return Err(Error::new(ErrorKind::Corrupt, "the run was recorded without its workflow"));
+/// The store of the working folder and the run in it that `name` means.
+async fn find_run(name: &str, settings: &Settings) -> Result<(StorePlace, Arc<dyn Store>, RunId)> {
+    let place = store_here(settings)?;
+    let Some(store) = open_existing_store(settings).await? else {
+        return Err(Error::new(ErrorKind::NotFound, format!("there is no run `{}`", name.escape_default()))
+            .hint(format!("there is no store at `{}` yet; `--store URL` names another", place.url)));
     };
-    let choice = recorded.manifest.clone().map_or(ManifestChoice::None, ManifestChoice::At);
-    let source = if workflow.path == STDIN {
-        WorkflowSource::Text(workflow.text.clone())
-    } else {
-        WorkflowSource::File(PathBuf::from(&workflow.path))
-    };
-    let files = StoredFiles::new(sources.to_vec());
-    Ok(compile_from(&files, &source, &choice, &recorded.models, recorded.mock))
+    let run = runs::find(&store, name).await?;
+    Ok((place, store, run))
 }

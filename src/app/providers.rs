@@ -13,7 +13,7 @@ use serde::Serialize;
 use tracing::info;
 
 use crate::{
-    agent::{Models, ModelsSettings, ProviderLimits},
+    agent::{CallLimits, Models, ModelsSettings, ProviderLimits},
     app::{MockOptions, environment},
     error::{Error, ErrorKind, Result},
     manifest::{ApiKey, Manifest, ProviderKind, ProviderManifest},
@@ -123,12 +123,14 @@ impl Needs {
         for node in &graph.nodes {
             let path = format!("{prefix}{}", node.id);
             match &node.kind {
-                NodeKind::Agent(agent) => match &agent.model {
-                    Some(model) => {
-                        self.models.entry(model.to_string()).or_insert_with(|| (model.clone(), path));
+                NodeKind::Agent(agent) => {
+                    if agent.model.is_none() {
+                        self.without.push((path.clone(), agent.agent.name.to_string()));
                     }
-                    None => self.without.push((path, agent.agent.name.to_string())),
-                },
+                    for model in agent.models() {
+                        self.models.entry(model.to_string()).or_insert_with(|| (model.clone(), path.clone()));
+                    }
+                }
                 NodeKind::Graph(inner) => self.add_graph(inner, &format!("{path}.")),
                 NodeKind::Workflow { plan, .. } => self.add_graph(&plan.graph, &format!("{path}.")),
                 NodeKind::Value(_) => {}
@@ -261,11 +263,12 @@ fn no_keys(missing: &[(ProviderName, String, ModelRef, String)]) -> Error {
 }
 
 fn limits(written: &ProviderManifest) -> ProviderLimits {
-    ProviderLimits {
+    let calls = CallLimits {
         max_concurrent: written.max_concurrent.as_ref().map(|limit| limit.value),
         requests: written.rate.requests.as_ref().map(|rate| rate.value),
         tokens: written.rate.tokens.as_ref().map(|rate| rate.value),
-    }
+    };
+    ProviderLimits { calls, ..ProviderLimits::default() }
 }
 
 /// The mock provider as the manifest describes it; `options` win.

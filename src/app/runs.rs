@@ -9,7 +9,7 @@ use crate::{
     app::lost_calls::Attempts,
     engine::read_run,
     error::{Error, ErrorKind, ErrorRecord, Result},
-    model::{Event, EventBody, NodePath, Owner, RunId, RunStatus, Seq, Spend, Value},
+    model::{Event, EventBody, NodePath, Origin, Owner, RunId, RunStatus, Seq, Spend, Value},
     store::{Store, StreamId, is_gone},
 };
 
@@ -99,6 +99,9 @@ pub struct RunDetail {
     pub outputs: Option<Value>,
     /// Who ran it last.
     pub owner: Owner,
+    /// The earlier run it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Its node instances, in the order in which they began.
     pub nodes: Vec<NodeSummary>,
 }
@@ -128,6 +131,9 @@ pub struct NodeSummary {
     /// Why it failed or was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The earlier run its output was taken from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reused_from: Option<RunId>,
 }
 
 /// Finds a run by its id, a unique beginning of it, or `last`.
@@ -166,6 +172,14 @@ pub async fn find(store: &Arc<dyn Store>, name: &str) -> Result<RunId> {
     }
 }
 
+/// All runs, oldest first.
+///
+/// # Errors
+/// Those of the store.
+pub async fn all(store: &Arc<dyn Store>) -> Result<Vec<RunId>> {
+    store.streams(StreamId::RUNS).await?.iter().map(run_of).collect()
+}
+
 /// The newest `limit` runs, newest first; all for 0.
 ///
 /// # Errors
@@ -195,12 +209,12 @@ pub async fn list(store: &Arc<dyn Store>, limit: usize) -> Result<Vec<RunSummary
 #[must_use]
 pub fn detail(run: RunId, events: &[Event]) -> Option<RunDetail> {
     let summary = summarize(run, events)?;
-    let EventBody::RunCreated { inputs, owner, .. } = &events.first()?.body else { return None };
+    let EventBody::RunCreated { inputs, owner, origin, .. } = &events.first()?.body else { return None };
     let mut owner = owner.clone();
     let mut outputs = None;
     for event in events {
         match &event.body {
-            EventBody::RunResumed { owner: next } => owner = next.clone(),
+            EventBody::RunResumed { owner: next, .. } => owner = next.clone(),
             EventBody::RunFinished { status: RunStatus::Succeeded, outputs: given, .. } => {
                 outputs = Some(Value::Object(given.clone().into_iter().collect()));
             }
@@ -208,7 +222,7 @@ pub fn detail(run: RunId, events: &[Event]) -> Option<RunDetail> {
         }
     }
     let inputs = Value::Object(inputs.clone().into_iter().collect());
-    Some(RunDetail { summary, inputs, outputs, owner, nodes: nodes(events) })
+    Some(RunDetail { summary, inputs, outputs, owner, origin: origin.clone(), nodes: nodes(events) })
 }
 
 /// The id of the run whose events are in `stream`.
@@ -266,7 +280,7 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>) -> Opt
         spend.lost_calls += attempts.take(event).len() as u64;
         match &event.body {
             EventBody::ModelResponded { response, cost, .. } => spend += Spend::of_call(response.usage, *cost),
-            EventBody::RunResumed { owner: next } => owner = next,
+            EventBody::RunResumed { owner: next, .. } => owner = next,
             EventBody::RunFinished { status, error, spend: all, .. } => {
                 spend = *all;
                 end = Some((event.at, *status, error.clone()));
@@ -315,6 +329,7 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             duration_ms: 0,
             spend: SpendReport::default(),
             reason: None,
+            reused_from: None,
         });
         node.duration_ms = ms_between(node.started_at, event.at);
         match &event.body {
@@ -329,12 +344,13 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
                 node.spend = spend.into();
                 node.model = Some(model.clone());
             }
-            EventBody::AttemptFailed { error, .. } => {
+            EventBody::AttemptFailed { error, .. } | EventBody::FallbackTaken { error, .. } => {
                 node.status = "waiting";
                 node.reason = Some(error.message.clone());
             }
-            EventBody::NodeSucceeded { .. } => {
+            EventBody::NodeSucceeded { reused, .. } => {
                 node.status = "succeeded";
+                node.reused_from = reused.as_ref().map(|reused| reused.run);
                 node.reason = None;
             }
             EventBody::NodeFailed { error, .. } => {
@@ -347,6 +363,8 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             }
             EventBody::NodeCancelled { .. } => node.status = "cancelled",
             EventBody::IterationStarted { .. }
+            | EventBody::CallWaited { .. }
+            | EventBody::BreakerChanged { .. }
             | EventBody::RunCreated { .. }
             | EventBody::RunResumed { .. }
             | EventBody::RunFinished { .. } => {}

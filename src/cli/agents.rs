@@ -13,7 +13,7 @@ use crate::{
     },
     diagnostic::{Severity, nearest},
     error::{Error, ErrorKind, Result},
-    model::{AgentProfile, ModelRef},
+    model::{AgentProfile, FallbackModel, ModelRef},
 };
 
 /// An agent as JSON shows it.
@@ -23,6 +23,8 @@ struct AgentReport {
     description: Option<String>,
     capabilities: Vec<String>,
     model: Option<ModelRef>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fallback: Vec<FallbackModel>,
     temperature: Option<f64>,
     max_tokens: Option<u32>,
     max_turns: Option<u32>,
@@ -65,6 +67,7 @@ fn report(profile: &AgentProfile, defined_at: String) -> AgentReport {
         description: profile.description.clone(),
         capabilities: profile.capabilities.clone(),
         model: profile.model.clone(),
+        fallback: profile.fallback.clone(),
         temperature: profile.temperature,
         max_tokens: profile.max_tokens,
         max_turns: profile.max_turns,
@@ -107,6 +110,7 @@ fn show(report: &AgentReport, format: ShowFormat, terminal: &Terminal) -> Result
     row("description", report.description.clone());
     row("capabilities", Some(report.capabilities.join(", ")));
     row("model", Some(report.model.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)));
+    row("fallback", Some(report.fallback.iter().map(|model| model.model.to_string()).collect::<Vec<_>>().join(", ")));
     row("temperature", report.temperature.map(|value| value.to_string()));
     row("max_tokens", report.max_tokens.map(|value| value.to_string()));
     row("max_turns", report.max_turns.map(|value| value.to_string()));

@@ -69,6 +69,12 @@ pub enum Command {
     Run(RunArgs),
     /// Go on with a run that was interrupted
     Resume(ResumeArgs),
+    /// Run again from a node on, and take over all that comes before it
+    Fork(ForkArgs),
+    /// Tell why the agents of a node were asked, or were not
+    Why(WhyArgs),
+    /// Compare two runs: routes, outputs, cost and time
+    Diff(DiffArgs),
     /// Check workflows and tell every problem; needs no key and no network
     Validate(ValidateArgs),
     /// Draw the graph of a workflow
@@ -125,6 +131,12 @@ pub struct RunArgs {
     /// Use another model for an agent, e.g. writer=ollama/qwen3:8b
     #[arg(long, value_name = "AGENT=PROVIDER/MODEL")]
     pub model: Vec<ModelArg>,
+    /// Take over the answers of an earlier run that rest on the same: of RUN, or of the newest run of this workflow
+    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with = "dry_run")]
+    pub reuse: Option<Option<String>>,
+    /// Ask this node anew, with all that is inside it, e.g. review or review[3]; may be given several times
+    #[arg(long, value_name = "NODE", requires = "reuse")]
+    pub invalidate: Vec<String>,
     /// Print what would be run and what it may cost, and run nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -139,9 +151,70 @@ pub struct ResumeArgs {
     /// The run: its id, the beginning of it, or `last`
     #[arg(value_name = "RUN")]
     pub run: String,
+    /// Go on with this workflow file as it is now; what has begun may not be different in it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub workflow: Option<PathBuf>,
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+}
+
+/// `fork`.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  agentflow fork last --from improve
+  agentflow fork 0193 --from review[3] --workflow workflows/review-change.yaml")]
+pub struct ForkArgs {
+    /// The run: its id, the beginning of it, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// The node to begin at, e.g. improve, improve@2.draft or review[3]
+    #[arg(long, value_name = "NODE")]
+    pub from: String,
+    /// The workflow file as it is now, instead of the one that is stored with the run
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub workflow: Option<PathBuf>,
+    /// An input that is not that of the run: KEY=VALUE, KEY=@FILE, or KEY=- for standard input
+    #[arg(short, long = "input", value_name = "KEY=VALUE")]
+    pub input: Vec<InputArg>,
+    /// What standard output carries
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub output: OutputForm,
+}
+
+/// `why`.
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// The run: its id, the beginning of it, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// The node, e.g. review, review[3] or improve@2.draft
+    #[arg(value_name = "NODE")]
+    pub node: String,
+    /// Compare with this run, instead of the one it took answers of or the one before it
+    #[arg(long, value_name = "RUN")]
+    pub against: Option<String>,
+    /// How it is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ShowFormat,
+}
+
+/// `diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// One run: its id, the beginning of it, or `last`
+    #[arg(value_name = "RUN")]
+    pub one: String,
+    /// The other run
+    #[arg(value_name = "RUN")]
+    pub other: String,
+    /// Exit with 1 when routes or outputs differ
+    #[arg(long)]
+    pub exit_code: bool,
+    /// How it is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ShowFormat,
 }
 
 /// What standard output carries.
@@ -259,6 +332,10 @@ pub enum RunsCommand {
     Events(RunEventsArgs),
     /// Remove runs for good
     Rm(RunsRemoveArgs),
+    /// Read all records of runs and tell whether they are whole
+    Verify(RunsVerifyArgs),
+    /// Save what is good of a damaged run, as a new run that can be resumed
+    Repair(RunRepairArgs),
 }
 
 /// `runs list`.
@@ -300,6 +377,28 @@ pub struct RunsRemoveArgs {
     /// The runs: their ids, the beginnings of them, or `last`
     #[arg(value_name = "RUNS", required = true)]
     pub runs: Vec<String>,
+}
+
+/// `runs verify`.
+#[derive(Debug, Args)]
+pub struct RunsVerifyArgs {
+    /// The runs: their ids, the beginnings of them, or `last`
+    #[arg(value_name = "RUNS", required_unless_present = "all", conflicts_with = "all")]
+    pub runs: Vec<String>,
+    /// All runs of the store
+    #[arg(long)]
+    pub all: bool,
+    /// How it is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ShowFormat,
+}
+
+/// `runs repair`.
+#[derive(Debug, Args)]
+pub struct RunRepairArgs {
+    /// The run: its id, the beginning of it, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
 }
 
 /// `schema`.

@@ -62,11 +62,16 @@ fn of_failed_run(kind: ErrorKind) -> u8 {
         | ErrorKind::NotFound
         | ErrorKind::Timeout
         | ErrorKind::Transient
+        | ErrorKind::NotReady
         | ErrorKind::Throttle
+        | ErrorKind::Overloaded
         | ErrorKind::Quota
         | ErrorKind::Truncated
         | ErrorKind::Malformed
         | ErrorKind::Request
+        | ErrorKind::ContextLength
+        | ErrorKind::UnknownModel
+        | ErrorKind::CircuitOpen
         | ErrorKind::Auth
         | ErrorKind::Refused
         | ErrorKind::Schema

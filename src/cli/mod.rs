@@ -5,11 +5,13 @@ pub mod args;
 mod clean;
 mod completions;
 mod diagnostics;
+mod diff;
 mod doctor;
 mod dry_run;
 pub mod exit;
 mod explain;
 mod failure;
+mod fork;
 mod graph;
 mod init;
 mod json;
@@ -20,6 +22,7 @@ mod page;
 mod problem;
 mod prompt;
 mod resume;
+mod reuse;
 mod run;
 mod runs;
 mod schema;
@@ -29,6 +32,8 @@ mod terminal;
 mod ui;
 mod validate;
 pub mod values;
+mod verify;
+mod why;
 
 use std::{
     ffi::OsString,
@@ -84,6 +89,9 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
     match cli.command {
         Command::Run(args) => run::run(&args, &settings, verbose, terminal),
         Command::Resume(args) => resume::resume(&args, &settings, verbose, terminal),
+        Command::Fork(args) => fork::fork(&args, &settings, verbose, terminal),
+        Command::Why(args) => run::block_on(why::why(&args, &settings, terminal)),
+        Command::Diff(args) => run::block_on(diff::diff(&args, &settings, terminal)),
         Command::Validate(args) => validate::validate(&args, &settings, terminal),
         Command::Graph(args) => graph::graph(&args, &settings, terminal),
         Command::Agents(command) => agents::agents(&command, &settings, terminal),

@@ -1,9 +1,7 @@
-//! `agentflow resume`: goes on with a run where its log ends, with the workflow and the settings it began with.
-
-use indexmap::IndexMap;
+//! `agentflow resume`: goes on with a run where its log ends, with the workflow and the settings it began with, or other files.
 
 use crate::{
-    app::{self, Found, Settings},
+    app::{self, Found, Purpose, Settings, WorkflowSource, inputs::StandardInput},
     cli::{
         args::ResumeArgs,
         diagnostics, exit,
@@ -11,30 +9,39 @@ use crate::{
         terminal::Terminal,
     },
     error::Result,
-    model::{EventBody, Value},
+    model::EventBody,
 };
 
 /// Goes on with the run. One that has ended gives its outputs again.
 pub(super) fn resume(args: &ResumeArgs, settings: &Settings, verbose: bool, terminal: &Terminal) -> Result<u8> {
+    let mut stdin = StandardInput::default();
+    let files = args.workflow.as_deref().map(|path| WorkflowSource::read(path, &mut stdin)).transpose()?;
     block_on(async {
-        let found = match app::find_resumable(&args.run, settings).await? {
+        let found = match app::find_resumable(&args.run, Purpose::Resume, files.as_ref(), settings).await? {
             Found::Resumable(found) => found,
-            Found::Broken(compiled) => {
-                terminal.talk("the workflow that is stored with the run cannot be used by this version of agentflow");
-                diagnostics::tell(terminal, &compiled.diagnostics, &compiled.sources);
-                return Ok(exit::CORRUPT);
-            }
+            other => return Ok(tell_unusable(&other, terminal)),
         };
         let ended = matches!(found.events.last().map(|event| &event.body), Some(EventBody::RunFinished { .. }));
-        let inputs: IndexMap<String, Value> = match found.events.first().map(|event| &event.body) {
-            Some(EventBody::RunCreated { inputs, .. }) => inputs.clone(),
-            _ => IndexMap::new(),
-        };
-        if ended {
+        if ended && files.is_none() {
             terminal.note(&format!("run {} has ended already; this is what came of it", found.run));
         }
-        let options = found.prepared.options(found.run, inputs)?;
         let showing = Showing { output: args.output, verbose, past: &found.events };
-        drive(&found.prepared, &found.engine, options, Begin::Again, &showing, settings, terminal).await
+        drive(&found.prepared, &found.engine, found.resume()?, Begin::Again, &showing, settings, terminal).await
     })
+}
+
+/// Tells why a recorded run cannot be used; returns the exit code.
+pub(super) fn tell_unusable(found: &Found, terminal: &Terminal) -> u8 {
+    match found {
+        Found::Resumable(_) => exit::SUCCEEDED,
+        Found::Broken(compiled) => {
+            terminal.talk("the workflow that is stored with the run cannot be used by this version of agentflow");
+            diagnostics::tell(terminal, &compiled.diagnostics, &compiled.sources);
+            exit::CORRUPT
+        }
+        Found::Invalid(compiled) => {
+            diagnostics::tell(terminal, &compiled.diagnostics, &compiled.sources);
+            exit::USAGE
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -17,11 +17,12 @@ use crate::{
     },
     cli::{
         args::{OutputForm, RunArgs},
-        diagnostics, dry_run, exit,
+        clean, diagnostics, dry_run, exit,
         failure::{self, FailedNode},
         json, numbers, outputs,
         outputs::EventLines,
         prompt,
+        reuse::Tally,
         signals::Signals,
         terminal::{Terminal, YELLOW},
         ui::{Speaker, Style, Ui},
@@ -29,7 +30,7 @@ use crate::{
     crash::crash_point,
     engine::{Engine, Observer, Progress, RunOptions, RunResult, Stop},
     error::{Error, ErrorKind, Result},
-    model::{Event, RunId, RunStatus},
+    model::{Event, Origin, RunId, RunStatus},
     plan::Plan,
 };
 
@@ -49,13 +50,34 @@ pub(super) fn run(args: &RunArgs, settings: &Settings, verbose: bool, terminal: 
     }
     // Whether the run can begin is found out before a person is asked for anything.
     let prepared = app::prepare(plan, &source, manifest, settings)?;
+    prepared.plan.check_nodes(args.invalidate.iter().map(String::as_str))?;
     complete(&prepared.plan, &mut gathered, terminal)?;
-    let options = prepared.options(RunId::generate(), gathered.values)?;
+    let mut options = prepared.options(RunId::generate(), gathered.values)?;
     let showing = Showing { output: args.output, verbose, past: &[] };
     block_on(async {
         let engine = prepared.engine().await?;
+        if let Some(name) = &args.reuse {
+            options.origin = origin(&engine, &prepared, name.as_deref(), &args.invalidate, terminal).await?;
+        }
         drive(&prepared, &engine, options, Begin::New, &showing, settings, terminal).await
     })
+}
+
+/// The earlier run that answers are taken of.
+async fn origin(
+    engine: &Engine,
+    prepared: &Prepared,
+    name: Option<&str>,
+    invalidated: &[String],
+    terminal: &Terminal,
+) -> Result<Option<Origin>> {
+    let (plan, simulated) = (&prepared.plan, prepared.simulated);
+    let origin = app::reuse::origin(engine.store(), plan, name, invalidated, simulated).await?;
+    if origin.is_none() {
+        terminal
+            .note(&format!("there is no earlier run of `{}` in the store, so everything is asked", clean::one_line(&plan.name)));
+    }
+    Ok(origin)
 }
 
 /// Asks for missing inputs where somebody can be asked.
@@ -157,6 +179,9 @@ pub(super) async fn drive(
     let written = written.and_then(|()| print_outputs(&result, showing.output, terminal));
     crash_point!("run.shown");
     ui.sum_up(run, result.status, &result.spend);
+    if let Some(line) = watch.reused() {
+        terminal.note(&line);
+    }
     let code = tell_failure(&result, &watch, &signals, &Commands::of(prepared, settings), terminal);
     written.map(|()| code)
 }
@@ -237,26 +262,33 @@ struct Watch {
     speaker: Speaker,
     /// Whether anything of the run is in the store.
     is_recorded: AtomicBool,
-    failed: std::sync::Mutex<Option<FailedNode>>,
+    failed: Mutex<Option<FailedNode>>,
+    tally: Mutex<Tally>,
 }
 
 impl Watch {
     fn new(ui: &Ui, lines: Option<&EventLines>, past: &[Event]) -> Self {
-        let mut failed = None;
+        let (mut failed, mut tally) = (None, Tally::default());
         for event in past {
             FailedNode::watch(&mut failed, event);
+            tally.watch(event);
         }
         let observers = ui.observer().into_iter().chain(lines.map(EventLines::observer)).collect();
         Self {
             observers,
             speaker: ui.speaker(),
             is_recorded: AtomicBool::new(!past.is_empty()),
-            failed: std::sync::Mutex::new(failed),
+            failed: Mutex::new(failed),
+            tally: Mutex::new(tally),
         }
     }
 
     fn failed(&self) -> Option<FailedNode> {
-        self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn reused(&self) -> Option<String> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).line()
     }
 }
 
@@ -265,7 +297,8 @@ impl Observer for Watch {
         let node = event.body.node().map_or("", |node| node.as_str());
         debug!(run.id = %run, seq = event.seq, node, "{}", event.body.kind());
         self.is_recorded.store(true, Ordering::Relaxed);
-        FailedNode::watch(&mut self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner), event);
+        FailedNode::watch(&mut self.failed.lock().unwrap_or_else(PoisonError::into_inner), event);
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).watch(event);
         for observer in &self.observers {
             observer.on_event(run, event);
         }

@@ -16,11 +16,12 @@ use crate::{
         problem,
         table::table,
         terminal::{BOLD, CYAN, GREEN, RED, Terminal, YELLOW},
+        verify,
     },
     crash::crash_point,
     engine::read_run,
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, Spend},
+    model::{Event, EventBody, Origin, OriginKind, Spend},
     store::{Store, StreamId},
 };
 
@@ -44,6 +45,8 @@ pub(super) async fn runs(command: &RunsCommand, settings: &Settings, terminal: &
             let recorded = read_run(&store, run).await?;
             events(&recorded.events, args.format, terminal)?;
         }
+        RunsCommand::Verify(args) => return verify::verify(store.as_ref(), args, terminal).await,
+        RunsCommand::Repair(args) => verify::repair(&store.ok_or_else(no_store)?, &args.run, terminal).await?,
         RunsCommand::Rm(args) => {
             let store = store.ok_or_else(no_store)?;
             // All names are looked up before anything is removed.
@@ -108,7 +111,8 @@ fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<(
         ("spend", numbers::spend(&Spend::from(*spend))),
         ("run by", detail.owner.to_string()),
     ];
-    for (name, value) in rows {
+    let origin = detail.origin.as_ref().map(|origin| ("from", come_from(origin)));
+    for (name, value) in rows.into_iter().chain(origin) {
         page.line(&format!("{name:<10}{value}"));
     }
     if !detail.nodes.is_empty() {
@@ -138,12 +142,22 @@ fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<(
     terminal.print(&page.into_text())
 }
 
+/// What a run has of an earlier one.
+fn come_from(origin: &Origin) -> String {
+    let what = match (origin.kind, &origin.from) {
+        (OriginKind::Reuse, _) => "whose answers it took".to_owned(),
+        (OriginKind::Fork, from) => format!("forked from `{}` on", clean::one_line(from.as_deref().unwrap_or_default())),
+        (OriginKind::Repair, _) => "repaired".to_owned(),
+    };
+    format!("run {}, {what}", origin.run)
+}
+
 fn node_row(node: &NodeSummary) -> Vec<String> {
     let spend = Spend::from(node.spend);
     let dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
     vec![
         node.node.to_string(),
-        node.status.to_owned(),
+        if node.reused_from.is_some() { "reused".to_owned() } else { node.status.to_owned() },
         if node.attempts == 0 { "-".to_owned() } else { node.attempts.to_string() },
         numbers::duration(Duration::from_millis(node.duration_ms)),
         if spend.calls == 0 { "-".to_owned() } else { numbers::count(spend.tokens()) },
@@ -184,13 +198,17 @@ fn events(events: &[Event], format: ShowFormat, terminal: &Terminal) -> Result<(
 fn told(body: &EventBody) -> String {
     match body {
         EventBody::RunCreated { workflow, owner, .. } => format!("{workflow}, by {owner}"),
-        EventBody::RunResumed { owner } => format!("by {owner}"),
+        EventBody::RunResumed { owner, revised } => {
+            let files = if revised.is_some() { ", with other files" } else { "" };
+            format!("by {owner}{files}")
+        }
         EventBody::NodeSkipped { reason, .. } => reason.clone(),
-        EventBody::AttemptStarted { attempt, agent, elements, .. } => {
+        EventBody::AttemptStarted { attempt, agent, model, elements, .. } => {
             let agent = agent.as_ref().map(|agent| format!(", {agent}")).unwrap_or_default();
+            let model = model.as_ref().map(|model| format!(" · {model}")).unwrap_or_default();
             let elements =
                 elements.map(|elements| format!(", {}", numbers::plural(elements as u64, "element"))).unwrap_or_default();
-            format!("attempt {attempt}{agent}{elements}")
+            format!("attempt {attempt}{agent}{model}{elements}")
         }
         EventBody::ModelResponded { model, response, cost, duration_ms, ordinal, .. } => {
             let spend = Spend::of_call(response.usage, *cost);
@@ -202,10 +220,20 @@ fn told(body: &EventBody) -> String {
         }
         EventBody::IterationStarted { iteration, .. } => format!("iteration {iteration}"),
         EventBody::AttemptFailed { attempt, error, .. } => format!("attempt {attempt}, tried again: {}", error.message),
-        EventBody::NodeSucceeded { output, routed_to, .. } => match routed_to {
-            Some(chosen) => format!("→ {}: {output}", chosen.join(", ")),
-            None => output.to_string(),
-        },
+        EventBody::FallbackTaken { attempt, from, to, error, .. } => {
+            format!("attempt {attempt}, from {from} to {to}: {}", error.message)
+        }
+        EventBody::CallWaited { ordinal, model, reason, duration_ms, .. } => {
+            format!("call {ordinal}, {model}, {} for {reason}", numbers::duration(Duration::from_millis(*duration_ms)))
+        }
+        EventBody::BreakerChanged { model, from, to, reason, .. } => format!("{model}, from {from} to {to}: {reason}"),
+        EventBody::NodeSucceeded { output, routed_to, reused, .. } => {
+            let from = reused.as_ref().map(|reused| format!("reused from run {}: ", reused.run)).unwrap_or_default();
+            match routed_to {
+                Some(chosen) => format!("{from}→ {}: {output}", chosen.join(", ")),
+                None => format!("{from}{output}"),
+            }
+        }
         EventBody::NodeFailed { error, handled, .. } => {
             let handled = if handled.is_some() { "the run goes on: " } else { "" };
             format!("{handled}{}", error.message)

@@ -10,7 +10,7 @@ use super::{
     state::{InstanceId, Start},
 };
 use crate::{
-    agent::{Answered, CallRecord, Journal, Models, Task, drive},
+    agent::{Answered, CallRecord, Journal, Models, Notice, Task, drive},
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{NodePath, RunId},
@@ -39,7 +39,7 @@ impl Attempt {
     pub(super) async fn run(self) -> Answered {
         crash_point!("attempt.begun");
         let node = self.start.work.node();
-        let Some(model) = &node.model else {
+        let Some(model) = &self.start.model else {
             let error = Error::new(ErrorKind::Invalid, format!("agent `{}` has no model", node.agent.name))
                 .hint("give the agent a `model`, or `[defaults] model` in the manifest");
             return Answered { outcome: Err(error), last_call: None, notes: Vec::new() };
@@ -50,6 +50,7 @@ impl Attempt {
             attempt: self.start.attempt,
             agent: &node.agent,
             model,
+            chain: node.models().collect(),
             system: self.start.work.system.clone(),
             prompt: self.start.work.prompt.clone(),
             output: node.output.as_deref(),
@@ -90,4 +91,6 @@ impl Journal for Traces<'_> {
         self.attempt.observer.on_progress(self.attempt.run, &Progress::Text { node: self.node, text });
         crash_point!("call.text-shown");
     }
+
+    fn on_notice(&self, _notice: Notice) {}
 }

@@ -18,6 +18,9 @@ pub(super) fn on_durable(event: &Event) {
         EventBody::IterationStarted { .. } => crash_point!("durable.iteration-started"),
         // From here on the node is in back-off.
         EventBody::AttemptFailed { .. } => crash_point!("durable.attempt-failed"),
+        EventBody::FallbackTaken { .. } => crash_point!("durable.fallback-taken"),
+        EventBody::CallWaited { .. } => crash_point!("durable.call-waited"),
+        EventBody::BreakerChanged { .. } => crash_point!("durable.breaker-changed"),
         EventBody::NodeSucceeded { .. } => crash_point!("durable.node-succeeded"),
         EventBody::NodeFailed { .. } => crash_point!("durable.node-failed"),
         EventBody::NodeCancelled { .. } => crash_point!("durable.node-cancelled"),

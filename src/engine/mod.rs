@@ -1,16 +1,20 @@
 //! Runs a plan: decides, attempts, records, recovers. The log is the truth: append, then show.
 //!
 //! `state` decides without IO; `scheduler` does what it says, appends what happens through `log`, and starts a call only when
-//! everything the call rests on is durable; `recover` reads a log back.
+//! everything the call rests on is durable; `recover` reads a log back, `inspect` also one that is damaged;
+//! `reuse` finds answers in an earlier run, `revise` lets a run go on with other files.
 
 mod append;
 mod attempt;
 mod clock;
 mod deadlines;
+mod inspect;
 mod kill_points;
 mod log;
 mod observer;
 mod recover;
+mod reuse;
+mod revise;
 mod scheduler;
 mod state;
 mod stop;
@@ -19,15 +23,19 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 
+pub use clock::Clock;
+pub use inspect::{BadRecord, Inspection, inspect};
 pub use observer::{Observer, Progress};
 pub use recover::{RecordedRun, read_run};
+pub use reuse::{EarlierAnswer, Reuse, answers_of, invalidated};
+pub use revise::{Revision, changed_nodes, revised_files};
 pub use state::{Ending, RunState};
 pub use stop::Stop;
 
 use crate::{
     agent::Models,
     error::{ErrorRecord, Result},
-    model::{Owner, RunId, RunStatus, Spend, Value},
+    model::{Origin, Owner, RunId, RunStatus, Spend, Value},
     plan::Plan,
     store::{Store, this_process},
 };
@@ -71,19 +79,34 @@ pub struct RunOptions {
     pub run: RunId,
     /// Who runs it.
     pub owner: Owner,
+    /// What its events are dated by.
+    pub clock: Clock,
     /// Its inputs, complete and checked (`Plan::complete_inputs`). A resume takes them from the log.
     pub inputs: IndexMap<String, Value>,
     /// What the front end wants to find again on resume. A resume takes it from the log.
     pub settings: Value,
     /// The environment variables that the plan's `env:` names, as far as they are set.
     pub env: BTreeMap<String, String>,
+    /// The earlier run whose answers are taken where they rest on the same. A resume takes it from the log.
+    pub origin: Option<Origin>,
+    /// For a resume that goes on with other files: what they are checked against.
+    pub revision: Option<Revision>,
 }
 
 impl RunOptions {
     /// A new run of this process with these inputs, and nothing else.
     #[must_use]
     pub fn new(inputs: IndexMap<String, Value>) -> Self {
-        Self { run: RunId::generate(), owner: this_process(), inputs, settings: Value::Null, env: BTreeMap::new() }
+        Self {
+            run: RunId::generate(),
+            owner: this_process(),
+            clock: Clock::start(),
+            inputs,
+            settings: Value::Null,
+            env: BTreeMap::new(),
+            origin: None,
+            revision: None,
+        }
     }
 }
 
@@ -103,10 +126,23 @@ pub struct RunResult {
 }
 
 impl Engine {
-    /// Makes an engine over a store and models.
+    /// Makes an engine over a store and models. What is found out about the health of models is shared through the store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, models: Arc<Models>, settings: EngineSettings) -> Self {
+        models.share_health(&store);
         Self { store, models, settings }
+    }
+
+    /// The store it keeps runs in.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The state of a run of this engine before its first event.
+    fn state(&self, plan: Arc<Plan>, env: &BTreeMap<String, String>) -> RunState {
+        let prices = plan.models().filter_map(|model| Some((model.clone(), self.models.price(model)?))).collect();
+        RunState::new(plan, env).simulated(self.models.providers().are_simulated()).priced(prices)
     }
 
     /// Runs `plan` from its beginning.

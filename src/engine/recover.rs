@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, RunId},
+    model::{Event, EventBody, Origin, RunId},
     store::{Digest, Record, Store, StreamId, verify_chain},
 };
 
@@ -20,6 +20,23 @@ pub struct RecordedRun {
     pub events: Vec<Event>,
     /// The hash of the last record.
     pub last: Digest,
+}
+
+impl RecordedRun {
+    /// Whether its last event is recorded: nothing may follow it.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.events.last().is_some_and(|event| matches!(event.body, EventBody::RunFinished { .. }))
+    }
+
+    /// The earlier run it comes from, if there is one.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        match self.events.first().map(|event| &event.body) {
+            Some(EventBody::RunCreated { origin, .. }) => origin.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// Reads all events of a run and verifies that none is damaged or missing.
@@ -49,7 +66,8 @@ pub async fn read_run(store: &Arc<dyn Store>, run: RunId) -> Result<RecordedRun>
     }
 }
 
-fn decode(stream: &StreamId, record: &Record) -> Result<Event> {
+/// The event in a record.
+pub(super) fn decode(stream: &StreamId, record: &Record) -> Result<Event> {
     let place = || format!("record {} of `{stream}`", record.seq);
     if record.version > EventBody::VERSION {
         let message =

@@ -23,6 +23,8 @@ use super::{
     log::RunLog,
     observer::{Observer, Progress},
     recover::read_run,
+    reuse::Reuse,
+    revise,
     state::{InstanceId, MANY_EVENTS, MAX_EVENTS, RunState, Start, Step},
     stop::{Stop, Wish},
 };
@@ -87,13 +89,17 @@ impl Scheduler {
         options: RunOptions,
         observer: Arc<dyn Observer>,
     ) -> Result<Self> {
+        let reuse = match &options.origin {
+            Some(origin) => Some(Reuse::read(&engine.store, &plan, origin).await?),
+            None => None,
+        };
         let stream = StreamId::run(options.run);
         let epoch = engine.store.claim(&stream, &options.owner, engine.settings.lease).await?;
         crash_point!("create.claimed");
         let patience = engine.settings.store_patience;
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, 0, Digest::ZERO, patience);
-        let state = RunState::new(Arc::clone(&plan), &options.env);
-        let mut scheduler = Self::new(engine, options.run, observer, state, log);
+        let state = engine.state(Arc::clone(&plan), &options.env).reusing(reuse);
+        let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
         scheduler.record(EventBody::RunCreated {
             run: options.run,
             workflow: plan.name.clone(),
@@ -103,6 +109,7 @@ impl Scheduler {
             settings: options.settings,
             agentflow: env!("CARGO_PKG_VERSION").to_owned(),
             owner: options.owner,
+            origin: options.origin,
         })?;
         crash_point!("create.queued");
         Ok(scheduler)
@@ -117,29 +124,40 @@ impl Scheduler {
     ) -> Result<Self> {
         let recorded = read_run(&engine.store, options.run).await?;
         crash_point!("resume.read");
-        let ended = recorded.events.last().is_some_and(|event| matches!(event.body, EventBody::RunFinished { .. }));
-        let (epoch, recorded) = if ended {
+        let (epoch, recorded) = if recorded.has_ended() {
             (0, recorded)
         } else {
             let epoch = engine.store.claim(&StreamId::run(options.run), &options.owner, engine.settings.lease).await?;
             crash_point!("resume.claimed");
-            // The former owner may have written until the claim.
+            // The former owner may have written until the claim, the end of the run included.
             (epoch, read_run(&engine.store, options.run).await?)
         };
-        if let Some(EventBody::RunCreated { plan_digest, .. }) = recorded.events.first().map(|event| &event.body)
-            && *plan_digest != plan.digest
-        {
-            return Err(Error::new(ErrorKind::Divergent, format!("run `{}` was recorded with another workflow", options.run)));
-        }
-        let state = RunState::replay(plan, &options.env, &recorded.events)?;
+        let ended = recorded.has_ended();
+        let revised = match options.revision {
+            Some(_) if ended => return Err(revise::ended(options.run)),
+            Some(revision) => Some(revision.check(options.run, &plan, &recorded.events)?),
+            None if revise::recorded_digest(&recorded.events) == Some(plan.digest.as_str()) => None,
+            None => {
+                return Err(Error::new(
+                    ErrorKind::Divergent,
+                    format!("run `{}` was recorded with another workflow", options.run),
+                ));
+            }
+        };
+        let reuse = match recorded.origin() {
+            Some(origin) if !ended => Reuse::read_again(&engine.store, &plan, origin).await,
+            _ => None,
+        };
+        let mut state = engine.state(plan, &options.env).reusing(reuse);
+        state.apply_all(&recorded.events)?;
         crash_point!("resume.replayed");
         let patience = engine.settings.store_patience;
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, state.next_seq(), recorded.last, patience);
-        let mut scheduler = Self::new(engine, options.run, observer, state, log);
-        scheduler.is_claimed = !ended;
+        let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
+        scheduler.is_claimed = epoch > 0;
         if !ended {
             let given_up = scheduler.state.given_up();
-            scheduler.record(EventBody::RunResumed { owner: options.owner })?;
+            scheduler.record(EventBody::RunResumed { owner: options.owner, revised })?;
             crash_point!("resume.queued");
             if let Some(error) = given_up {
                 scheduler.fail(&error)?;
@@ -151,14 +169,14 @@ impl Scheduler {
         Ok(scheduler)
     }
 
-    fn new(engine: &Engine, run: RunId, observer: Arc<dyn Observer>, state: RunState, log: RunLog) -> Self {
+    fn new(engine: &Engine, run: RunId, clock: Clock, observer: Arc<dyn Observer>, state: RunState, log: RunLog) -> Self {
         let now = Instant::now();
         let deadlines = Deadlines::of_run(state.run_time_left());
         Self {
             engine: engine.clone(),
             run,
             observer,
-            clock: Clock::start(),
+            clock,
             state,
             log,
             attempts: JoinSet::new(),
@@ -269,7 +287,7 @@ impl Scheduler {
                 continue;
             }
             let node = start.work.node();
-            let model = node.model.as_ref().map(ToString::to_string).unwrap_or_default();
+            let model = start.model.as_ref().map(ToString::to_string).unwrap_or_default();
             let agent = Some((node.agent.name.as_str(), model.as_str()));
             self.observer.on_progress(self.run, &Progress::AttemptStarted { node: &start.path, attempt: start.attempt, agent });
             let id = start.id;

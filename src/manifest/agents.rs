@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     diagnostic::{FileId, Span, Spanned},
     manifest::{Entries, Tree},
-    model::Price,
+    model::{FallbackReason, Price},
     resilience::Rate,
 };
 
@@ -29,6 +29,8 @@ pub struct Manifest {
 pub struct ManifestDefaults {
     /// `provider/model`.
     pub model: Option<Spanned<String>>,
+    /// For agents that name none of their own.
+    pub fallback: Option<Vec<FallbackManifest>>,
     /// Of one model call.
     pub timeout: Option<Spanned<Duration>>,
     /// Sampling temperature.
@@ -52,6 +54,8 @@ pub struct AgentManifest {
     pub capabilities: Vec<Spanned<String>>,
     /// `provider/model`.
     pub model: Option<Spanned<String>>,
+    /// Instead of that of the defaults.
+    pub fallback: Option<Vec<FallbackManifest>>,
     /// The system prompt, a template.
     pub system: Option<Spanned<String>>,
     /// The file of the system prompt, relative to the file the agent is in.
@@ -66,6 +70,15 @@ pub struct AgentManifest {
     pub timeout: Option<Spanned<Duration>>,
     /// Calls in flight at once.
     pub max_concurrent: Option<Spanned<u32>>,
+}
+
+/// A model of a `fallback:`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FallbackManifest {
+    /// `provider/model`.
+    pub model: Spanned<String>,
+    /// Failures after which it is asked although they end the chain otherwise.
+    pub also_after: Vec<FallbackReason>,
 }
 
 /// The wire protocol of a provider.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     diagnostic::{FileId, Span, Spanned},
-    manifest::{AgentManifest, Tree},
+    manifest::{AgentManifest, FallbackManifest, Tree},
     model::Value,
 };
 
@@ -145,6 +145,8 @@ pub enum NodeKindManifest {
         output: Option<Schema>,
         /// Instead of the agent's model.
         model: Option<Spanned<String>>,
+        /// Instead of the agent's.
+        fallback: Option<Vec<FallbackManifest>>,
         /// Instead of the agent's temperature.
         temperature: Option<Spanned<f64>>,
         /// Instead of the agent's limit.

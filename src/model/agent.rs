@@ -75,6 +75,38 @@ impl From<ModelRef> for String {
     }
 }
 
+/// A model that is asked when those before it in the chain have failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FallbackModel {
+    /// The model.
+    pub model: ModelRef,
+    /// Failures after which it is asked although they end the chain for others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_after: Vec<FallbackReason>,
+}
+
+/// A failure that another model does not mend, unless its author says that it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FallbackReason {
+    /// The prompt is too long: a model with a larger context takes it.
+    ContextLength,
+    /// The key is refused: another provider has another key.
+    Auth,
+}
+
+impl FallbackReason {
+    /// The reason called `word` in files.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "context_length" => Some(Self::ContextLength),
+            "auth" => Some(Self::Auth),
+            _ => None,
+        }
+    }
+}
+
 /// Everything a run needs to know of an agent, with defaults applied and files read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentProfile {
@@ -86,6 +118,8 @@ pub struct AgentProfile {
     pub capabilities: Vec<String>,
     /// The model it speaks to; `None` when neither it nor the defaults name one.
     pub model: Option<ModelRef>,
+    /// The models that stand in when that one fails, in this order.
+    pub fallback: Vec<FallbackModel>,
     /// The system prompt, read from `system` or `system_file`; a template.
     pub system: Option<String>,
     /// Sampling temperature, 0 to 2; the provider's default when absent.

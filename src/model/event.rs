@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::ErrorRecord,
-    model::{AgentName, ChatResponse, Cost, NodePath, Owner, RunId, RunStatus, Seq, Spend, Value},
+    model::{
+        AgentName, Basis, ChatResponse, Cost, NodePath, Origin, Owner, Reused, Revised, RunId, RunStatus, Seq, Spend, Value,
+    },
 };
 
 /// One event of a run. Immutable once it is in the store.
@@ -61,11 +63,17 @@ pub enum EventBody {
         agentflow: String,
         /// Who runs it.
         owner: Owner,
+        /// The earlier run it comes from, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<Origin>,
     },
     /// A process took the run over after another one ended in the middle of it.
     RunResumed {
         /// Who runs it now.
         owner: Owner,
+        /// The files it goes on with, when they are not those it had before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revised: Option<Revised>,
     },
     /// A node was not run: no edge to it was taken, or its `when` was false.
     NodeSkipped {
@@ -83,6 +91,12 @@ pub enum EventBody {
         /// For an agent node, the agent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<AgentName>,
+        /// For an agent node, `provider/model` that is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+        /// For an agent node, what its answer will rest on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        basis: Option<Basis>,
         /// For a mapped node, how many elements it has.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         elements: Option<usize>,
@@ -127,11 +141,54 @@ pub enum EventBody {
         /// When the next attempt is due.
         retry_at: Timestamp,
     },
+    /// An attempt failed, and the next one asks another model at once.
+    FallbackTaken {
+        /// Which node.
+        node: NodePath,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// `provider/model` that failed.
+        from: String,
+        /// `provider/model` that is asked next.
+        to: String,
+        /// Why.
+        error: ErrorRecord,
+    },
+    /// A call waited for its turn.
+    CallWaited {
+        /// Which node.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// The ordinal of the call within the attempt, from 0.
+        ordinal: u32,
+        /// `provider/model` that is asked.
+        model: String,
+        /// For what, e.g. `rate limit` or `permit`.
+        reason: String,
+        /// How long, in milliseconds.
+        duration_ms: u64,
+    },
+    /// The circuit breaker of a model changed by what came of a call.
+    BreakerChanged {
+        /// Which node made the call.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// `provider/model`.
+        model: String,
+        /// `closed`, `open` or `half_open`.
+        from: String,
+        /// The same.
+        to: String,
+        /// Why.
+        reason: String,
+    },
     /// A node has its output.
     NodeSucceeded {
         /// Which node.
         node: NodePath,
-        /// The attempt that did it, from 1; 0 for a node whose output is only computed.
+        /// The attempt that did it, from 1; 0 for a node whose output is only computed, or taken from an earlier run.
         attempt: u32,
         /// Its output.
         output: Value,
@@ -141,6 +198,9 @@ pub enum EventBody {
         /// What was overlooked to get the answer, e.g. a code fence around it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         notes: Vec<String>,
+        /// Where the output was taken from, when nobody was asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reused: Option<Reused>,
     },
     /// A node failed for good.
     NodeFailed {
@@ -188,6 +248,9 @@ impl EventBody {
             Self::ModelResponded { .. } => "model_responded",
             Self::IterationStarted { .. } => "iteration_started",
             Self::AttemptFailed { .. } => "attempt_failed",
+            Self::FallbackTaken { .. } => "fallback_taken",
+            Self::CallWaited { .. } => "call_waited",
+            Self::BreakerChanged { .. } => "breaker_changed",
             Self::NodeSucceeded { .. } => "node_succeeded",
             Self::NodeFailed { .. } => "node_failed",
             Self::NodeCancelled { .. } => "node_cancelled",
@@ -205,6 +268,9 @@ impl EventBody {
             | Self::ModelResponded { node, .. }
             | Self::IterationStarted { node, .. }
             | Self::AttemptFailed { node, .. }
+            | Self::FallbackTaken { node, .. }
+            | Self::CallWaited { node, .. }
+            | Self::BreakerChanged { node, .. }
             | Self::NodeSucceeded { node, .. }
             | Self::NodeFailed { node, .. }
             | Self::NodeCancelled { node } => Some(node),

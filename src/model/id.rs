@@ -132,6 +132,11 @@ impl FromStr for RunId {
 pub struct NodePath(String);
 
 impl NodePath {
+    /// Wraps a path as it was written.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// The path of a node of the outermost graph.
     #[must_use]
     pub fn root(node: &NodeId) -> Self {

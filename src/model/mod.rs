@@ -4,12 +4,16 @@ mod agent;
 mod chat;
 mod event;
 mod id;
+mod origin;
+mod pattern;
 mod run;
 
-pub use agent::{AgentProfile, BUILT_IN_PROVIDERS, ModelRef};
+pub use agent::{AgentProfile, BUILT_IN_PROVIDERS, FallbackModel, FallbackReason, ModelRef};
 pub use chat::{CallOrigin, ChatMessage, ChatRequest, ChatResponse, FinishReason, OutputSchema, Role, Usage};
 pub use event::{Event, EventBody, Handled, StoredSource};
 pub use id::{AgentName, NodeId, NodePath, Owner, ProviderName, RunId, Seq};
+pub use origin::{Basis, Origin, OriginKind, Reused, Revised, short_hex};
+pub use pattern::NodePattern;
 pub use run::{Cost, NodeStatus, Price, RunStatus, Spend};
 
 /// A JSON value; what flows between nodes.

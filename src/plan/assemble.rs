@@ -14,12 +14,13 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     diagnostic::{Sources, Spanned},
     manifest::{Join, OnErrorManifest, RetryManifest},
-    model::{AgentProfile, NodeId, StoredSource, Value},
+    model::{AgentProfile, FallbackModel, NodeId, StoredSource, Value},
     plan::{
         AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind,
         NodePlan, OnError, Plan, RoutePlan,
         catalog::Catalog,
         compile::Compiler,
+        definition,
         draft::{AgentDraft, CodeId, Codes, GraphDraft, KindDraft, NodeDraft, Read, TreeDraft},
         links::Kind,
         resolve::WorkflowDraft,
@@ -260,10 +261,11 @@ impl Assembler<'_> {
         self.agents.insert(name.to_owned(), Arc::clone(profile));
         let turns = draft.max_turns.or(profile.max_turns).unwrap_or(self.limits.turns);
         let bounded = self.workflow.limits.turns.is_some();
-        AgentNode {
+        let mut node = AgentNode {
             agent: Arc::clone(profile),
             chosen_by: draft.chosen_by.clone(),
             model: draft.model.clone(),
+            fallback: distinct(draft),
             system: draft.system.map(|code| self.template(code)),
             prompt: self.template(draft.prompt.expect(CHECKED)),
             output: draft.output.clone(),
@@ -271,7 +273,10 @@ impl Assembler<'_> {
             max_tokens: draft.max_tokens.or(profile.max_tokens),
             max_turns: if bounded { turns.min(self.limits.turns) } else { turns },
             call_timeout: profile.timeout.unwrap_or(CALL_TIMEOUT),
-        }
+            definition: String::new(),
+        };
+        node.definition = definition::of_agent(&node);
+        node
     }
 
     fn route(&self, node: &NodeDraft<'_>) -> Option<RoutePlan> {
@@ -315,6 +320,17 @@ impl Assembler<'_> {
         let default = self.workflow.default_timeout.as_ref().map_or(AGENT_TIMEOUT, |timeout| timeout.value);
         is_agent.then_some(default)
     }
+}
+
+/// The chain without models that have had their turn when they come.
+fn distinct(draft: &AgentDraft) -> Vec<FallbackModel> {
+    let mut chain: Vec<FallbackModel> = Vec::new();
+    for fallback in &draft.fallback {
+        if draft.model.as_ref() != Some(&fallback.model) && chain.iter().all(|known| known.model != fallback.model) {
+            chain.push(fallback.clone());
+        }
+    }
+    chain
 }
 
 fn id_of(node: &NodeDraft<'_>) -> NodeId {

@@ -8,8 +8,8 @@ use std::{
 
 use crate::{
     diagnostic::{Code, Diagnostic, Files, Sources, Span, Spanned, nearest},
-    manifest::{AgentManifest, Entries, Manifest, ManifestDefaults},
-    model::{AgentName, AgentProfile, BUILT_IN_PROVIDERS, ModelRef, ProviderName},
+    manifest::{AgentManifest, Entries, FallbackManifest, Manifest, ManifestDefaults},
+    model::{AgentName, AgentProfile, BUILT_IN_PROVIDERS, FallbackModel, ModelRef, ProviderName},
     plan::{
         draft::{Place, place_of},
         texts,
@@ -110,6 +110,9 @@ pub(super) fn catalog_with(
     if let Some(model) = &manifest.defaults.model {
         parse_model(model, providers, problems);
     }
+    if let Some(chain) = &manifest.defaults.fallback {
+        parse_fallback(chain, providers, problems);
+    }
     let mut reader = Reader { files, sources, problems, providers, defaults: &manifest.defaults };
     let mut catalog = Catalog::default();
     for (name, agent) in &manifest.agents {
@@ -146,6 +149,11 @@ impl Reader<'_> {
             // A bad default has been reported where it is written.
             None => self.defaults.model.as_ref().and_then(|model| model.value.parse().ok()),
         };
+        let fallback = match (&agent.fallback, &self.defaults.fallback) {
+            (Some(chain), _) => parse_fallback(chain, self.providers, self.problems),
+            (None, Some(chain)) => parse_fallback(chain, self.providers, &mut Vec::new()),
+            (None, None) => Vec::new(),
+        };
         let value = |own: &Option<Spanned<u32>>, default: &Option<Spanned<u32>>| {
             own.as_ref().or(default.as_ref()).map(|number| number.value)
         };
@@ -155,6 +163,7 @@ impl Reader<'_> {
                 description: agent.description.as_ref().map(|text| text.value.clone()),
                 capabilities: agent.capabilities.iter().map(|capability| capability.value.clone()).collect(),
                 model,
+                fallback,
                 system: system.as_ref().map(|(_, template)| template.source().to_owned()),
                 temperature: agent.temperature.as_ref().or(self.defaults.temperature.as_ref()).map(|number| number.value),
                 max_tokens: value(&agent.max_tokens, &self.defaults.max_tokens),
@@ -230,6 +239,19 @@ pub(super) fn parse_model(
     }
     problems.push(unknown_provider(&model, written.span, providers));
     None
+}
+
+/// Reads the models of a `fallback:`; one that has a problem is left out.
+pub(super) fn parse_fallback(
+    written: &[FallbackManifest],
+    providers: &BTreeSet<String>,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<FallbackModel> {
+    let model = |fallback: &FallbackManifest| {
+        let model = parse_model(&fallback.model, providers, problems)?;
+        Some(FallbackModel { model, also_after: fallback.also_after.clone() })
+    };
+    written.iter().filter_map(model).collect()
 }
 
 /// The problem of a model whose provider nobody knows.

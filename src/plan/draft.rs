@@ -7,7 +7,7 @@ use std::{cell::OnceCell, collections::HashMap, ops::Range, sync::Arc};
 use crate::{
     diagnostic::{FileId, Sources, Span, Spanned},
     manifest::{NodeManifest, OnErrorManifest},
-    model::{ModelRef, Value},
+    model::{FallbackModel, ModelRef, Value},
     plan::{Plan, certain::Certain, links::Links, scope::Target},
     template::{Expression, Reference, Template},
 };
@@ -283,6 +283,7 @@ pub(super) struct AgentDraft {
     /// How it was chosen by capability.
     pub(super) chosen_by: Option<String>,
     pub(super) model: Option<ModelRef>,
+    pub(super) fallback: Vec<FallbackModel>,
     pub(super) prompt: Option<CodeId>,
     pub(super) system: Option<CodeId>,
     /// JSON Schema of the answer; text when absent.

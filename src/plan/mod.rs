@@ -2,18 +2,21 @@
 //!
 //! `compile` runs the passes in order: `catalog` (agents), `resolve` (manifest → `draft`), `links` (names in a `scope`, edges; `graph`
 //! orders them and is the only user of petgraph), `certain` (what is there when a node runs), `shapes` (schemas), `rules`, `assemble`.
-//! `builder` makes a workflow in code; `draw` shows a plan.
+//! `builder` makes a workflow in code; `draw` shows a plan; `definition` says what a node is, so that two can be compared; `paths` finds
+//! nodes by name.
 
 mod assemble;
 mod builder;
 mod catalog;
 mod certain;
 mod compile;
+mod definition;
 mod draft;
 mod draw;
 mod graph;
 mod inputs;
 mod links;
+mod paths;
 mod resolve;
 mod rules;
 mod scope;

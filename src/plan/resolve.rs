@@ -15,7 +15,7 @@ use crate::{
     model::{ModelRef, Value},
     plan::{
         Plan,
-        catalog::{Catalog, folder, parse_model, parse_template},
+        catalog::{Catalog, folder, parse_fallback, parse_model, parse_template},
         compile::Compiler,
         draft::{AgentDraft, CodeId, CodeKind, Codes, GraphDraft, KindDraft, NodeDraft, Place, TreeDraft, place_of},
         scope::listed,
@@ -184,7 +184,8 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
     }
 
     fn agent(&mut self, written: &'m NodeKindManifest) -> AgentDraft {
-        let NodeKindManifest::Agent { agent, prompt, prompt_file, output, model, temperature, max_tokens, max_turns } = written
+        let NodeKindManifest::Agent { agent, prompt, prompt_file, output, model, fallback, temperature, max_tokens, max_turns } =
+            written
         else {
             unreachable!("called for agents only");
         };
@@ -195,6 +196,9 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         let overridden: Option<ModelRef> =
             name.as_ref().and_then(|name| self.compiler.options.model_overrides.get(name)).cloned();
         let model = overridden.or_else(|| own_model.unwrap_or_else(agent_model));
+        let fallback =
+            fallback.as_ref().map(|chain| parse_fallback(chain, &self.compiler.providers, &mut self.compiler.problems));
+        let fallback = fallback.or_else(|| Some(entry?.profile()?.fallback.clone())).unwrap_or_default();
         let system = entry.and_then(|entry| entry.system().cloned());
         let system = system.map(|(place, template)| self.codes.add(place, CodeKind::Template(template)));
         self.used_agents.extend(name.clone());
@@ -202,6 +206,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
             agent: name,
             chosen_by,
             model,
+            fallback,
             prompt: self.prompt(prompt.as_ref(), prompt_file.as_ref()),
             system,
             output: output.as_ref().filter(|schema| !is_text(&schema.json)).map(|schema: &Schema| Arc::new(schema.json.clone())),

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use crate::{
     diagnostic::Sources,
-    model::{AgentProfile, ModelRef, NodeId, StoredSource, Value},
+    model::{AgentProfile, FallbackModel, ModelRef, NodeId, StoredSource, Value},
     resilience::RetryPolicy,
     template::{Expression, Template, TemplateTree},
 };
@@ -234,6 +234,8 @@ pub struct AgentNode {
     pub chosen_by: Option<String>,
     /// The model: of the command line, the node, the agent or the defaults. `None` only where no one names one.
     pub model: Option<ModelRef>,
+    /// The models that stand in when that one fails, in this order; none of them twice, and not `model`.
+    pub fallback: Vec<FallbackModel>,
     /// The system prompt.
     pub system: Option<Template>,
     /// The prompt.
@@ -248,4 +250,13 @@ pub struct AgentNode {
     pub max_turns: u32,
     /// How long one model call may take; 600 s by default.
     pub call_timeout: Duration,
+    /// A digest of what is asked for besides the prompts: the agent's name, the output, temperature, token and turn limits.
+    pub definition: String,
+}
+
+impl AgentNode {
+    /// The models of the chain: the one to ask first, then those that stand in.
+    pub fn models(&self) -> impl Iterator<Item = &ModelRef> {
+        self.model.iter().chain(self.fallback.iter().map(|fallback| &fallback.model))
+    }
 }

@@ -198,6 +198,13 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Where the server is. The query of the URL is left out, as it may hold a key.
+    pub(super) fn address(&self) -> String {
+        format!("{}://{}{}", self.url.scheme(), host_and_port(&self.url), self.url.path())
+    }
+}
+
 /// Whether `url` names this very host.
 pub(super) fn is_local(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
@@ -232,8 +239,11 @@ impl Asked<'_> {
         match (kind, status.map(|status| status.as_u16())) {
             (ErrorKind::Auth, _) => error.hint(format!("check the API key of provider `{}`", self.endpoint.provider)),
             (ErrorKind::Quota, _) => error.hint("the account has no credit or quota left; waiting does not help"),
+            (ErrorKind::ContextLength, _) => error.hint("shorten the prompt, or name a model with a larger context window"),
             (_, Some(300..400)) => error.hint("redirects are not followed; check `base_url` of the provider"),
-            (_, Some(404 | 405)) => error.hint("check the name of the model and `base_url` of the provider"),
+            (ErrorKind::UnknownModel, _) | (_, Some(405)) => {
+                error.hint("check the name of the model and `base_url` of the provider")
+            }
             _ => error,
         }
     }
@@ -389,6 +399,7 @@ mod tests {
             assert_eq!(endpoint(base).unwrap().url.as_str(), "http://a/v1/chat/completions");
         }
         assert_eq!(endpoint("https://a?v=2").unwrap().url.as_str(), "https://a/chat/completions?v=2");
+        assert_eq!(endpoint("https://a?key=2").unwrap().address(), "https://a:443/chat/completions");
     }
 
     #[test]

@@ -47,6 +47,11 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// What `model` charges; `None` when that is not known.
     fn price(&self, model: &str) -> Option<Price>;
 
+    /// Where the server is, without what may be secret: models of the same name at one address share their health.
+    fn address(&self) -> Option<String> {
+        None
+    }
+
     /// Whether answers are made up here, so that nothing is paid.
     fn is_simulated(&self) -> bool {
         false
@@ -103,6 +108,12 @@ impl Providers {
     #[must_use]
     pub fn get(&self, name: &ProviderName) -> Option<&Arc<dyn Provider>> {
         self.instead.as_ref().or_else(|| self.by_name.get(name))
+    }
+
+    /// Whether one provider that makes its answers up stands in for all others (`--mock`).
+    #[must_use]
+    pub fn are_simulated(&self) -> bool {
+        self.instead.as_ref().is_some_and(|provider| provider.is_simulated())
     }
 
     /// The registered names, sorted.

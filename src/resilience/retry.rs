@@ -5,12 +5,15 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    resilience::{Again, verdict},
+};
 
 /// The shortest delay before a retry with jitter.
 const FLOOR: Duration = Duration::from_millis(100);
 /// The longest wait a server may ask for; beyond it the attempt has failed.
-const LONGEST_REQUESTED: Duration = Duration::from_secs(120);
+pub(super) const LONGEST_REQUESTED: Duration = Duration::from_secs(120);
 
 /// How delays are spread, so that clients that failed together do not come back together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,14 +71,20 @@ impl RetryPolicy {
     /// And Jitter".
     #[must_use]
     pub fn delay_after(&self, attempt: u32, error: &Error, random: f64) -> Option<Duration> {
-        let once_more = error.kind() != ErrorKind::Malformed || attempt < 2;
-        if !error.kind().is_temporary() || attempt >= self.max_attempts || !once_more {
+        let is_worth_it = match verdict(error.kind()).again {
+            Again::Never => false,
+            Again::Once => attempt < 2,
+            Again::Yes => true,
+        };
+        if !is_worth_it || attempt >= self.max_attempts {
             return None;
         }
         let base = self.base_delay(attempt, error.kind());
         let delay = match (self.jitter, error.kind()) {
             (Jitter::None, _) => base,
-            (Jitter::Equal, _) | (Jitter::Full, ErrorKind::Throttle) => base / 2 + base.mul_f64(random / 2.0),
+            (Jitter::Equal, _) | (Jitter::Full, ErrorKind::Throttle | ErrorKind::Overloaded) => {
+                base / 2 + base.mul_f64(random / 2.0)
+            }
             (Jitter::Full, _) => base.mul_f64(random).max(FLOOR.min(base)),
         };
         match error.requested_delay() {
@@ -90,7 +99,7 @@ impl RetryPolicy {
 
     /// The delay without jitter: `initial · factor^(attempt - 1)`, at most `max`; twice that for a throttled call.
     fn base_delay(&self, attempt: u32, kind: ErrorKind) -> Duration {
-        let scale = if kind == ErrorKind::Throttle { 2 } else { 1 };
+        let scale = if matches!(kind, ErrorKind::Throttle | ErrorKind::Overloaded) { 2 } else { 1 };
         let longest = self.max * scale;
         #[expect(clippy::cast_possible_truncation, reason = "backon takes f32, delays need no more digits")]
         let factor = self.factor.max(1.0) as f32;
@@ -136,9 +145,11 @@ mod tests {
 
     #[test]
     fn a_throttled_call_waits_at_least_half_of_twice_the_delay() {
-        let throttled = Error::new(ErrorKind::Throttle, "slow down");
-        check(&RetryPolicy::default(), 1, &throttled, 0.0, Some(500));
-        check(&RetryPolicy::default(), 1, &throttled, 0.5, Some(750));
+        for kind in [ErrorKind::Throttle, ErrorKind::Overloaded] {
+            let throttled = Error::new(kind, "slow down");
+            check(&RetryPolicy::default(), 1, &throttled, 0.0, Some(500));
+            check(&RetryPolicy::default(), 1, &throttled, 0.5, Some(750));
+        }
     }
 
     #[test]

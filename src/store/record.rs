@@ -157,7 +157,7 @@ impl Key {
 }
 
 /// The version of a document: grows with every write, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version(pub u64);
 
 impl Version {

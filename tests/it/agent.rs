@@ -11,7 +11,9 @@ use std::{
 
 use agentflow::{
     Error, ErrorKind, Result,
-    agent::{Answered, CallRecord, Journal, Models, ModelsSettings, ProviderLimits, Task, drive},
+    agent::{
+        Answered, Call, CallLimits, CallRecord, Called, Journal, Models, ModelsSettings, Notice, ProviderLimits, Task, drive,
+    },
     model::{
         AgentName, AgentProfile, ChatRequest, ChatResponse, Cost, FinishReason, ModelRef, NodeId, NodePath, Price, ProviderName,
         RunId, Usage, Value,
@@ -91,6 +93,10 @@ impl Journal for Notes {
     fn on_text(&self, text: &str) {
         self.heard.lock().unwrap().push(format!("text {text}"));
     }
+
+    fn on_notice(&self, notice: Notice) {
+        self.heard.lock().unwrap().push(format!("{notice:?}"));
+    }
 }
 
 struct Agent {
@@ -107,6 +113,7 @@ impl Agent {
             description: None,
             capabilities: Vec::new(),
             model: None,
+            fallback: Vec::new(),
             system: None,
             temperature: None,
             max_tokens: None,
@@ -135,6 +142,7 @@ impl Agent {
             attempt: 1,
             agent: &self.profile,
             model: &self.model,
+            chain: vec![&self.model],
             system: Some("Be fair.".to_owned()),
             prompt: "Judge it.".to_owned(),
             output: self.output.as_ref(),
@@ -150,6 +158,14 @@ fn models(provider: Arc<dyn Provider>, settings: ModelsSettings) -> Models {
     let mut providers = Providers::default();
     providers.register(ProviderName::new("lab").unwrap(), provider);
     Models::new(providers, settings)
+}
+
+/// Calls `lab/small` for `seconds` at most.
+async fn call(models: &Models, max_concurrent: Option<u32>, seconds: u64) -> Result<Called> {
+    let (model, request) = ("lab/small".parse().unwrap(), request("small"));
+    let agent_limits = CallLimits { max_concurrent, ..CallLimits::default() };
+    let call = Call { model: &model, agent_limits, timeout: Duration::from_secs(seconds), request: &request };
+    models.call(call, &|_| (), &|_| ()).await
 }
 
 async fn run(agent: &Agent, provider: &Arc<Script>, recorded: &[CallRecord], journal: &Notes) -> Answered {
@@ -260,7 +276,7 @@ async fn a_cost_is_known_simulated_or_unpriced() {
     let mock = Arc::new(MockProvider::new(MockSettings::default()));
     for (provider, cost) in [(priced as Arc<dyn Provider>, Cost::Usd(2.5)), (unpriced, Cost::Unpriced), (mock, Cost::Simulated)] {
         let models = models(provider, ModelsSettings::default());
-        let called = models.call(&"lab/small".parse().unwrap(), None, Duration::from_secs(1), &request("small"), &|_| ()).await;
+        let called = call(&models, None, 1).await;
         assert_eq!(called.unwrap().cost, cost);
     }
 }
@@ -269,16 +285,16 @@ async fn a_cost_is_known_simulated_or_unpriced() {
 async fn crowd(calls: usize, max_concurrent: Option<u32>, settings: ModelsSettings) -> (Duration, usize) {
     let provider = Arc::new(Script { delay: Duration::from_secs(1), ..Script::default() });
     let models = models(provider.clone(), settings);
-    let (model, request): (ModelRef, _) = ("lab/small".parse().unwrap(), request("small"));
     let begun = Instant::now();
-    let calls = (0..calls).map(|_| models.call(&model, max_concurrent, Duration::from_secs(9), &request, &|_| ()));
+    let calls = (0..calls).map(|_| call(&models, max_concurrent, 9));
     for called in futures::future::join_all(calls).await {
         called.unwrap();
     }
     (begun.elapsed(), provider.most_in_flight.load(Ordering::SeqCst))
 }
 
-fn limits(limits: ProviderLimits) -> ModelsSettings {
+fn limits(calls: CallLimits) -> ModelsSettings {
+    let limits = ProviderLimits { calls, ..ProviderLimits::default() };
     ModelsSettings { providers: BTreeMap::from([(ProviderName::new("lab").unwrap(), limits)]), ..ModelsSettings::default() }
 }
 
@@ -286,7 +302,7 @@ fn limits(limits: ProviderLimits) -> ModelsSettings {
 async fn calls_in_flight_are_bounded_per_provider_per_agent_and_over_all() {
     assert_eq!(crowd(40, None, ModelsSettings::default()).await.1, 16);
     assert_eq!(crowd(40, Some(3), ModelsSettings::default()).await.1, 3);
-    let wide = ProviderLimits { max_concurrent: Some(100), ..ProviderLimits::default() };
+    let wide = CallLimits { max_concurrent: Some(100), ..CallLimits::default() };
     assert_eq!(crowd(90, None, limits(wide)).await.1, 64);
     let narrow = ModelsSettings { max_concurrent: Some(5), ..ModelsSettings::default() };
     assert_eq!(crowd(20, None, narrow).await.1, 5);
@@ -295,17 +311,16 @@ async fn calls_in_flight_are_bounded_per_provider_per_agent_and_over_all() {
 #[tokio::test(start_paused = true)]
 async fn calls_keep_to_the_rate_of_their_provider() {
     let rate = |amount| Some(Rate { amount, per: Duration::from_secs(10) });
-    let requests = ProviderLimits { requests: rate(5.0), ..ProviderLimits::default() };
+    let requests = CallLimits { requests: rate(5.0), ..CallLimits::default() };
     // Five at once, then one every 2 s.
     let (elapsed, _) = crowd(8, None, limits(requests)).await;
     assert!(elapsed >= Duration::from_secs(7) && elapsed < Duration::from_secs(8), "{elapsed:?}");
     // The first answer turns out to have used a hundred times what ten seconds allow: the second call waits until that is paid back.
-    let tokens = ProviderLimits { tokens: rate(10_000.0), ..ProviderLimits::default() };
+    let tokens = CallLimits { tokens: rate(10_000.0), ..CallLimits::default() };
     let models = models(Script::says(&[]), limits(tokens));
-    let (model, request): (ModelRef, _) = ("lab/small".parse().unwrap(), request("small"));
     let begun = Instant::now();
     for expected in [0, 991] {
-        models.call(&model, None, Duration::from_secs(9), &request, &|_| ()).await.unwrap();
+        call(&models, None, 9).await.unwrap();
         assert_eq!(begun.elapsed().as_secs(), expected);
     }
 }
@@ -313,11 +328,10 @@ async fn calls_keep_to_the_rate_of_their_provider() {
 #[tokio::test(start_paused = true)]
 async fn a_call_is_cut_off_at_its_time_limit_and_gives_its_permit_back() {
     let provider = Arc::new(Script { delay: Duration::from_secs(3_600), ..Script::default() });
-    let models = models(provider, limits(ProviderLimits { max_concurrent: Some(1), ..ProviderLimits::default() }));
-    let (model, request): (ModelRef, _) = ("lab/small".parse().unwrap(), request("small"));
+    let models = models(provider, limits(CallLimits { max_concurrent: Some(1), ..CallLimits::default() }));
     for _ in 0..3 {
         let begun = Instant::now();
-        let error = models.call(&model, None, Duration::from_secs(30), &request, &|_| ()).await.unwrap_err();
+        let error = call(&models, None, 30).await.unwrap_err();
         assert_eq!(error.to_string(), "model `lab/small` did not answer within 30s");
         assert_eq!((error.kind(), begun.elapsed().as_secs()), (ErrorKind::Timeout, 30));
     }
@@ -329,10 +343,9 @@ async fn simulated_calls_are_bounded_by_their_agent_only() {
     let mut providers = Providers::default();
     providers.answer_everything_by(Arc::new(mock));
     let models = Models::new(providers, ModelsSettings::default());
-    let (model, request): (ModelRef, _) = ("openai/gpt-5".parse().unwrap(), request("small"));
     for (max_concurrent, expected_ms) in [(None, 50), (Some(100), 500)] {
         let begun = Instant::now();
-        let calls = (0..1_000).map(|_| models.call(&model, max_concurrent, Duration::from_secs(9), &request, &|_| ()));
+        let calls = (0..1_000).map(|_| call(&models, max_concurrent, 9));
         futures::future::join_all(calls).await.into_iter().for_each(|called| assert!(called.is_ok()));
         let elapsed = begun.elapsed().as_millis();
         assert!((expected_ms..expected_ms + 25).contains(&elapsed), "{elapsed} ms");

@@ -21,7 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("diagnostic", &["error", "model", "schema", "template"]),
     ("manifest", &["diagnostic", "error", "model", "resilience", "schema", "template"]),
     ("plan", &["diagnostic", "error", "manifest", "model", "resilience", "schema", "template"]),
-    ("agent", &["crash", "error", "model", "provider", "resilience", "schema"]),
+    ("agent", &["crash", "error", "model", "provider", "resilience", "schema", "store"]),
     ("engine", ALL_BEFORE),
     ("app", ALL_BEFORE),
     ("cli", ALL_BEFORE),

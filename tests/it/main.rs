@@ -13,6 +13,7 @@ mod engine;
 mod examples;
 mod fault_server;
 mod graph_builder;
+mod health;
 mod hostile_templates;
 mod layering;
 mod positions;

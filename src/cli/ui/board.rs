@@ -240,7 +240,15 @@ fn whole(line: &mut Line, note: Note) {
                 line.reason = Some(error);
             }
         }
+        What::FellBack { attempt, error, to } => {
+            line.attempt = attempt;
+            line.state = State::Waiting(note.at);
+            line.reason = Some(error);
+            line.model = Some(to);
+        }
+        What::Breaker { .. } => {}
         What::Succeeded => line.end(note.at, State::Succeeded, None),
+        What::Reused => line.end(note.at, State::Succeeded, Some("reused".to_owned())),
         What::Failed { error, handled } => {
             line.end(note.at, if handled { State::Handled } else { State::Failed }, Some(error));
         }
@@ -260,14 +268,15 @@ fn element(line: &mut Line, note: Note) {
                 line.began = Some(note.at);
             }
         }
-        What::Succeeded | What::Skipped(_) | What::Cancelled => line.done += 1,
+        What::Succeeded | What::Reused | What::Skipped(_) | What::Cancelled => line.done += 1,
         What::Failed { error, .. } => {
             line.done += 1;
             line.failed += 1;
             line.reason = Some(error);
         }
+        What::FellBack { error, .. } => line.reason = Some(error),
         What::AttemptFailed { error, .. } if !error.is_empty() => line.reason = Some(error),
-        What::AttemptFailed { .. } | What::Text | What::Answered(_) | What::Iteration(_) => {}
+        What::AttemptFailed { .. } | What::Breaker { .. } | What::Text | What::Answered(_) | What::Iteration(_) => {}
     }
 }
 
@@ -277,12 +286,15 @@ fn inside(line: &mut Line, what: What) {
             line.agent = agent.or(line.agent.take());
             line.model = model.or(line.model.take());
         }
+        What::FellBack { error, .. } => line.reason = Some(error),
         What::AttemptFailed { error, .. } if !error.is_empty() => line.reason = Some(error),
         What::AttemptFailed { .. }
+        | What::Breaker { .. }
         | What::Text
         | What::Answered(_)
         | What::Iteration(_)
         | What::Succeeded
+        | What::Reused
         | What::Failed { .. }
         | What::Skipped(_)
         | What::Cancelled => {}

@@ -184,6 +184,7 @@ fn middle(mapped: bool, line: &Line, canvas: Canvas, now: Timestamp) -> String {
         (Some(reason), State::Handled | State::Waiting(_)) => {
             parts.push(paint(canvas.color, YELLOW, &clean::short(reason, 200)));
         }
+        (Some(reason), State::Succeeded) => parts.push(paint(canvas.color, DIM, &clean::short(reason, 200))),
         (Some(reason), State::Skipped) => {
             parts.push(paint(canvas.color, DIM, &format!("skipped: {}", clean::short(reason, 200))));
         }

@@ -31,8 +31,14 @@ pub(super) enum What {
     Iteration(u32),
     /// An attempt failed; another one is due at the time given. The error is empty when it was told before.
     AttemptFailed { attempt: u32, error: String, retry_at: Timestamp },
+    /// An attempt failed; the next one asks another model at once.
+    FellBack { attempt: u32, error: String, to: String },
+    /// The circuit breaker of a model has changed.
+    Breaker { model: String, to: String, reason: String },
     /// The output is there.
     Succeeded,
+    /// The output is there, taken from an earlier run.
+    Reused,
     /// Failed for good; `handled` when the workflow goes on all the same.
     Failed { error: String, handled: bool },
     /// Not run, and why.
@@ -45,10 +51,10 @@ impl Note {
     /// What an event tells, if it is about a node.
     pub(super) fn of_event(event: &Event) -> Option<Self> {
         let what = match &event.body {
-            EventBody::AttemptStarted { attempt, agent, elements, .. } => What::Started {
+            EventBody::AttemptStarted { attempt, agent, model, elements, .. } => What::Started {
                 attempt: *attempt,
                 agent: agent.as_ref().map(|agent| agent.as_str().to_owned()),
-                model: None,
+                model: model.clone(),
                 elements: *elements,
             },
             EventBody::ModelResponded { response, cost, .. } => What::Answered(Spend::of_call(response.usage, *cost)),
@@ -56,13 +62,23 @@ impl Note {
             EventBody::AttemptFailed { attempt, error, retry_at, .. } => {
                 What::AttemptFailed { attempt: *attempt, error: error.message.clone(), retry_at: *retry_at }
             }
+            EventBody::FallbackTaken { attempt, error, to, .. } => {
+                What::FellBack { attempt: *attempt, error: error.message.clone(), to: to.clone() }
+            }
+            EventBody::BreakerChanged { model, to, reason, .. } => {
+                What::Breaker { model: model.clone(), to: to.clone(), reason: reason.clone() }
+            }
+            EventBody::NodeSucceeded { reused: Some(_), .. } => What::Reused,
             EventBody::NodeSucceeded { .. } => What::Succeeded,
             EventBody::NodeFailed { error, handled, .. } => {
                 What::Failed { error: error.message.clone(), handled: handled.is_some() }
             }
             EventBody::NodeSkipped { reason, .. } => What::Skipped(reason.clone()),
             EventBody::NodeCancelled { .. } => What::Cancelled,
-            EventBody::RunCreated { .. } | EventBody::RunResumed { .. } | EventBody::RunFinished { .. } => return None,
+            EventBody::CallWaited { .. }
+            | EventBody::RunCreated { .. }
+            | EventBody::RunResumed { .. }
+            | EventBody::RunFinished { .. } => return None,
         };
         Some(Self { at: event.at, node: event.body.node()?.clone(), what })
     }

@@ -69,7 +69,17 @@ impl Plain {
                 let delay = numbers::duration(numbers::between(note.at, *retry_at));
                 Some(format!("{name}: attempt {attempt} failed: {}; next try in {delay}", clean::short(error, REASON)))
             }
+            What::FellBack { attempt, error, to } => Some(format!(
+                "{name}: attempt {attempt} failed: {}; goes on with {}",
+                clean::short(error, REASON),
+                clean::one_line(to)
+            )),
+            What::Breaker { model, to, reason } => {
+                let (model, reason) = (clean::one_line(model), clean::short(reason, REASON));
+                Some(format!("{name}: circuit breaker of {model} is {}: {reason}", to.replace('_', "-")))
+            }
             What::Succeeded => self.end(name, note.at, many, "succeeded"),
+            What::Reused => self.end(name, note.at, many, "reused"),
             What::Failed { error, handled } => {
                 let word = if *handled { "failed, the run goes on" } else { "failed" };
                 let line = self.end(name, note.at, false, word)?;

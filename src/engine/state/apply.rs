@@ -9,6 +9,7 @@ use super::{
     Ending, RunState,
     open::object,
     parts::{FrameId, Inner, InstanceId},
+    reserve::Reserve,
 };
 use crate::{
     agent::CallRecord,
@@ -64,7 +65,14 @@ impl RunState {
                 let id = self.find_open(node)?;
                 self.on_attempt_failed(id, error, *retry_at, seq);
             }
-            EventBody::NodeSucceeded { node, output, routed_to, .. } => {
+            EventBody::FallbackTaken { node, to, error, .. } => {
+                let id = self.find_open(node)?;
+                self.on_fallback(id, to, error, seq, at)?;
+            }
+            EventBody::CallWaited { node, .. } | EventBody::BreakerChanged { node, .. } => {
+                self.find(node)?;
+            }
+            EventBody::NodeSucceeded { node, output, routed_to, reused, .. } => {
                 let id = self.find_open(node)?;
                 self.count_start(id, at);
                 let instance = self.instance_mut(id);
@@ -73,6 +81,9 @@ impl RunState {
                 instance.error = None;
                 instance.routed_to = routed_to.clone().unwrap_or_default();
                 self.finalize(id, NodeStatus::Succeeded, seq, at);
+                if let Some(reused) = reused {
+                    self.on_reused(&reused.node);
+                }
             }
             EventBody::NodeFailed { node, error, handled, .. } => {
                 let id = self.find_open(node)?;
@@ -118,6 +129,10 @@ impl RunState {
         self.set_status(id, NodeStatus::Running);
         self.count_start(id, at);
         let instance = self.instance_mut(id);
+        if instance.attempt != attempt {
+            // An attempt that is taken up again after a crash is no new one.
+            instance.tries += 1;
+        }
         instance.attempt = attempt;
         instance.queued = false;
         instance.horizon = seq;
@@ -169,6 +184,20 @@ impl RunState {
         }
         self.wakes.push(Reverse((retry_at, id)));
         self.dirty.push_back(id);
+    }
+
+    /// The next attempt asks the model `to` of the chain.
+    fn on_fallback(&mut self, id: InstanceId, to: &str, error: &ErrorRecord, seq: Seq, at: Timestamp) -> Result<()> {
+        let target = self
+            .position_in_chain(id, to)
+            .ok_or_else(|| misfit(&format!("node `{}` falls back to `{to}`, which is not in its chain", self.path(id))))?;
+        let failed = self.target_name(id).unwrap_or_default();
+        self.on_attempt_failed(id, error, at, seq);
+        let instance = self.instance_mut(id);
+        instance.given_up.push(format!("{failed}: {}", error.message));
+        instance.target = target;
+        instance.tries = 0;
+        Ok(())
     }
 
     fn on_failed(&mut self, id: InstanceId, error: &ErrorRecord, handled: Option<&Handled>, seq: Seq, at: Timestamp) {
@@ -266,11 +295,20 @@ impl RunState {
     fn count_attempt(&mut self, id: InstanceId, begins: bool) {
         let step = |count: u32| if begins { count + 1 } else { count.saturating_sub(1) };
         self.running = step(self.running);
+        let reserve = self.instance(id).reserve;
         let mut frame = Some(self.instance(id).frame);
         while let Some(current) = frame {
             let current = self.frame_mut(current);
             current.running = step(current.running);
+            if begins {
+                current.reserved += reserve;
+            } else {
+                current.reserved -= reserve;
+            }
             frame = current.owner.map(|owner| self.instance(owner).frame);
+        }
+        if !begins {
+            self.instance_mut(id).reserve = Reserve::default();
         }
     }
 

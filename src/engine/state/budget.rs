@@ -65,7 +65,7 @@ impl RunState {
     }
 }
 
-fn spent(limit: &str, figures: &str) -> Error {
+pub(super) fn spent(limit: &str, figures: &str) -> Error {
     Error::new(ErrorKind::Budget, format!("the budget `limits.{limit}` is spent: {figures}"))
         .hint(format!("raise `limits.{limit}` in the workflow, then run it again"))
 }

@@ -153,11 +153,21 @@ impl RunState {
             return Some(self.failure(id, &error, now));
         }
         let attempt = self.instance(id).attempt + 1;
-        let started =
-            |inputs| EventBody::AttemptStarted { node: self.path(id).clone(), attempt, agent: None, elements: None, inputs };
+        let started = |inputs| EventBody::AttemptStarted {
+            node: self.path(id).clone(),
+            attempt,
+            agent: None,
+            model: None,
+            basis: None,
+            elements: None,
+            inputs,
+        };
         let node = self.node(id);
         match &node.kind {
-            NodeKind::Agent(_) => {
+            NodeKind::Agent(agent) => {
+                if let Some(reused) = self.reused(id, agent) {
+                    return Some(reused);
+                }
                 self.enqueue(id);
                 None
             }
@@ -199,6 +209,8 @@ impl RunState {
                 node: self.path(id).clone(),
                 attempt: 1,
                 agent: None,
+                model: None,
+                basis: None,
                 elements: Some(items.len()),
                 inputs: None,
             },

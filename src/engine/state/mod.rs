@@ -5,10 +5,13 @@
 
 mod apply;
 mod budget;
+mod chain;
 mod decide;
 mod open;
 mod outcome;
 mod parts;
+mod reserve;
+mod reuse;
 mod scope;
 mod start;
 mod time;
@@ -31,8 +34,9 @@ use time::Course;
 
 use crate::{
     agent::CallRecord,
+    engine::reuse::Reuse,
     error::{Error, ErrorKind, ErrorRecord, Result},
-    model::{Event, NodePath, NodeStatus, RunId, RunStatus, Seq, Spend, Value},
+    model::{Event, ModelRef, NodePath, NodeStatus, Price, RunId, RunStatus, Seq, Spend, Value},
     plan::{NodePlan, Plan},
     template::Shared,
 };
@@ -73,6 +77,12 @@ pub struct RunState {
     next_seq: Seq,
     course: Course,
     ending: Option<Ending>,
+    /// Answers of an earlier run that may be taken.
+    reuse: Option<Reuse>,
+    /// Whether a simulated model answers for all others.
+    is_simulated: bool,
+    /// What models charge, as far as it is known.
+    prices: HashMap<ModelRef, Price>,
 }
 
 impl RunState {
@@ -97,7 +107,17 @@ impl RunState {
             next_seq: 0,
             course: Course::default(),
             ending: None,
+            reuse: None,
+            is_simulated: false,
+            prices: HashMap::new(),
         }
+    }
+
+    /// The same state, which knows what models charge: it sets aside what calls in flight may cost.
+    #[must_use]
+    pub fn priced(mut self, prices: HashMap<ModelRef, Price>) -> Self {
+        self.prices = prices;
+        self
     }
 
     /// The state after `events`, which begin with the first one.
@@ -106,10 +126,16 @@ impl RunState {
     /// `Divergent` when an event does not fit the plan or the events before it.
     pub fn replay(plan: Arc<Plan>, env: &BTreeMap<String, String>, events: &[Event]) -> Result<Self> {
         let mut state = Self::new(plan, env);
-        for event in events {
-            state.apply(event)?;
-        }
+        state.apply_all(events)?;
         Ok(state)
+    }
+
+    /// Takes the next events.
+    ///
+    /// # Errors
+    /// As [`RunState::apply`].
+    pub fn apply_all(&mut self, events: &[Event]) -> Result<()> {
+        events.iter().try_for_each(|event| self.apply(event))
     }
 
     /// The number of the next event.
@@ -166,6 +192,14 @@ impl RunState {
     /// Answers recorded in the present conversation of an agent's node, in order.
     pub(super) fn recorded(&self, id: InstanceId) -> &[CallRecord] {
         &self.instance(id).recorded
+    }
+
+    /// The instance and everything it runs in, from the inside to the outside.
+    pub(super) fn with_surroundings(&self, id: InstanceId) -> impl Iterator<Item = InstanceId> {
+        std::iter::successors(Some(id), |id| {
+            let instance = self.instance(*id);
+            instance.element.as_ref().map(|element| element.parent).or(self.frame(instance.frame).owner)
+        })
     }
 
     fn instance(&self, id: InstanceId) -> &Instance {

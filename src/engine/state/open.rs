@@ -8,6 +8,7 @@ use super::{
     RunState,
     apply::misfit,
     parts::{Element, Elements, Frame, FrameId, Inner, Instance, InstanceId},
+    reserve::Reserve,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -116,6 +117,7 @@ impl RunState {
             failed: None,
             spend: Spend::default(),
             running: 0,
+            reserved: Reserve::default(),
         });
         if open == 0
             && let Some(owner) = owner
@@ -147,6 +149,10 @@ impl Instance {
             element: None,
             status: NodeStatus::Pending,
             attempt: 0,
+            target: 0,
+            tries: 0,
+            given_up: Vec::new(),
+            reserve: Reserve::default(),
             undecided,
             output: Shared::none(),
             error: None,

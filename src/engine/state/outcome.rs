@@ -1,5 +1,7 @@
 //! How an instance ends: its output with the route taken, another attempt, or its failure and what that means.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{RunState, parts::InstanceId};
@@ -11,6 +13,9 @@ use crate::{
     store::Digest,
     template::Shared,
 };
+
+/// The shortest time that a further attempt is given.
+const WORTH_A_TRY: Duration = Duration::from_secs(2);
 
 impl RunState {
     /// The event of an instance that has its output.
@@ -27,23 +32,34 @@ impl RunState {
     /// As [`RunState::success`].
     pub(in crate::engine) fn success_with_notes(&self, id: InstanceId, output: Value, notes: Vec<String>) -> Result<EventBody> {
         let routed_to = if self.instance(id).element.is_some() { None } else { self.route(id, &output)? };
-        Ok(EventBody::NodeSucceeded { node: self.path(id).clone(), attempt: self.instance(id).attempt, output, routed_to, notes })
+        let (node, attempt) = (self.path(id).clone(), self.instance(id).attempt);
+        Ok(EventBody::NodeSucceeded { node, attempt, output, routed_to, notes, reused: None })
     }
 
-    /// The event of an instance whose present attempt failed: another attempt at a later time, or failure for good.
+    /// The event of an instance whose present attempt failed: another attempt at a later time, one with the next model of the
+    /// chain, or failure for good.
     pub(in crate::engine) fn failure(&self, id: InstanceId, error: &Error, now: Timestamp) -> EventBody {
         let instance = self.instance(id);
-        let may_retry = instance.attempt > 0 && !self.is_mapped_parent(id) && !self.is_halted_at(id);
-        let delay = if may_retry { self.node(id).retry.delay_after(instance.attempt, error, self.random(id)) } else { None };
+        if instance.attempt == 0 || self.is_mapped_parent(id) || self.is_halted_at(id) {
+            return self.failed_for_good(id, error);
+        }
+        let left = self.time_left_around(id, now);
+        let is_worth_it = |delay: &Duration| left.is_none_or(|left| *delay + WORTH_A_TRY <= left);
+        let delay = self.node(id).retry.delay_after(instance.tries, error, self.random(id)).filter(is_worth_it);
         let retry_at = delay.and_then(|delay| now.checked_add(SignedDuration::try_from(delay).ok()?).ok());
-        match retry_at {
-            Some(retry_at) => EventBody::AttemptFailed {
-                node: instance.path.clone(),
-                attempt: instance.attempt,
+        let (node, attempt) = (instance.path.clone(), instance.attempt);
+        if let Some(retry_at) = retry_at {
+            return EventBody::AttemptFailed { node, attempt, error: error.to_record(), retry_at };
+        }
+        match self.next_target(id, error) {
+            Some(next) => EventBody::FallbackTaken {
+                node,
+                attempt,
+                from: self.target_name(id).unwrap_or_default(),
+                to: next.to_string(),
                 error: error.to_record(),
-                retry_at,
             },
-            None => self.failed_for_good(id, error),
+            None => self.failed_for_good(id, &self.with_given_up(id, error)),
         }
     }
 

@@ -4,6 +4,7 @@ use std::{ops::Range, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
+use super::reserve::Reserve;
 use crate::{
     agent::CallRecord,
     error::ErrorRecord,
@@ -47,6 +48,8 @@ pub(super) struct Frame {
     pub(super) spend: Spend,
     /// Attempts of agents in flight inside it.
     pub(super) running: u32,
+    /// What they may take at most.
+    pub(super) reserved: Reserve,
 }
 
 /// A node in a frame, or an element of a mapped one.
@@ -60,6 +63,14 @@ pub(super) struct Instance {
     pub(super) status: NodeStatus,
     /// From 1; 0 before the first.
     pub(super) attempt: u32,
+    /// Which model of the chain is asked: 0 is the node's own, then its fallbacks.
+    pub(super) target: usize,
+    /// Attempts that have begun with that model.
+    pub(super) tries: u32,
+    /// The last error of each model of the chain that was given up, as `provider/model: error`.
+    pub(super) given_up: Vec<String>,
+    /// What the attempt in flight may take at most.
+    pub(super) reserve: Reserve,
     /// Incoming edges whose source has not ended.
     pub(super) undecided: usize,
     pub(super) output: Shared,

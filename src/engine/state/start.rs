@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{RunState, Step, parts::InstanceId};
+use super::{RunState, Step, parts::InstanceId, reserve::Affords};
 use crate::{
     error::Result,
-    model::{EventBody, NodePath, NodeStatus, Seq},
+    model::{EventBody, ModelRef, NodePath, NodeStatus, Seq},
     plan::{AgentNode, GraphPlan, NodeKind},
 };
 
@@ -18,9 +18,20 @@ pub(in crate::engine) struct Start {
     pub(in crate::engine) event: EventBody,
     pub(in crate::engine) path: NodePath,
     pub(in crate::engine) attempt: u32,
+    /// The model of the chain that is asked; `None` where no one names one.
+    pub(in crate::engine) model: Option<ModelRef>,
     pub(in crate::engine) work: AgentWork,
     /// The event that must be durable before a call leaves the process.
     pub(in crate::engine) horizon: Seq,
+}
+
+/// What came of the start of a queued instance.
+enum Begun {
+    Step(Step),
+    /// It is looked at again as soon as something has changed.
+    Nothing,
+    /// A budget has to be settled first.
+    Held,
 }
 
 /// An agent's node with its prompts rendered.
@@ -72,8 +83,14 @@ impl RunState {
                 return Some(Step::Record(Box::new(self.failed_for_good(id, &error))));
             }
             match self.start(id, now) {
-                Ok(Some(step)) => return Some(step),
-                Ok(None) => {}
+                Ok(Begun::Step(step)) => return Some(step),
+                Ok(Begun::Nothing) => {}
+                Ok(Begun::Held) => {
+                    // What stands behind it would take what it waits for.
+                    self.instance_mut(id).queued = true;
+                    self.ready.push_front(id);
+                    return None;
+                }
                 Err(error) => return Some(Step::Record(Box::new(self.failure(id, &error, now)))),
             }
         }
@@ -96,38 +113,40 @@ impl RunState {
     }
 
     /// Starts a queued instance: an agent, or the next attempt of a container.
-    fn start(&mut self, id: InstanceId, now: Timestamp) -> Result<Option<Step>> {
-        let instance = self.instance(id);
+    fn start(&mut self, id: InstanceId, now: Timestamp) -> Result<Begun> {
         let NodeKind::Agent(agent) = &self.node(id).kind else {
-            return Ok(self.begin(id, now).map(Box::new).map(Step::Record));
+            return Ok(self.begin(id, now).map_or(Begun::Nothing, |body| Begun::Step(Step::Record(Box::new(body)))));
         };
-        let system = match &agent.system {
-            Some(system) => {
-                Some(system.render_text(&self.scope_at(id, system.references(), None)).map_err(|e| e.context("`system`"))?)
-            }
-            None => None,
+        let (system, prompt) = self.prompts(id, agent)?;
+        let basis = self.basis(agent, system.as_deref(), &prompt);
+        let reserve = match self.affords(id, agent, prompt.len() + system.as_deref().map_or(0, str::len)) {
+            Affords::Yes(reserve) => reserve,
+            Affords::Later => return Ok(Begun::Held),
+            Affords::Never(error) => return Err(error),
         };
-        let prompt = agent
-            .prompt
-            .render_text(&self.scope_at(id, agent.prompt.references(), None))
-            .map_err(|error| error.context("`prompt`"))?;
+        let instance = self.instance(id);
         // An attempt that a dead process left behind goes on; it is not a new one.
         let attempt = if instance.status == NodeStatus::Waiting { instance.attempt + 1 } else { instance.attempt.max(1) };
         let path = instance.path.clone();
-        Ok(Some(Step::Start(Box::new(Start {
+        let start = Start {
             id,
             event: EventBody::AttemptStarted {
                 node: path.clone(),
                 attempt,
                 agent: Some(agent.agent.name.clone()),
+                model: self.target_name(id),
+                basis: Some(basis),
                 elements: None,
                 inputs: None,
             },
             path,
             attempt,
+            model: self.target(id).cloned(),
             work: AgentWork { graph: Arc::clone(&self.frame(instance.frame).graph), node: instance.node, system, prompt },
             horizon: self.horizon(id),
-        }))))
+        };
+        self.instance_mut(id).reserve = reserve;
+        Ok(Begun::Step(Step::Start(Box::new(start))))
     }
 
     /// The newest event that a start of the instance rests on.

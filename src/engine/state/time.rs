@@ -75,6 +75,13 @@ impl RunState {
         self.time_limit(id).map(|limit| limit.saturating_sub(used))
     }
 
+    /// What is left at `now` of the tightest limit that holds for an instance: its own, of what it runs in, of the run.
+    pub(in crate::engine) fn time_left_around(&self, id: InstanceId, now: Timestamp) -> Option<Duration> {
+        let limits = self.with_surroundings(id).filter_map(|id| self.time_left(id));
+        let since = Duration::try_from(now.duration_since(self.course.last)).unwrap_or_default();
+        limits.chain(self.run_time_left()).min().map(|left| left.saturating_sub(since))
+    }
+
     /// The instances that are under way and have a time limit.
     pub(in crate::engine) fn timed(&self) -> Vec<InstanceId> {
         let begun = self.open_instances().into_iter().filter(|id| self.instance(*id).started_at.is_some());

@@ -2,6 +2,30 @@
 
 use super::{CountSize, Field, NameRule, Object, Rule, Shape, workflow::RETRY};
 
+static FALLBACK_MODEL: Object = Object {
+    name: "fallback_model",
+    what: "a model of `fallback`",
+    doc: "A model that stands in when those before it have failed.",
+    fields: &[
+        Field::required("model", Shape::Text, "The model, as `provider/model`."),
+        Field::optional(
+            "also_after",
+            Shape::List {
+                of: &Shape::Word(&[
+                    ("context_length", "The prompt is too long for the model before: this one has a larger context."),
+                    ("auth", "The key of the provider before is refused: this one has another."),
+                ]),
+                min: 0,
+            },
+            "Failures after which it is asked although they end the chain otherwise.",
+        ),
+    ],
+    ..Object::EMPTY
+};
+
+/// `fallback:` of a node, an agent or the defaults of a manifest.
+pub(super) const FALLBACK: Shape = Shape::List { of: &Shape::Short(&Shape::Text, &FALLBACK_MODEL), min: 0 };
+
 /// An agent, in a manifest or inline in a workflow.
 pub(super) static AGENT: Object = Object {
     name: "agent",
@@ -15,6 +39,11 @@ pub(super) static AGENT: Object = Object {
             "What the agent can be asked for with `{ capability: … }`.",
         ),
         Field::optional("model", Shape::Text, "The model it speaks to, as `provider/model`; that of the defaults when absent."),
+        Field::optional(
+            "fallback",
+            FALLBACK,
+            "Models that stand in when that one fails, in this order; those of the defaults when absent.",
+        ),
         Field::optional("system", Shape::Template, "The system prompt, a template."),
         Field::optional(
             "system_file",
@@ -35,7 +64,7 @@ pub(super) static AGENT: Object = Object {
         Field::optional("timeout", Shape::Duration { may_be_zero: false }, "How long one model call may take."),
         Field::optional("max_concurrent", Shape::Count(CountSize::Small), "Calls of this agent in flight at once."),
     ],
-    later: &["tools", "permissions", "fallback", "breaker", "conversation", "recall", "remember", "cache"],
+    later: &["tools", "permissions", "breaker", "conversation", "recall", "remember", "cache"],
     rules: &[Rule::NotBoth("system", "system_file")],
     ..Object::EMPTY
 };
@@ -46,6 +75,7 @@ static DEFAULTS: Object = Object {
     doc: "What holds for every agent that does not say otherwise.",
     fields: &[
         Field::optional("model", Shape::Text, "The model, as `provider/model`."),
+        Field::optional("fallback", FALLBACK, "Models that stand in when an agent's model fails, in this order."),
         Field::optional(
             "timeout",
             Shape::Duration { may_be_zero: false },
@@ -64,7 +94,7 @@ static DEFAULTS: Object = Object {
             "How often and when a failed attempt of a node with an agent is made again.",
         ),
     ],
-    later: &["fallback", "breaker", "tools", "permissions", "cache"],
+    later: &["breaker", "tools", "permissions", "cache"],
     ..Object::EMPTY
 };
 
@@ -147,7 +177,7 @@ static PROVIDER: Object = Object {
             "Of the mock provider: answers in turn, by node or agent name.",
         ),
     ],
-    later: &["breaker", "fallback", "cache"],
+    later: &["breaker", "cache"],
     ..Object::EMPTY
 };
 

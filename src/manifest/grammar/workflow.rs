@@ -1,6 +1,9 @@
 //! The workflow file.
 
-use super::{CountSize, Field, Kind, NameRule, Object, Rule, Shape, agents::AGENT};
+use super::{
+    CountSize, Field, Kind, NameRule, Object, Rule, Shape,
+    agents::{AGENT, FALLBACK},
+};
 
 /// `retry:` of a node, of the defaults of a workflow or of a manifest.
 pub(super) static RETRY: Object = Object {
@@ -153,6 +156,11 @@ pub(super) static NODE: Object = Object {
                 Field::optional("output", Shape::Schema, "What the answer must be; text when absent."),
                 Field::optional("model", Shape::Text, "The model to use instead of the agent's, as `provider/model`."),
                 Field::optional(
+                    "fallback",
+                    FALLBACK,
+                    "Models that stand in when that one fails, in this order, instead of the agent's; `[]` for none.",
+                ),
+                Field::optional(
                     "temperature",
                     Shape::Number { min: 0.0, max: 2.0 },
                     "The sampling temperature instead of the agent's.",
@@ -234,7 +242,7 @@ pub(super) static NODE: Object = Object {
             "What a failure of the node means; `fail` when absent.",
         ),
     ],
-    later: &["cache", "permissions", "fallback", "breaker"],
+    later: &["cache", "permissions", "breaker"],
     later_kinds: &["tool", "approval", "wait", "send", "receive", "recall", "remember"],
     rules: &[Rule::Needs("as", "map"), Rule::Needs("concurrency", "map")],
 };

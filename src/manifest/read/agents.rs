@@ -4,10 +4,10 @@ use super::values::{count, count32, duration, entries, number, rate, text, texts
 use crate::{
     diagnostic::{FileId, Spanned},
     manifest::{
-        AgentManifest, ApiKey, Manifest, ManifestDefaults, ProviderKind, ProviderManifest, RateManifest, RetryManifest,
-        StoreManifest, Tree,
+        AgentManifest, ApiKey, FallbackManifest, Manifest, ManifestDefaults, ProviderKind, ProviderManifest, RateManifest,
+        RetryManifest, StoreManifest, Tree,
     },
-    model::Price,
+    model::{FallbackReason, Price},
 };
 
 pub(super) fn manifest(tree: &Tree, file: FileId) -> Manifest {
@@ -26,6 +26,7 @@ pub(super) fn manifest(tree: &Tree, file: FileId) -> Manifest {
 fn defaults(tree: &Tree) -> ManifestDefaults {
     ManifestDefaults {
         model: tree.get("model").and_then(text),
+        fallback: tree.get("fallback").and_then(fallback),
         timeout: tree.get("timeout").and_then(duration),
         temperature: tree.get("temperature").and_then(number),
         max_tokens: tree.get("max_tokens").and_then(count32),
@@ -44,6 +45,18 @@ pub(super) fn retry(tree: &Tree) -> RetryManifest {
     }
 }
 
+/// The models of a `fallback:`; one that cannot be read is left out.
+pub(super) fn fallback(tree: &Tree) -> Option<Vec<FallbackManifest>> {
+    let model = |tree: &Tree| {
+        let reasons = tree.get("also_after").map(texts).unwrap_or_default();
+        Some(FallbackManifest {
+            model: text(tree).or_else(|| text(tree.get("model")?))?,
+            also_after: reasons.iter().filter_map(|word| FallbackReason::from_word(&word.value)).collect(),
+        })
+    };
+    Some(tree.as_list()?.iter().filter_map(model).collect())
+}
+
 /// An agent; one that is no map at all is kept with nothing in it, so that what names it finds it.
 pub(super) fn agent(tree: &Tree) -> AgentManifest {
     AgentManifest {
@@ -51,6 +64,7 @@ pub(super) fn agent(tree: &Tree) -> AgentManifest {
         description: tree.get("description").and_then(text),
         capabilities: tree.get("capabilities").map(texts).unwrap_or_default(),
         model: tree.get("model").and_then(text),
+        fallback: tree.get("fallback").and_then(fallback),
         system: tree.get("system").and_then(text),
         system_file: tree.get("system_file").and_then(text),
         temperature: tree.get("temperature").and_then(number),

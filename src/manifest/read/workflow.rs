@@ -1,7 +1,7 @@
 //! The tree of a workflow file → [`WorkflowManifest`].
 
 use super::{
-    agents::{agent, retry},
+    agents::{agent, fallback, retry},
     values::{count, count32, duration, entries, expression, number, text, texts},
 };
 use crate::{
@@ -112,6 +112,7 @@ fn kind(tree: &Tree, schemas: &mut Schemas) -> Option<NodeKindManifest> {
             prompt_file: tree.get("prompt_file").and_then(text),
             output: tree.get("output").map(|output| schema(output, schemas)),
             model: tree.get("model").and_then(text),
+            fallback: tree.get("fallback").and_then(fallback),
             temperature: tree.get("temperature").and_then(number),
             max_tokens: tree.get("max_tokens").and_then(count32),
             max_turns: tree.get("max_turns").and_then(count32),

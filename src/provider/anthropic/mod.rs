@@ -62,6 +62,10 @@ impl Provider for AnthropicProvider {
     fn price(&self, model: &str) -> Option<Price> {
         self.prices.get(model).copied().or_else(|| pricing::price(self.endpoint.url.host_str()?, model))
     }
+
+    fn address(&self) -> Option<String> {
+        Some(self.endpoint.address())
+    }
 }
 
 /// The body of the request.

@@ -98,4 +98,8 @@ impl Provider for OpenAiProvider {
     fn price(&self, model: &str) -> Option<Price> {
         self.prices.get(model).copied().or_else(|| pricing::price(self.endpoint.url.host_str()?, model))
     }
+
+    fn address(&self) -> Option<String> {
+        Some(self.endpoint.address())
+    }
 }

@@ -10,9 +10,9 @@ use std::{
 use agentflow::{
     agent::{Models, ModelsSettings},
     diagnostic::DiskFiles,
-    engine::{Engine, EngineSettings, Observer, Progress, RunOptions, RunResult, Stop, read_run},
+    engine::{Clock, Engine, EngineSettings, Observer, Progress, RunOptions, RunResult, Stop, read_run},
     error::Result,
-    model::{Event, EventBody, RunId, RunStatus, Value},
+    model::{Event, EventBody, Origin, RunId, RunStatus, Value},
     plan::{CompileOptions, ManifestChoice, Plan, compile_text},
     provider::{MockAnswer, MockProvider, MockSettings, Providers},
     store::{InMemoryStore, Store, this_process},
@@ -40,6 +40,7 @@ pub(crate) struct Flow {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) run: RunId,
     pub(crate) stop: Stop,
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Flow {
@@ -53,6 +54,7 @@ impl Flow {
             store: Arc::new(InMemoryStore::default()),
             run: RunId::generate(),
             stop: Stop::default(),
+            origin: None,
         }
     }
 
@@ -63,9 +65,13 @@ impl Flow {
     }
 
     /// The next `times` calls of a node or agent fail with `status`.
-    pub(crate) fn fail(mut self, who: &str, status: u16, times: usize) -> Self {
-        let error = MockAnswer::from_value(json!({"error": {"status": status}})).unwrap();
-        self.answers.entry(who.to_owned()).or_default().extend(vec![error; times]);
+    pub(crate) fn fail(self, who: &str, status: u16, times: usize) -> Self {
+        (0..times).fold(self, |flow, _| flow.scripted(who, json!({"error": {"status": status}})))
+    }
+
+    /// The next call of a node or agent ends as the script of a mock provider says.
+    pub(crate) fn scripted(mut self, who: &str, script: Value) -> Self {
+        self.answers.entry(who.to_owned()).or_default().push(MockAnswer::from_value(script).unwrap());
         self
     }
 
@@ -96,9 +102,12 @@ impl Flow {
         RunOptions {
             run: self.run,
             owner: this_process(),
+            clock: Clock::start(),
             inputs: self.plan.complete_inputs(self.inputs.clone()).unwrap(),
             settings: Value::Null,
             env: BTreeMap::new(),
+            origin: self.origin.clone(),
+            revision: None,
         }
     }
 
@@ -120,8 +129,7 @@ impl Flow {
 
     async fn ran(&self, result: RunResult, watcher: &Watcher) -> Ran {
         let events = read_run(&self.store, self.run).await.unwrap().events;
-        let calls = watcher.calls.lock().unwrap().clone();
-        Ran { result, events, calls, shown: watcher.shown.lock().unwrap().clone() }
+        Ran { result, events, calls: watcher.calls(), shown: watcher.shown.lock().unwrap().clone() }
     }
 }
 
@@ -130,6 +138,12 @@ impl Flow {
 pub(crate) struct Watcher {
     calls: Mutex<Vec<String>>,
     shown: Mutex<Vec<Event>>,
+}
+
+impl Watcher {
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.calls.lock().unwrap().clone()
+    }
 }
 
 impl Observer for Watcher {

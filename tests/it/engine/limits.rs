@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use agentflow::error::ErrorKind;
 
-use super::flow::Flow;
+use super::flow::{Flow, Ran};
 
 #[tokio::test(start_paused = true)]
 async fn a_spent_token_budget_ends_the_run() {
@@ -22,6 +22,43 @@ nodes:
     assert_eq!(error.kind, ErrorKind::Budget);
     assert!(error.message.starts_with("node `two`: the budget `limits.max_tokens` is spent"), "{error:?}");
     assert_eq!(ran.calls, ["one#0"]);
+}
+
+/// A map of twenty calls, each of which reads 25 tokens and is answered with 75, within `limits`; the agent has `agent` beside.
+async fn fan_out(limits: &str, agent: &str) -> Ran {
+    let flow = Flow::new(&format!(
+        "
+limits: {{ concurrency: 8, {limits} }}
+agents: {{ a: {{ model: mock/m{agent} }} }}
+nodes: {{ each: {{ map: 'range(20) | list', agent: a, prompt: '{}' }} }}
+",
+        "p".repeat(100)
+    ));
+    (0..20).fold(flow, |flow, _| flow.answer("each", "a".repeat(300))).latency(Duration::from_secs(1)).run().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fan_out_whose_answers_are_bounded_never_goes_beyond_its_budget() {
+    let ran = fan_out("max_tokens: 450", ", max_tokens: 75").await;
+    assert_eq!((ran.calls.len(), ran.result.spend.tokens()), (4, 400), "a fifth call could make it 500");
+    let error = ran.result.error.unwrap();
+    assert_eq!(error.kind, ErrorKind::Budget);
+    assert!(error.message.contains("400 of 450 tokens, and the next call may take 100"), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fan_out_whose_answers_have_no_bound_goes_beyond_by_one_call_at_most() {
+    let ran = fan_out("max_tokens: 450", "").await;
+    assert_eq!((ran.calls.len(), ran.result.spend.tokens()), (5, 500));
+    assert_eq!(ran.result.error.unwrap().kind, ErrorKind::Budget);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_that_is_large_enough_holds_nothing_back() {
+    let began = tokio::time::Instant::now();
+    fan_out("max_tokens: 2000", ", max_tokens: 75").await.succeeded();
+    // Twenty calls of a second, eight at once.
+    assert_eq!(began.elapsed().as_secs(), 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,10 +2,13 @@
 
 mod branches;
 mod failures;
+mod fallback;
 mod flow;
 mod limits;
 mod maps_and_loops;
 mod outage;
 mod random_graphs;
 mod recovery;
+mod reuse;
+mod revise;
 mod time;

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use agentflow::{
     engine::RunState,
     error::ErrorKind,
-    model::{Event, EventBody, Owner},
+    model::{Event, EventBody, Owner, RunId},
     store::{Digest, InMemoryStore, Record, Store, StreamId, this_process},
 };
 
@@ -38,19 +38,26 @@ fn outcome(flow_events: &[Event]) -> String {
 }
 
 /// A store that holds the first `count` events of a run, as if the process had died then.
-async fn store_of(flow: &Flow, events: &[Event]) -> Arc<dyn Store> {
+pub(super) async fn store_of(flow: &Flow, events: &[Event]) -> Arc<dyn Store> {
+    store_of_runs(&[(flow.run, events)]).await
+}
+
+/// A store that holds these events of these runs.
+pub(super) async fn store_of_runs(runs: &[(RunId, &[Event])]) -> Arc<dyn Store> {
     let store: Arc<dyn Store> = Arc::new(InMemoryStore::default());
-    let stream = StreamId::run(flow.run);
-    let epoch = store.claim(&stream, &this_process(), Duration::ZERO).await.unwrap();
-    let mut last = Digest::ZERO;
-    let mut records = Vec::new();
-    for event in events {
-        let body = serde_json::to_string(&event.body).unwrap();
-        let record = Record::seal(last, &stream, event.seq, event.at, event.body.kind(), EventBody::VERSION, body);
-        last = record.hash;
-        records.push(record);
+    for (run, events) in runs {
+        let stream = StreamId::run(*run);
+        let epoch = store.claim(&stream, &this_process(), Duration::ZERO).await.unwrap();
+        let mut last = Digest::ZERO;
+        let mut records = Vec::new();
+        for event in *events {
+            let body = serde_json::to_string(&event.body).unwrap();
+            let record = Record::seal(last, &stream, event.seq, event.at, event.body.kind(), EventBody::VERSION, body);
+            last = record.hash;
+            records.push(record);
+        }
+        store.append(&stream, epoch, 0, &records).await.unwrap();
     }
-    store.append(&stream, epoch, 0, &records).await.unwrap();
     store
 }
 
@@ -124,7 +131,7 @@ fn taken_over(flow: &Flow, events: &[Event], times: u64) -> Vec<Event> {
     let mut push = |body| all.push(Event { seq: all.len() as u64, at: started.at, body });
     push(started.body.clone());
     for _ in 0..times {
-        push(EventBody::RunResumed { owner: flow.options().owner });
+        push(EventBody::RunResumed { owner: flow.options().owner, revised: None });
         push(started.body.clone());
     }
     all

@@ -93,12 +93,12 @@ async fn errors_are_told_by_their_type() {
         ("400 Bad Request", "invalid_request_error", ErrorKind::Request),
         ("401 Unauthorized", "authentication_error", ErrorKind::Auth),
         ("403 Forbidden", "permission_error", ErrorKind::Auth),
-        ("404 Not Found", "not_found_error", ErrorKind::Request),
-        ("413 Payload Too Large", "request_too_large", ErrorKind::Request),
+        ("404 Not Found", "not_found_error", ErrorKind::UnknownModel),
+        ("413 Payload Too Large", "request_too_large", ErrorKind::ContextLength),
         ("429 Too Many Requests", "rate_limit_error", ErrorKind::Throttle),
         ("500 Internal Server Error", "api_error", ErrorKind::Transient),
         ("504 Gateway Timeout", "timeout_error", ErrorKind::Transient),
-        ("529 Overloaded", "overloaded_error", ErrorKind::Throttle),
+        ("529 Overloaded", "overloaded_error", ErrorKind::Overloaded),
     ] {
         let server = Server::start(vec![json_reply(status, &error(name))]).await;
         let refused = failure(&provider(&server), &request("claude-x")).await;

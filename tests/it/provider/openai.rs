@@ -175,7 +175,7 @@ async fn an_error_inside_a_stream_is_told_by_its_type() {
         (json!({"message": "Slow down", "type": "rate_limit_error"}), ErrorKind::Throttle),
         (json!({"message": "Broken", "type": "server_error"}), ErrorKind::Transient),
         (json!({"message": "No credit", "code": 402}), ErrorKind::Quota),
-        (json!({"message": "Too long", "code": "context_length_exceeded"}), ErrorKind::Request),
+        (json!({"message": "Too long", "code": "context_length_exceeded"}), ErrorKind::ContextLength),
         (json!("something"), ErrorKind::Transient),
     ] {
         let body = events(&[delta("so "), json!({ "error": error })]);
@@ -193,14 +193,14 @@ async fn refusals_of_the_server_follow_the_retryability_table() {
         ("401 Unauthorized", "invalid_api_key", ErrorKind::Auth),
         ("402 Payment Required", "", ErrorKind::Quota),
         ("403 Forbidden", "", ErrorKind::Auth),
-        ("404 Not Found", "model_not_found", ErrorKind::Request),
+        ("404 Not Found", "model_not_found", ErrorKind::UnknownModel),
         ("405 Method Not Allowed", "", ErrorKind::Request),
         ("408 Request Timeout", "", ErrorKind::Transient),
-        ("409 Conflict", "", ErrorKind::Transient),
+        ("409 Conflict", "", ErrorKind::NotReady),
         ("413 Payload Too Large", "", ErrorKind::Request),
         ("415 Unsupported Media Type", "", ErrorKind::Request),
         ("422 Unprocessable Content", "", ErrorKind::Request),
-        ("425 Too Early", "", ErrorKind::Transient),
+        ("425 Too Early", "", ErrorKind::NotReady),
         ("429 Too Many Requests", "rate_limit_exceeded", ErrorKind::Throttle),
         ("429 Too Many Requests", "insufficient_quota", ErrorKind::Quota),
         ("500 Internal Server Error", "", ErrorKind::Transient),
@@ -210,7 +210,7 @@ async fn refusals_of_the_server_follow_the_retryability_table() {
         ("504 Gateway Timeout", "", ErrorKind::Transient),
         ("520 Unknown", "", ErrorKind::Transient),
         ("524 A Timeout Occurred", "", ErrorKind::Transient),
-        ("529 Overloaded", "", ErrorKind::Throttle),
+        ("529 Overloaded", "", ErrorKind::Overloaded),
     ];
     for (status, code, kind) in table {
         let server = Server::start(vec![json_reply(status, &body(code))]).await;

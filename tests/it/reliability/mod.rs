@@ -9,8 +9,10 @@
 //! | `AGENTFLOW_SEED` | does the same again; every part prints the seed it had |
 //! | `AGENTFLOW_RELIABILITY_FIGURES` | a folder that each part writes its figures to, as one line of JSON in `part-N.json` |
 
+mod breaker;
 mod lab;
 mod ledger;
+mod limiter;
 mod named_kills;
 pub(crate) mod part;
 mod points;

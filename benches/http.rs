@@ -1,0 +1,149 @@
+//! Model calls over HTTP, and what the engine adds to them: each figure is taken in turns with a bare loop of the same requests to
+//! the same server, which is a process of its own.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use agentflow::{
+    agent::{CallLimits, Models, ModelsSettings, ProviderLimits},
+    engine::{Engine, EngineSettings},
+    model::ProviderName,
+    provider::{HttpClient, OpenAiProvider, Providers, ServerSettings},
+    store::{self, Synchronous},
+};
+use futures::{StreamExt as _, stream};
+
+use crate::{
+    engine::{one_run, plan, runtime},
+    measure::{Table, processor_time, quantile, rate, show},
+};
+
+const CALLS: usize = 1_000;
+const AT_ONCE: usize = 32;
+const ROUNDS: usize = 5;
+
+/// What is compared.
+const WAYS: [(&str, &str); 3] = [("bare loop", ""), ("in memory", "≥ 80 %"), ("recorded, FULL", "≥ 60 %")];
+
+pub(crate) fn run(table: &mut Table) {
+    let server = Server::start();
+    let runtime = runtime();
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let url = format!("sqlite:{}", folder.path().join("http.db").display());
+    let (in_memory, on_disk) = runtime.block_on(async {
+        (store::open("memory:", Synchronous::Full).await.unwrap(), store::open(&url, Synchronous::Full).await.unwrap())
+    });
+    let models = models(&server.url);
+    let engines = [in_memory, on_disk].map(|store| Engine::new(store, Arc::clone(&models), EngineSettings::default()));
+    let plan = plan(&workflow());
+    let client = runtime.block_on(async { reqwest::Client::builder().no_proxy().build().unwrap() });
+    let mut times = [(); WAYS.len()].map(|()| (Vec::new(), Vec::new()));
+    for _ in 0..ROUNDS {
+        for (way, (wall, processor)) in times.iter_mut().enumerate() {
+            let before = processor_time();
+            let time = match way {
+                0 => runtime.block_on(bare(&client, &server.url)),
+                way => runtime.block_on(one_run(&engines[way - 1], &plan)),
+            };
+            wall.push(time);
+            processor.extend(before.zip(processor_time()).map(|(before, after)| after.saturating_sub(before)));
+        }
+    }
+    let [bare, ..] = times.each_mut().map(|(wall, _)| quantile(wall, 0.5));
+    for ((name, target), (wall, processor)) in WAYS.iter().zip(&mut times) {
+        let (time, calls) = (quantile(wall, 0.5), u32::try_from(CALLS).unwrap());
+        let share = bare.as_secs_f64() / time.as_secs_f64() * 100.0;
+        let cpu = if processor.is_empty() { Duration::ZERO } else { quantile(processor, 0.5) / calls };
+        let figures = format!("{}, {share:.0} %, CPU {} a call", rate(CALLS, time), show(cpu));
+        let what = format!("{CALLS} calls over HTTP, {AT_ONCE} at once, {name}");
+        match target.trim_matches(|c: char| !c.is_ascii_digit()).parse::<f64>() {
+            Ok(least) => {
+                let within = cpu <= Duration::from_micros(80);
+                table.wanted(what, format!("{target}, CPU ≤ 80 µs"), figures, share >= least && within);
+            }
+            Err(_) => table.told(what, figures),
+        }
+    }
+}
+
+/// One node for each call, all independent.
+fn workflow() -> String {
+    let mut text = format!(
+        "limits: {{ nodes: 100k, concurrency: {AT_ONCE} }}\nagents: {{ a: {{ model: lab/small }} }}\nnodes:\n  list: {{ value: '{{{{ range({CALLS}) }}}}' }}\n"
+    );
+    writeln!(text, "  each: {{ map: list, agent: a, prompt: 'number {{{{ item }}}}' }}").unwrap();
+    text
+}
+
+fn models(url: &str) -> Arc<Models> {
+    let name = ProviderName::new("lab").unwrap();
+    let settings = ServerSettings {
+        name: name.clone(),
+        base_url: format!("{url}/v1"),
+        key: None,
+        headers: Vec::new(),
+        prices: BTreeMap::new(),
+    };
+    let mut providers = Providers::default();
+    providers.register(name.clone(), Arc::new(OpenAiProvider::new(settings, HttpClient::default()).unwrap()));
+    let unbounded = ProviderLimits {
+        calls: CallLimits { max_concurrent: Some(10_000), ..CallLimits::default() },
+        ..ProviderLimits::default()
+    };
+    let providers_settings = BTreeMap::from([(name, unbounded)]);
+    let settings = ModelsSettings { max_concurrent: Some(10_000), providers: providers_settings, ..ModelsSettings::default() };
+    Arc::new(Models::new(providers, settings))
+}
+
+/// The same requests, and nothing else: sent, and their answers read to the end.
+async fn bare(client: &reqwest::Client, url: &str) -> Duration {
+    let start = Instant::now();
+    let calls = stream::iter(0..CALLS).map(|number| async move {
+        let body = format!(
+            r#"{{"model":"small","messages":[{{"role":"user","content":"number {number}"}}],"stream":true,"stream_options":{{"include_usage":true}}}}"#
+        );
+        let request = client.post(format!("{url}/v1/chat/completions")).header("content-type", "application/json").body(body);
+        let response = request.send().await.unwrap();
+        assert!(response.status().is_success());
+        response.bytes().await.unwrap().len()
+    });
+    let read: usize = calls.buffer_unordered(AT_ONCE).fold(0, |sum, length| async move { sum + length }).await;
+    assert!(read > CALLS);
+    start.elapsed()
+}
+
+/// The server that the tests have, too; without a log of its own.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_agentflow")).with_file_name("examples").join("fault-server");
+        let mut child = Command::new(&program)
+            .arg("--no-sync")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}; `scripts/bench` builds it", program.display()));
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim().trim_start_matches("listening ").to_owned();
+        Self { child, url }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}

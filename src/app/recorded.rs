@@ -1,0 +1,60 @@
+//! What is kept of the settings with a run, and the plan that follows from the files and settings that are stored with it.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::{MockOptions, STDIN, WorkflowSource, compile_from},
+    diagnostic::StoredFiles,
+    engine::revised_files,
+    error::{Error, ErrorKind, Result},
+    model::{Event, ModelRef, RunId, Value},
+    plan::{Compiled, ManifestChoice},
+};
+
+/// What is kept of the settings with a run, so that a resume does the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordedSettings {
+    /// The folder that relative paths are relative to.
+    pub(super) folder: PathBuf,
+    /// The path of the manifest, which is the second of the stored sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) manifest: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) mock: Option<MockOptions>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) models: BTreeMap<String, ModelRef>,
+}
+
+impl RecordedSettings {
+    /// As the log keeps them.
+    pub(super) fn to_value(&self) -> Result<Value> {
+        serde_json::to_value(self)
+            .map_err(|err| Error::new(ErrorKind::Internal, "the settings of the run cannot be recorded").source(err))
+    }
+}
+
+/// Compiles the files that a run with these events has now, under the settings it has now.
+pub(super) fn compile(run: RunId, events: &[Event]) -> Result<(Compiled, RecordedSettings)> {
+    let Some((sources, stored)) = revised_files(events) else {
+        return Err(Error::new(ErrorKind::Corrupt, format!("the log of run `{run}` does not begin with its creation")));
+    };
+    let recorded: RecordedSettings = serde_json::from_value(stored.clone()).map_err(|err| {
+        Error::new(ErrorKind::Corrupt, format!("the settings of run `{run}` cannot be read"))
+            .source(err)
+            .hint("use the version of agentflow that recorded the run, or a newer one")
+    })?;
+    let Some(workflow) = sources.first() else {
+        return Err(Error::new(ErrorKind::Corrupt, format!("run `{run}` was recorded without its workflow")));
+    };
+    let choice = recorded.manifest.clone().map_or(ManifestChoice::None, ManifestChoice::At);
+    let source = if workflow.path == STDIN {
+        WorkflowSource::Text(workflow.text.clone())
+    } else {
+        WorkflowSource::File(PathBuf::from(&workflow.path))
+    };
+    let files = StoredFiles::new(sources.to_vec());
+    Ok((compile_from(&files, &source, &choice, &recorded.models, recorded.mock), recorded))
+}

@@ -1,0 +1,241 @@
+//! Why the agents of a node were asked in a run, or were not: each instance against the run whose answers could be taken.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{
+    app::{causes::Causes, facts::RunFacts, recorded, reuse, runs},
+    engine::{invalidated, read_run},
+    error::Result,
+    model::{Basis, Event, NodePath, NodePattern, OriginKind, Reused, RunId},
+    plan::{AgentNode, NodeKind, Plan},
+    store::Store,
+};
+
+/// Why the agents of a node were asked.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    /// The run.
+    pub id: RunId,
+    /// The node, as it was named.
+    pub node: String,
+    /// The run it is compared with; absent when there is none.
+    pub against: Option<RunId>,
+    /// Each instance, in the order in which they began.
+    pub nodes: Vec<Reasons>,
+}
+
+/// Why the agent of a node instance was asked.
+#[derive(Debug, Serialize)]
+pub struct Reasons {
+    /// The instance.
+    pub node: NodePath,
+    /// What came of it.
+    pub answer: Answer,
+    /// Why the agent was asked: all that speaks against the earlier answer.
+    pub reasons: Vec<Reason>,
+}
+
+/// Where the output of an instance is from.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Taken from the node instance of the run.
+    Reused {
+        /// The earlier run.
+        run: RunId,
+        /// The instance in it.
+        node: NodePath,
+    },
+    /// An agent was asked.
+    Asked,
+    /// No agent is asked for this node: its output is computed, or it did not run. Tells which.
+    NotAsked(String),
+}
+
+/// What speaks against taking an earlier answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Reason {
+    /// There is no earlier run, or it has no answer for this instance.
+    Nothing {
+        /// What is there instead.
+        there: String,
+    },
+    /// The user wanted it asked.
+    Invalidated,
+    /// The node is defined in another way.
+    Definition {
+        /// What differs; empty when that cannot be told any more.
+        parts: Vec<String>,
+    },
+    /// The prompts are others.
+    Input {
+        /// What they are made of that differs.
+        causes: Vec<String>,
+    },
+    /// Another model is asked.
+    Model {
+        /// The model of the earlier run.
+        before: String,
+        /// The model of this run.
+        now: String,
+    },
+    /// Nothing that counts differs.
+    Same {
+        /// Why it was asked all the same.
+        note: String,
+    },
+}
+
+/// Explains the node `name` of `run`, against the run whose answers it took, the run before it, or the one that is named.
+///
+/// # Errors
+/// `Invalid` when the workflow has no such node; those of [`read_run`].
+pub async fn explain(store: &Arc<dyn Store>, run: RunId, name: &str, against: Option<RunId>) -> Result<Explanation> {
+    let events = read_run(store, run).await?.events;
+    let facts = RunFacts::of(&events);
+    let plan = recorded::compile(run, &events)?.0.plan;
+    let pattern = match &plan {
+        Some(plan) => plan.check_nodes([name])?.remove(0),
+        None => NodePattern::new(name),
+    };
+    let earlier = match (against, facts.origin.filter(|origin| origin.kind != OriginKind::Repair)) {
+        (Some(run), _) => Some(run),
+        (None, Some(origin)) => Some(origin.run),
+        (None, None) => reuse::newest(store, facts.workflow, Some(run), None).await?,
+    };
+    let before = match earlier {
+        Some(earlier) => Some(Side::read(store, earlier).await?),
+        None => None,
+    };
+    let now = Side { run, events, plan };
+    Ok(Explanation { id: run, node: name.to_owned(), against: earlier, nodes: now.reasons(&pattern, before.as_ref()) })
+}
+
+/// A run with the plan of its files, as far as this version can compile them.
+pub(super) struct Side {
+    pub(super) run: RunId,
+    pub(super) events: Vec<Event>,
+    pub(super) plan: Option<Plan>,
+}
+
+impl Side {
+    async fn read(store: &Arc<dyn Store>, run: RunId) -> Result<Self> {
+        let events = read_run(store, run).await?.events;
+        let plan = recorded::compile(run, &events)?.0.plan;
+        Ok(Self { run, events, plan })
+    }
+
+    /// The agent's node at `path`.
+    fn agent(&self, path: &NodePath) -> Option<&AgentNode> {
+        match &self.plan.as_ref()?.node_at(&path.without_instances())?.1.kind {
+            NodeKind::Agent(agent) => Some(agent),
+            NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => None,
+        }
+    }
+
+    fn reasons(&self, pattern: &NodePattern, before: Option<&Self>) -> Vec<Reasons> {
+        let facts = RunFacts::of(&self.events);
+        let covered: Vec<_> = facts.nodes.iter().filter(|(path, _)| pattern.covers(path)).collect();
+        let agents: Vec<Reasons> = covered
+            .iter()
+            .filter_map(|(path, node)| {
+                let basis = node.basis?;
+                Some(match node.reused {
+                    Some(Reused { run, node, .. }) => Reasons {
+                        node: (**path).clone(),
+                        answer: Answer::Reused { run: *run, node: node.clone() },
+                        reasons: Vec::new(),
+                    },
+                    None => {
+                        Reasons { node: (**path).clone(), answer: Answer::Asked, reasons: self.why_asked(path, basis, before) }
+                    }
+                })
+            })
+            .collect();
+        if !agents.is_empty() {
+            return agents;
+        }
+        let not_asked =
+            |path: &NodePath, why: String| Reasons { node: path.clone(), answer: Answer::NotAsked(why), reasons: Vec::new() };
+        match covered.first() {
+            Some((path, node)) => {
+                let why = node.reason.map_or_else(|| "its output is computed in every run".to_owned(), str::to_owned);
+                vec![not_asked(path, why)]
+            }
+            None => vec![not_asked(&NodePath::new(pattern.as_str()), "the run did not come to it".to_owned())],
+        }
+    }
+
+    /// All that speaks against the answer of the earlier run.
+    fn why_asked(&self, path: &NodePath, basis: &Basis, before: Option<&Self>) -> Vec<Reason> {
+        let Some(before) = before else {
+            return vec![Reason::Nothing { there: "there is no earlier run of the workflow".to_owned() }];
+        };
+        let (now_facts, before_facts) = (RunFacts::of(&self.events), RunFacts::of(&before.events));
+        let origin = now_facts.origin.filter(|origin| origin.run == before.run);
+        let mut reasons = Vec::new();
+        if let (Some(origin), Some(plan)) = (origin, &self.plan)
+            && invalidated(origin, plan).iter().any(|pattern| pattern.covers(path))
+        {
+            reasons.push(Reason::Invalidated);
+        }
+        let earlier = before_facts.nodes.get(path);
+        let Some(earlier_basis) = earlier.filter(|node| node.succeeded).and_then(|node| node.basis) else {
+            let there = match earlier {
+                None => "the earlier run has no such instance".to_owned(),
+                Some(node) => match node.reason {
+                    Some(reason) => format!("it has no answer there: {reason}"),
+                    None => "it has no answer there".to_owned(),
+                },
+            };
+            reasons.push(Reason::Nothing { there });
+            return reasons;
+        };
+        let agents = self.agent(path).zip(before.agent(path));
+        if basis.definition != earlier_basis.definition {
+            reasons.push(Reason::Definition { parts: agents.map(|(now, before)| parts(before, now)).unwrap_or_default() });
+        }
+        if basis.input != earlier_basis.input {
+            let causes = Causes { now: self, now_facts: &now_facts, before_facts: &before_facts };
+            reasons.push(Reason::Input { causes: agents.map(|(now, before)| causes.of(path, before, now)).unwrap_or_default() });
+        }
+        if basis.model != earlier_basis.model {
+            reasons.push(Reason::Model { before: earlier_basis.model.clone(), now: basis.model.clone() });
+        }
+        if reasons.is_empty() {
+            let note = if origin.is_some() {
+                "its earlier answer was given to another instance"
+            } else {
+                "the answer could have been taken with `--reuse`"
+            };
+            reasons.push(Reason::Same { note: note.to_owned() });
+        }
+        reasons
+    }
+}
+
+/// What of the definition differs.
+fn parts(before: &AgentNode, now: &AgentNode) -> Vec<String> {
+    let differing = [
+        ("the agent", before.agent.name != now.agent.name),
+        ("`output`", before.output != now.output),
+        ("`temperature`", before.temperature != now.temperature),
+        ("`max_tokens`", before.max_tokens != now.max_tokens),
+        ("`max_turns`", before.max_turns != now.max_turns),
+    ];
+    differing.into_iter().filter(|(_, differs)| *differs).map(|(part, _)| part.to_owned()).collect()
+}
+
+/// Finds the run that `name` means, or none if no name is given.
+///
+/// # Errors
+/// As [`runs::find`].
+pub async fn find_other(store: &Arc<dyn Store>, name: Option<&str>) -> Result<Option<RunId>> {
+    match name {
+        Some(name) => runs::find(store, name).await.map(Some),
+        None => Ok(None),
+    }
+}

@@ -3,15 +3,17 @@
 //! Nothing waits for a level of the graph: an attempt starts as soon as its own inputs are there, a place is free, and the events it
 //! rests on are durable.
 
+mod ending;
+
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
-use indexmap::IndexMap;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::{AbortHandle, JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
 
+use self::ending::{in_words, renewed};
 use super::{
     Engine, RunOptions, RunResult,
     attempt::{Attempt, Told},
@@ -23,14 +25,14 @@ use super::{
     recover::read_run,
     reuse::Reuse,
     revise,
-    state::{InstanceId, MANY_EVENTS, RunState, Start, Step},
+    state::{InstanceId, MANY_EVENTS, MAX_EVENTS, RunState, Start, Step},
     stop::{Stop, Wish},
 };
 use crate::{
     agent::Answered,
     crash::crash_point,
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, RunId, RunStatus, Seq},
+    model::{Event, EventBody, RunId, Seq},
     plan::Plan,
     store::{Digest, StreamId},
 };
@@ -255,7 +257,7 @@ impl Scheduler {
         let event = self.log.push(self.clock.now(), body)?;
         self.state.apply(&event)?;
         if event.seq == MANY_EVENTS {
-            tracing::warn!(run.id = %self.run, "the run has {MANY_EVENTS} events, a fifth of the most that a run may have");
+            self.observer.on_progress(self.run, &Progress::ManyEvents { events: MANY_EVENTS, most: MAX_EVENTS });
         }
         match &event.body {
             EventBody::AttemptStarted { node, .. } => {
@@ -491,28 +493,6 @@ impl Scheduler {
         Ok(())
     }
 
-    /// The run's own time limit has passed.
-    fn end_of_time(&mut self) -> Result<()> {
-        let limit = self.state.plan().limits.timeout.unwrap_or_default();
-        let error = Error::new(ErrorKind::Timeout, format!("the run did not end within its time limit of {}", in_words(limit)))
-            .hint("raise `limits.timeout` in the workflow");
-        for id in self.state.running_attempts() {
-            self.record(self.state.cancelled(id))?;
-        }
-        self.abort_ended();
-        self.fail(&error)
-    }
-
-    /// Ends the run as a whole.
-    fn fail(&mut self, error: &Error) -> Result<()> {
-        self.record(EventBody::RunFinished {
-            status: RunStatus::Failed,
-            outputs: IndexMap::new(),
-            error: Some(error.to_record()),
-            spend: self.state.spend(),
-        })
-    }
-
     /// Ends the tasks whose instance has ended without them.
     fn abort_ended(&mut self) {
         let state = &self.state;
@@ -524,50 +504,4 @@ impl Scheduler {
             !ended
         });
     }
-
-    /// Writes what is left, gives the run back and says how it stands.
-    async fn close(mut self, mut wishes: watch::Receiver<Wish>) -> Result<RunResult> {
-        self.attempts.shutdown().await;
-        crash_point!("stop.attempts-ended" if self.stop_at.is_some());
-        while self.log.is_writing() || self.log.has_unwritten() {
-            self.log.write();
-            let hurried = *wishes.borrow() == Wish::AtOnce;
-            match self.log.outage() {
-                Some(outage) if hurried => return Err(self.log.gave_up(outage.error.clone())),
-                _ => {}
-            }
-            tokio::select! {
-                biased;
-                events = self.log.written() => self.on_written(&events?),
-                Ok(()) = wishes.changed() => {}
-            }
-        }
-        crash_point!("close.flushed");
-        if self.is_claimed {
-            renewed(self.log.renew(Duration::ZERO).await)?;
-            crash_point!("close.given-back");
-        }
-        let spend = self.state.spend();
-        let run = self.run;
-        Ok(match self.state.ending().cloned() {
-            Some(ending) => RunResult { run, status: ending.status, outputs: ending.outputs, error: ending.error, spend },
-            None => RunResult { run, status: RunStatus::Running, outputs: IndexMap::new(), error: None, spend },
-        })
-    }
-}
-
-/// A claim that cannot be extended just now is no reason to stop: safety rests on the epoch, and what counts is in the log.
-fn renewed(result: Result<()>) -> Result<()> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::StoreUnavailable => {
-            tracing::warn!(%error, "the claim on the run could not be renewed");
-            Ok(())
-        }
-        result => result,
-    }
-}
-
-/// `1.5 s`, `90 s`.
-fn in_words(duration: Duration) -> String {
-    format!("{} s", duration.as_secs_f64())
 }

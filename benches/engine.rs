@@ -12,7 +12,7 @@ use std::{
 use agentflow::{
     agent::{Models, ModelsSettings, ProviderLimits},
     diagnostic::DiskFiles,
-    engine::{Engine, EngineSettings, Observer, RunOptions, Stop},
+    engine::{Clock, Engine, EngineSettings, Observer, RunOptions, Stop},
     model::{ChatRequest, ChatResponse, Event, FinishReason, Price, ProviderName, RunId, RunStatus, Value},
     plan::{CompileOptions, ManifestChoice, Plan, compile_text},
     provider::{MockProvider, MockSettings, OnText, Provider, Providers},
@@ -207,6 +207,7 @@ async fn one_run(engine: &Engine, plan: &Arc<Plan>) -> Duration {
     let options = RunOptions {
         run: RunId::generate(),
         owner: this_process(),
+        clock: Clock::start(),
         inputs: IndexMap::new(),
         settings: Value::Null,
         env: BTreeMap::new(),

@@ -23,7 +23,7 @@ use crate::{
     agent::{Models, ModelsSettings},
     app::{inputs::StandardInput, project::StorePlace},
     diagnostic::{DiskFiles, Files, StoredFiles},
-    engine::{Engine, RunOptions},
+    engine::{Clock, Engine, RunOptions},
     error::{Error, ErrorKind, Result},
     manifest::Manifest,
     model::{Event, EventBody, ModelRef, RunId, StoredSource, Value},
@@ -214,6 +214,7 @@ impl Prepared {
         Ok(RunOptions {
             run,
             owner: store::this_process(),
+            clock: Clock::start(),
             inputs: self.plan.complete_inputs(inputs)?,
             settings,
             env: environment::variables(&self.plan.env),

@@ -3,16 +3,24 @@
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// Reads the wall clock once and goes on with the monotonic one: times of one process never go backwards.
+/// Knows the wall clock's time at one moment and goes on with the monotonic clock: its times never go backwards.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
+pub struct Clock {
     wall: Timestamp,
     began: Instant,
 }
 
 impl Clock {
-    pub(super) fn start() -> Self {
-        Self { wall: Timestamp::now(), began: Instant::now() }
+    /// Reads the wall clock, once.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::at(Timestamp::now())
+    }
+
+    /// A clock that shows `wall` now, whatever the time is: a run that is told its clock, id and owner writes the same log again.
+    #[must_use]
+    pub fn at(wall: Timestamp) -> Self {
+        Self { wall, began: Instant::now() }
     }
 
     pub(super) fn now(&self) -> Timestamp {

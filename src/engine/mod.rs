@@ -17,6 +17,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 
+pub use clock::Clock;
 pub use observer::{Observer, Progress};
 pub use recover::{RecordedRun, read_run};
 pub use state::{Ending, RunState};
@@ -62,6 +63,8 @@ pub struct RunOptions {
     pub run: RunId,
     /// Who runs it.
     pub owner: Owner,
+    /// What its events are dated by.
+    pub clock: Clock,
     /// Its inputs, complete and checked (`Plan::complete_inputs`). A resume takes them from the log.
     pub inputs: IndexMap<String, Value>,
     /// What the front end wants to find again on resume. A resume takes it from the log.
@@ -74,7 +77,14 @@ impl RunOptions {
     /// A new run of this process with these inputs, and nothing else.
     #[must_use]
     pub fn new(inputs: IndexMap<String, Value>) -> Self {
-        Self { run: RunId::generate(), owner: this_process(), inputs, settings: Value::Null, env: BTreeMap::new() }
+        Self {
+            run: RunId::generate(),
+            owner: this_process(),
+            clock: Clock::start(),
+            inputs,
+            settings: Value::Null,
+            env: BTreeMap::new(),
+        }
     }
 }
 

@@ -22,6 +22,14 @@ pub struct RecordedRun {
     pub last: Digest,
 }
 
+impl RecordedRun {
+    /// Whether its last event is recorded: nothing may follow it.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.events.last().is_some_and(|event| matches!(event.body, EventBody::RunFinished { .. }))
+    }
+}
+
 /// Reads all events of a run and verifies that none is damaged or missing.
 ///
 /// # Errors

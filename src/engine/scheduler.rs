@@ -96,7 +96,7 @@ impl Scheduler {
         crash_point!("create.claimed");
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, 0, Digest::ZERO);
         let state = RunState::new(Arc::clone(&plan), &options.env);
-        let mut scheduler = Self::new(engine, options.run, observer, state, log);
+        let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
         scheduler.record(EventBody::RunCreated {
             run: options.run,
             workflow: plan.name.clone(),
@@ -120,15 +120,15 @@ impl Scheduler {
     ) -> Result<Self> {
         let recorded = read_run(&engine.store, options.run).await?;
         crash_point!("resume.read");
-        let ended = recorded.events.last().is_some_and(|event| matches!(event.body, EventBody::RunFinished { .. }));
-        let (epoch, recorded) = if ended {
+        let (epoch, recorded) = if recorded.has_ended() {
             (0, recorded)
         } else {
             let epoch = engine.store.claim(&StreamId::run(options.run), &options.owner, engine.settings.lease).await?;
             crash_point!("resume.claimed");
-            // The former owner may have written until the claim.
+            // The former owner may have written until the claim, the end of the run included.
             (epoch, read_run(&engine.store, options.run).await?)
         };
+        let ended = recorded.has_ended();
         if let Some(EventBody::RunCreated { plan_digest, .. }) = recorded.events.first().map(|event| &event.body)
             && *plan_digest != plan.digest
         {
@@ -137,8 +137,8 @@ impl Scheduler {
         let state = RunState::replay(plan, &options.env, &recorded.events)?;
         crash_point!("resume.replayed");
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, state.next_seq(), recorded.last);
-        let mut scheduler = Self::new(engine, options.run, observer, state, log);
-        scheduler.is_claimed = !ended;
+        let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
+        scheduler.is_claimed = epoch > 0;
         if !ended {
             // The time limits of what is under way begin anew.
             for id in scheduler.state.under_way() {
@@ -150,14 +150,14 @@ impl Scheduler {
         Ok(scheduler)
     }
 
-    fn new(engine: &Engine, run: RunId, observer: Arc<dyn Observer>, state: RunState, log: RunLog) -> Self {
+    fn new(engine: &Engine, run: RunId, clock: Clock, observer: Arc<dyn Observer>, state: RunState, log: RunLog) -> Self {
         let now = Instant::now();
         let run_limit = state.plan().limits.timeout.map(|limit| now + limit);
         Self {
             engine: engine.clone(),
             run,
             observer,
-            clock: Clock::start(),
+            clock,
             state,
             log,
             attempts: JoinSet::new(),

@@ -10,7 +10,7 @@ use std::{
 use agentflow::{
     agent::{Models, ModelsSettings},
     diagnostic::DiskFiles,
-    engine::{Engine, EngineSettings, Observer, Progress, RunOptions, RunResult, Stop, read_run},
+    engine::{Clock, Engine, EngineSettings, Observer, Progress, RunOptions, RunResult, Stop, read_run},
     error::Result,
     model::{Event, EventBody, RunId, RunStatus, Value},
     plan::{CompileOptions, ManifestChoice, Plan, compile_text},
@@ -96,6 +96,7 @@ impl Flow {
         RunOptions {
             run: self.run,
             owner: this_process(),
+            clock: Clock::start(),
             inputs: self.plan.complete_inputs(self.inputs.clone()).unwrap(),
             settings: Value::Null,
             env: BTreeMap::new(),

@@ -195,11 +195,7 @@ impl Scheduler {
                 Woken::Written(events) => self.on_written(&events?),
                 Woken::Called(called) => self.on_called(called)?,
                 Woken::Ended(ended) => self.on_ended(ended)?,
-                Woken::Renewed(result) => {
-                    self.renewal = None;
-                    result?;
-                    crash_point!("lease.renewed");
-                }
+                Woken::Renewed(result) => self.on_renewed(result)?,
                 Woken::Wish(wish) => self.on_wish(wish),
                 Woken::Timer => self.on_timer()?,
             }
@@ -397,6 +393,17 @@ impl Scheduler {
         Ok(())
     }
 
+    /// A renewal that the store could not take is tried again well before the claim runs out.
+    fn on_renewed(&mut self, renewed: Result<()>) -> Result<()> {
+        self.renewal = None;
+        if renewed.is_err() {
+            self.renew_at = Instant::now() + self.engine.settings.lease / 10;
+        }
+        renewed.or_else(unless_unavailable)?;
+        crash_point!("lease.renewed");
+        Ok(())
+    }
+
     fn on_wish(&mut self, wish: Wish) {
         match wish {
             Wish::GoOn => {}
@@ -482,7 +489,11 @@ impl Scheduler {
         self.on_written(&events);
         crash_point!("close.flushed");
         if self.is_claimed {
-            self.log.renew(Duration::ZERO).await?;
+            let given_back = self.log.renew(Duration::ZERO).await;
+            // What is told is durable, and a claim that is not given back runs out by itself.
+            if self.state.ending().is_none() {
+                given_back.or_else(unless_unavailable)?;
+            }
             crash_point!("close.given-back");
         }
         let spend = self.state.spend();
@@ -492,6 +503,11 @@ impl Scheduler {
             None => RunResult { run, status: RunStatus::Running, outputs: IndexMap::new(), error: None, spend },
         })
     }
+}
+
+/// Nothing, for an error that says only that the store cannot be reached at the moment.
+fn unless_unavailable(error: Error) -> Result<()> {
+    if error.kind() == ErrorKind::StoreUnavailable { Ok(()) } else { Err(error) }
 }
 
 /// `1.5 s`, `90 s`.

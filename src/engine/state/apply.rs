@@ -65,7 +65,7 @@ impl RunState {
             }
             EventBody::NodeSucceeded { node, output, routed_to, .. } => {
                 let id = self.find_open(node)?;
-                self.count_start(id, at);
+                self.count_start(id, seq, at);
                 let instance = self.instance_mut(id);
                 instance.output = Shared::new(output);
                 instance.went_through = true;
@@ -113,7 +113,7 @@ impl RunState {
 
     fn on_attempt(&mut self, id: InstanceId, attempt: u32, seq: Seq, at: Timestamp) {
         self.set_status(id, NodeStatus::Running);
-        self.count_start(id, at);
+        self.count_start(id, seq, at);
         let instance = self.instance_mut(id);
         instance.attempt = attempt;
         instance.queued = false;
@@ -121,10 +121,12 @@ impl RunState {
     }
 
     /// Notes the beginning of an instance, once.
-    fn count_start(&mut self, id: InstanceId, at: Timestamp) {
+    fn count_start(&mut self, id: InstanceId, seq: Seq, at: Timestamp) {
         if self.instance(id).started_at.is_none() {
             self.started += 1;
-            self.instance_mut(id).started_at = Some(at);
+            let instance = self.instance_mut(id);
+            instance.started_at = Some(at);
+            instance.began = Some(seq);
         }
     }
 

@@ -35,6 +35,7 @@ impl RunState {
             NodeKind::Workflow { plan, .. } => (Some(Arc::clone(plan)), Arc::clone(&plan.graph)),
         };
         let iteration = self.node(id).looped.as_ref().map(|_| 1);
+        self.iterations += u64::from(iteration.is_some());
         let inner_inputs = match (&inner_plan, inputs) {
             (Some(_), Some(inputs)) => object(inputs),
             (Some(_), None) => {
@@ -154,6 +155,7 @@ impl Instance {
             routed_to: Vec::new(),
             spend: Spend::default(),
             started_at: None,
+            began: None,
             ended_at: None,
             horizon: seq,
             recorded: Vec::new(),

@@ -69,6 +69,8 @@ pub(super) struct Instance {
     pub(super) routed_to: Vec<String>,
     pub(super) spend: Spend,
     pub(super) started_at: Option<Timestamp>,
+    /// The event with which it started; what ended later is not seen by it.
+    pub(super) began: Option<Seq>,
     pub(super) ended_at: Option<Timestamp>,
     /// The event that its next step rests on: it must be durable before a call of this instance leaves the process.
     pub(super) horizon: Seq,

@@ -5,6 +5,5 @@ mod failures;
 mod flow;
 mod limits;
 mod maps_and_loops;
-mod random_graphs;
 mod recovery;
 mod time;

@@ -9,6 +9,7 @@
 //! | `AGENTFLOW_SEED` | does the same again; every part prints the seed it had |
 //! | `AGENTFLOW_RELIABILITY_FIGURES` | a folder that each part writes its figures to, as one line of JSON in `part-N.json` |
 
+mod graphs;
 mod lab;
 mod ledger;
 mod named_kills;

@@ -16,6 +16,7 @@ mod named_kills;
 pub(crate) mod part;
 mod points;
 mod random_kills;
+mod simulation;
 mod table;
 mod two_runners;
 mod workload;

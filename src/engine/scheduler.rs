@@ -214,11 +214,7 @@ impl Scheduler {
                 Woken::Written(events) => self.on_written(&events?),
                 Woken::Told(id, told) => self.on_told(id, told)?,
                 Woken::Ended(ended) => self.on_ended(ended)?,
-                Woken::Renewed(result) => {
-                    self.renewal = None;
-                    renewed(result)?;
-                    crash_point!("lease.renewed");
-                }
+                Woken::Renewed(result) => self.on_renewed(result)?,
                 Woken::Wish(wish) => self.on_wish(wish),
                 Woken::Timer => self.on_timer()?,
             }
@@ -448,6 +444,17 @@ impl Scheduler {
             return self.state.failure_of_target(id, &error);
         }
         body
+    }
+
+    /// A renewal that the store could not take is tried again well before the claim runs out.
+    fn on_renewed(&mut self, result: Result<()>) -> Result<()> {
+        self.renewal = None;
+        if result.is_err() {
+            self.renew_at = Instant::now() + self.engine.settings.lease / 10;
+        }
+        renewed(result)?;
+        crash_point!("lease.renewed");
+        Ok(())
     }
 
     fn on_wish(&mut self, wish: Wish) {

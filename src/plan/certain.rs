@@ -309,7 +309,6 @@ pub(super) fn is_certain(scope: &Scope<'_, '_>, node: Option<usize>, role: Role,
     if up > 0 {
         return during(scope, own, up, index);
     }
-    let draft = &scope.graph.nodes[own];
     match role {
         Role::When => certain.before[own].contains(index),
         Role::Condition(from) => {
@@ -318,8 +317,8 @@ pub(super) fn is_certain(scope: &Scope<'_, '_>, node: Option<usize>, role: Role,
                 || certain.during[from].contains(index)
                 || certain.before[own].contains(index)
         }
-        Role::Route if index == own => taken_has_output(draft),
-        Role::Until if index == own => true,
+        // Both are looked at when there is an output.
+        Role::Route | Role::Until if index == own => true,
         Role::Body | Role::Map | Role::Until | Role::Route | Role::Use | Role::Output => certain.during[own].contains(index),
     }
 }

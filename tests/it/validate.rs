@@ -958,3 +958,17 @@ fn a_graph_built_in_code_goes_through_the_same_checks() {
     assert_eq!(codes, ["AF040", "AF030"], "{text}");
     assert!(text.starts_with("<graph decide>:"), "{text}");
 }
+
+#[test]
+fn a_route_reads_its_own_output_only_when_there_is_one() {
+    check(
+        r"
+agents: { a: { model: mock/m } }
+nodes:
+  sort: { agent: a, prompt: x, output: { kind: bug | idea }, on_error: continue, route: { on: sort.kind, cases: { bug: fix, idea: plan } } }
+  fix: { value: 1 }
+  plan: { value: 2 }
+",
+        "",
+    );
+}

@@ -74,7 +74,7 @@ impl RunState {
             }
             EventBody::NodeSucceeded { node, output, routed_to, reused, .. } => {
                 let id = self.find_open(node)?;
-                self.count_start(id, at);
+                self.count_start(id, seq, at);
                 let instance = self.instance_mut(id);
                 instance.output = Shared::new(output);
                 instance.went_through = true;
@@ -127,7 +127,7 @@ impl RunState {
 
     fn on_attempt(&mut self, id: InstanceId, attempt: u32, seq: Seq, at: Timestamp) {
         self.set_status(id, NodeStatus::Running);
-        self.count_start(id, at);
+        self.count_start(id, seq, at);
         let instance = self.instance_mut(id);
         if instance.attempt != attempt {
             // An attempt that is taken up again after a crash is no new one.
@@ -139,12 +139,13 @@ impl RunState {
     }
 
     /// Notes the beginning of an instance, once.
-    fn count_start(&mut self, id: InstanceId, at: Timestamp) {
+    fn count_start(&mut self, id: InstanceId, seq: Seq, at: Timestamp) {
         if self.instance(id).started_at.is_none() {
             self.started += 1;
             let active = self.course.active();
             let instance = self.instance_mut(id);
             instance.started_at = Some(at);
+            instance.began = Some(seq);
             instance.active_before = active;
         }
     }

@@ -92,7 +92,8 @@ impl RunState {
         if self.is_halted_at(id) || self.instance(id).queued {
             return None;
         }
-        if self.instance(id).element.is_some() {
+        // An attempt that a dead process left behind goes on, whatever its edges and conditions would say by now.
+        if self.instance(id).element.is_some() || self.instance(id).attempt > 0 {
             return self.begin(id, now);
         }
         let skipped = |reason: &str| EventBody::NodeSkipped { node: self.path(id).clone(), reason: reason.to_owned() };
@@ -152,6 +153,11 @@ impl RunState {
         if let Some(error) = self.exceeded_count(id) {
             return Some(self.failure(id, &error, now));
         }
+        if self.node(id).looped.is_some()
+            && let Some(error) = self.exceeded_iterations()
+        {
+            return Some(self.failure(id, &error, now));
+        }
         let attempt = self.instance(id).attempt + 1;
         let started = |inputs| EventBody::AttemptStarted {
             node: self.path(id).clone(),
@@ -204,6 +210,9 @@ impl RunState {
     }
 
     fn begin_map(&mut self, id: InstanceId, now: Timestamp) -> EventBody {
+        if let Some(error) = self.exceeded_count(id) {
+            return self.failure(id, &error, now);
+        }
         match self.map_items(id) {
             Ok(items) => EventBody::AttemptStarted {
                 node: self.path(id).clone(),
@@ -271,6 +280,10 @@ impl RunState {
         if frame.open > 0 {
             let stopped = self.is_halted_at(id) && frame.active == 0;
             return stopped.then(|| EventBody::NodeCancelled { node: self.path(id).clone() });
+        }
+        // What was cut off in it has no output that it could pass on.
+        if frame.nodes.iter().any(|node| self.instance(*node).status == NodeStatus::Cancelled) {
+            return Some(EventBody::NodeCancelled { node: self.path(id).clone() });
         }
         match self.finish_iteration(id, inner) {
             Ok(body) => Some(body),

@@ -36,6 +36,7 @@ impl RunState {
             NodeKind::Workflow { plan, .. } => (Some(Arc::clone(plan)), Arc::clone(&plan.graph)),
         };
         let iteration = self.node(id).looped.as_ref().map(|_| 1);
+        self.iterations += u64::from(iteration.is_some());
         let inner_inputs = match (&inner_plan, inputs) {
             (Some(_), Some(inputs)) => object(inputs),
             (Some(_), None) => {
@@ -161,6 +162,7 @@ impl Instance {
             spend: Spend::default(),
             started_at: None,
             active_before: Duration::ZERO,
+            began: None,
             ended_at: None,
             horizon: seq,
             recorded: Vec::new(),

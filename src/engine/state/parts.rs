@@ -82,6 +82,8 @@ pub(super) struct Instance {
     pub(super) started_at: Option<Timestamp>,
     /// How long the run had been worked on when it began.
     pub(super) active_before: Duration,
+    /// The event with which it started; what ended later is not seen by it.
+    pub(super) began: Option<Seq>,
     pub(super) ended_at: Option<Timestamp>,
     /// The event that its next step rests on: it must be durable before a call of this instance leaves the process.
     pub(super) horizon: Seq,

@@ -5,10 +5,10 @@ use serde_json::json;
 
 use super::{
     RunState,
-    parts::{FrameId, Instance, InstanceId},
+    parts::{FrameId, InstanceId},
 };
 use crate::{
-    model::Value,
+    model::{NodeStatus, Value},
     template::{Reference, Scope, Shared},
 };
 
@@ -44,11 +44,11 @@ impl RunState {
                 ("env", _) => scope.set("env", self.env.clone()),
                 ("run", _) => scope.set("run", self.run_names()),
                 ("nodes", Some(node)) => {
-                    if let Some(id) = self.visible_node(frame, node) {
-                        asked_nodes.get_or_insert_default().insert(node.clone(), Self::node_names(self.instance(id)));
+                    if let Some((reader, id)) = self.visible_node(frame, at, node) {
+                        asked_nodes.get_or_insert_default().insert(node.clone(), self.node_names(reader, id));
                     }
                 }
-                ("nodes", None) => asked_nodes.get_or_insert_default().extend(self.all_visible_nodes(frame)),
+                ("nodes", None) => asked_nodes.get_or_insert_default().extend(self.all_visible_nodes(frame, at)),
                 ("loop", _) => scope.set("loop", self.loop_names(frame)),
                 (name, _) => {
                     let is_own = own.is_some() && at.is_some_and(|at| self.node(at).id.as_str() == name);
@@ -67,20 +67,24 @@ impl RunState {
 
     /// A node's output or a map's element, by name, from the inside to the outside.
     fn named(&self, frame: FrameId, at: Option<InstanceId>, name: &str) -> Option<Shared> {
-        let mut at = at;
-        let mut current = Some(frame);
-        while let Some(frame) = current {
-            if let Some(value) = at.and_then(|at| self.element_name(at, name)) {
-                return Some(value);
-            }
-            if let Some(id) = self.node_in(frame, name) {
-                return Some(self.instance(id).output.clone());
-            }
-            let frame = self.frame(frame);
-            at = frame.owner;
-            current = frame.owner.filter(|_| frame.sees_outside).map(|owner| self.instance(owner).frame);
-        }
-        None
+        self.visible_frames(frame, at).find_map(|(frame, at)| {
+            at.and_then(|at| self.element_name(at, name)).or_else(|| {
+                let id = self.node_in(frame, name)?;
+                Some(if self.had_ended(at, id) { self.instance(id).output.clone() } else { Shared::none() })
+            })
+        })
+    }
+
+    /// Whether `reader` sees how `id` ended. A node that starts at its first edge goes on seeing what it saw when it started:
+    /// another attempt and a resume ask the same again.
+    fn had_ended(&self, reader: Option<InstanceId>, id: InstanceId) -> bool {
+        let source = self.instance(id);
+        let Some(reader) = reader.map(|reader| self.instance(reader).element.as_ref().map_or(reader, |element| element.parent))
+        else {
+            return true;
+        };
+        let began = self.instance(reader).began;
+        reader == id || (source.status.is_final() && began.is_none_or(|began| source.horizon < began))
     }
 
     /// `item` (or its `as` name) and `index` of a mapped node's element.
@@ -98,22 +102,25 @@ impl RunState {
         frame.graph.index.get(name).map(|index| frame.nodes[*index])
     }
 
-    /// The frames whose nodes a template in `frame` may name, from the inside to the outside.
-    fn visible_frames(&self, frame: FrameId) -> impl Iterator<Item = FrameId> {
-        std::iter::successors(Some(frame), |frame| {
+    /// The frames whose nodes a template may name that `at` (in `frame`) reads, from the inside to the outside; each with the
+    /// instance in it that reads.
+    fn visible_frames(&self, frame: FrameId, at: Option<InstanceId>) -> impl Iterator<Item = (FrameId, Option<InstanceId>)> {
+        std::iter::successors(Some((frame, at)), |(frame, _)| {
             let frame = self.frame(*frame);
-            frame.owner.filter(|_| frame.sees_outside).map(|owner| self.instance(owner).frame)
+            frame.owner.filter(|_| frame.sees_outside).map(|owner| (self.instance(owner).frame, Some(owner)))
         })
     }
 
-    fn visible_node(&self, frame: FrameId, name: &str) -> Option<InstanceId> {
-        self.visible_frames(frame).find_map(|frame| self.node_in(frame, name))
+    fn visible_node(&self, frame: FrameId, at: Option<InstanceId>, name: &str) -> Option<(Option<InstanceId>, InstanceId)> {
+        self.visible_frames(frame, at).find_map(|(frame, reader)| Some((reader, self.node_in(frame, name)?)))
     }
 
-    fn all_visible_nodes(&self, frame: FrameId) -> Vec<(String, Shared)> {
-        let frames: Vec<_> = self.visible_frames(frame).collect();
-        let ids = frames.into_iter().flat_map(|frame| self.frame(frame).nodes.iter().copied());
-        ids.map(|id| (self.node(id).id.to_string(), Self::node_names(self.instance(id)))).collect()
+    fn all_visible_nodes(&self, frame: FrameId, at: Option<InstanceId>) -> Vec<(String, Shared)> {
+        let names = |(frame, reader): (FrameId, Option<InstanceId>)| {
+            let ids = self.frame(frame).nodes.iter();
+            ids.map(|id| (self.node(*id).id.to_string(), self.node_names(reader, *id))).collect::<Vec<_>>()
+        };
+        self.visible_frames(frame, at).flat_map(names).collect()
     }
 
     /// `run`: `id` and `started_at`.
@@ -124,30 +131,38 @@ impl RunState {
 
     /// `loop`: `iteration` and `previous`, of the innermost loop.
     fn loop_names(&self, frame: FrameId) -> Shared {
-        let looped = self.visible_frames(frame).find(|frame| self.frame(*frame).iteration.is_some());
-        let Some(frame) = looped.map(|frame| self.frame(frame)) else { return Shared::none() };
+        let looped = self.visible_frames(frame, None).find(|(frame, _)| self.frame(*frame).iteration.is_some());
+        let Some(frame) = looped.map(|(frame, _)| self.frame(frame)) else { return Shared::none() };
         let iteration = Shared::new(&json!(frame.iteration));
         Shared::object(
             [("iteration".to_owned(), iteration), ("previous".to_owned(), frame.previous.clone())].into_iter().collect(),
         )
     }
 
-    /// `nodes.ID`.
-    fn node_names(instance: &Instance) -> Shared {
-        let duration = match (instance.started_at, instance.ended_at) {
-            (Some(started), Some(ended)) => Value::from((ended.as_millisecond() - started.as_millisecond()).max(0)),
-            _ => Value::Null,
+    /// `nodes.ID`, as `reader` sees it.
+    fn node_names(&self, reader: Option<InstanceId>, id: InstanceId) -> Shared {
+        let instance = self.instance(id);
+        let facts = if self.had_ended(reader, id) {
+            let duration = match (instance.started_at, instance.ended_at) {
+                (Some(started), Some(ended)) => Value::from((ended.as_millisecond() - started.as_millisecond()).max(0)),
+                _ => Value::Null,
+            };
+            json!({
+                "status": instance.status.as_str(),
+                "error": instance.error.as_ref().map(|error| error.message.as_str()),
+                "attempts": instance.attempt,
+                "cost_usd": instance.spend.usd,
+                "duration_ms": duration,
+                "output": Value::Null,
+            })
+        } else {
+            json!({"status": NodeStatus::Pending.as_str(), "error": null, "attempts": 0, "cost_usd": 0.0, "duration_ms": null, "output": null})
         };
-        let facts = json!({
-            "status": instance.status.as_str(),
-            "error": instance.error.as_ref().map(|error| error.message.as_str()),
-            "attempts": instance.attempt,
-            "cost_usd": instance.spend.usd,
-            "duration_ms": duration,
-        });
         let mut names: IndexMap<String, Shared> =
             facts.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), Shared::new(value))).collect();
-        names.insert("output".to_owned(), instance.output.clone());
+        if self.had_ended(reader, id) {
+            names.insert("output".to_owned(), instance.output.clone());
+        }
         Shared::object(names)
     }
 }

@@ -79,7 +79,8 @@ impl RunState {
                 continue;
             }
             self.instance_mut(id).queued = false;
-            if let Some(error) = self.exceeded_budget(id) {
+            // Others that queued may have started meanwhile.
+            if let Some(error) = self.exceeded_budget(id).or_else(|| self.exceeded_count(id)) {
                 return Some(Step::Record(Box::new(self.failed_for_good(id, &error))));
             }
             match self.start(id, now) {

@@ -138,3 +138,20 @@ outputs: {{ total: '{{{{ sub.total }}}}' }}
     ));
     flow.run().await.succeeded().output("total", 15).ended(&["a succeeded", "sub.sum succeeded", "sub succeeded"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_joins_any_goes_on_seeing_what_it_saw_when_it_started() {
+    let flow = Flow::new(
+        "
+agents: { a: { model: mock/m } }
+nodes:
+  fast: { value: fast }
+  late: { agent: a, prompt: think }
+  first: { agent: a, prompt: \"{{ late | default(fast) }} {{ nodes.late.status }}\", output: integer, join: any }
+outputs: { first: '{{ first }}' }
+",
+    );
+    // The second attempt takes the answer that the first one got, and asks on from there; meanwhile `late` has ended.
+    let flow = flow.answer("late", "at last").answer("first", "nonsense").fail("first", 503, 1).answer("first", 7);
+    flow.latency(std::time::Duration::from_secs(1)).run().await.succeeded().output("first", 7).attempts("first", 2);
+}

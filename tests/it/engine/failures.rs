@@ -160,3 +160,20 @@ async fn every_event_is_shown_once_and_in_order_after_it_is_stored() {
     assert_eq!(ran.shown, ran.events);
     assert!(matches!(ran.events.last().unwrap().body, EventBody::RunFinished { .. }));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_inner_graph_of_which_a_part_was_cut_off_has_not_succeeded() {
+    let flow = Flow::new(
+        "
+agents: { a: { model: mock/m } }
+nodes:
+  group: { nodes: { flaky: { agent: a, prompt: x, retry: { initial: 10s, jitter: none } } } }
+  first: { agent: a, prompt: x }
+  bad: { agent: a, prompt: '{{ first }}' }
+",
+    );
+    let flow = flow.latency(std::time::Duration::from_secs(1)).fail("flaky", 503, 1).fail("bad", 400, 1);
+    let ran = flow.run().await;
+    assert_eq!(ran.result.error.as_ref().unwrap().kind, agentflow::error::ErrorKind::Request);
+    ran.ended(&["first succeeded", "bad failed", "group.flaky cancelled", "group cancelled"]);
+}

@@ -133,3 +133,30 @@ async fn attempts_in_flight_are_bounded_by_the_run_and_by_the_map() {
     assert_eq!(time_of("concurrency: 4", "").await, Duration::from_secs(2));
     assert_eq!(time_of("concurrency: 8", ", concurrency: 2").await, Duration::from_secs(4));
 }
+
+#[tokio::test(start_paused = true)]
+async fn agents_that_queue_together_do_not_pass_the_bound_of_nodes() {
+    let flow = Flow::new(
+        "
+limits: { nodes: 3, concurrency: 2 }
+agents: { a: { model: mock/m } }
+nodes: { each: { map: '[1, 2, 3, 4, 5]', agent: a, prompt: '{{ item }}' } }
+",
+    );
+    let ran = flow.run().await;
+    assert_eq!(ran.result.error.as_ref().unwrap().kind, ErrorKind::Budget);
+    assert_eq!(ran.calls, ["each[0]#0", "each[1]#0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_iteration_counts_too() {
+    let flow = Flow::new(
+        "
+limits: { iterations: 2 }
+nodes: { n: { value: 1, loop: { max: 3 } } }
+",
+    );
+    let ran = flow.run().await;
+    assert_eq!(ran.result.error.as_ref().unwrap().kind, ErrorKind::Budget);
+    ran.ended(&["n@1.n succeeded", "n@2.n succeeded", "n failed"]);
+}

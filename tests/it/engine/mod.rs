@@ -9,7 +9,6 @@ mod limits;
 mod maps_and_loops;
 mod model_down;
 mod outage;
-mod random_graphs;
 mod recovery;
 mod reuse;
 mod revise;

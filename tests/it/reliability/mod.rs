@@ -11,6 +11,7 @@
 
 mod breaker;
 mod faults;
+mod graphs;
 mod lab;
 mod ledger;
 mod limiter;
@@ -19,6 +20,7 @@ pub(crate) mod part;
 mod points;
 mod power;
 mod random_kills;
+mod simulation;
 mod syscalls;
 mod table;
 mod two_runners;

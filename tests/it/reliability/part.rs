@@ -31,7 +31,7 @@ pub(crate) struct Part {
     begun: Instant,
     seed: u64,
     target: u64,
-    figures: Map<String, Value>,
+    counted: Map<String, Value>,
 }
 
 /// What was counted in a part.
@@ -47,7 +47,7 @@ pub(crate) struct Figures {
     pub(crate) seconds: f64,
     pub(crate) seed: u64,
     /// Everything else that was counted.
-    pub(crate) figures: Map<String, Value>,
+    pub(crate) counted: Map<String, Value>,
 }
 
 /// How much is done.
@@ -82,12 +82,13 @@ impl Amount {
 
 impl Part {
     /// Begins a part, and says from which seed.
+    #[expect(clippy::print_stdout, reason = "whoever wants to do the same again needs the seed")]
     pub(crate) fn begin(number: u8) -> Self {
         let given = env::var_os("AGENTFLOW_SEED").map(|seed| seed.to_string_lossy().into_owned());
         let read = |text: String| text.parse().unwrap_or_else(|_| panic!("AGENTFLOW_SEED is a number, not `{text}`"));
         let seed = given.map_or_else(|| fastrand::u64(..), read);
         println!("part {number}: AGENTFLOW_SEED={seed}");
-        Self { number, begun: Instant::now(), seed, target: 0, figures: Map::new() }
+        Self { number, begun: Instant::now(), seed, target: 0, counted: Map::new() }
     }
 
     /// How many tries are to be made: `quick` in ordinary test runs, `full` (or the factor of it that is wanted) for the figures.
@@ -108,24 +109,26 @@ impl Part {
 
     /// Notes something else that was counted.
     pub(crate) fn figure(&mut self, name: &str, value: impl Into<Value>) {
-        self.figures.insert(name.to_owned(), value.into());
+        self.counted.insert(name.to_owned(), value.into());
     }
 
     /// Writes the figures down; fails when there are violations, or fewer tries than there were to be.
     #[track_caller]
+    #[expect(clippy::print_stdout, reason = "the figures are what it is for")]
     pub(crate) fn finish(self, reached: u64, violations: &[String]) {
         let name = NAMES[usize::from(self.number) - 1].to_owned();
         let seconds = (self.begun.elapsed().as_secs_f64() * 10.0).round() / 10.0;
-        let Self { number, seed, target, figures, .. } = self;
-        let figures = Figures { part: number, name, target, reached, violations: violations.len(), seconds, seed, figures };
+        let Self { number, seed, target, counted, .. } = self;
+        let figures = Figures { part: number, name, target, reached, violations: violations.len(), seconds, seed, counted };
         let line = serde_json::to_string(&figures).unwrap();
         println!("{line}");
         if let Some(folder) = folder() {
             fs::create_dir_all(&folder).unwrap();
             fs::write(folder.join(format!("part-{number}.json")), line + "\n").unwrap();
         }
-        let told = violations.iter().take(TOLD).map(|violation| format!("\n- {violation}")).collect::<String>();
-        assert!(violations.is_empty(), "part {number}, AGENTFLOW_SEED={seed}: {} violations{told}", violations.len());
+        let told: Vec<_> = violations.iter().take(TOLD).map(String::as_str).collect();
+        let (count, told) = (violations.len(), told.join("\n- "));
+        assert!(violations.is_empty(), "part {number}, AGENTFLOW_SEED={seed}: {count} violations\n- {told}");
         assert!(reached >= target, "part {number}: {reached} of {target} tries");
     }
 }

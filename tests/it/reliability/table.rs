@@ -30,9 +30,9 @@ fn table(folder: &Path, only: &[u8]) -> (String, Vec<String>) {
         }
         match read(folder, number) {
             Ok(figures) => {
-                let Figures { name, target, reached, violations, seconds, figures, .. } = figures;
+                let Figures { name, target, reached, violations, seconds, counted, .. } = figures;
                 let tries = format!("{reached} of {target}");
-                let counted: Vec<_> = figures.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect();
+                let counted: Vec<_> = counted.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect();
                 let counted = counted.join(", ");
                 writeln!(text, "{number:>4}  {name:<36} {tries:>15} {violations:>10} {seconds:>8.1}  {counted}").unwrap();
                 if violations > 0 || reached < target {
@@ -63,8 +63,8 @@ fn a_part_without_figures_and_one_that_falls_short_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let line = |part: u8, reached: u64, violations: usize| {
         let name = NAMES[usize::from(part) - 1].to_owned();
-        let figures = [("killed".to_owned(), Value::from(7))].into_iter().collect();
-        let figures = Figures { part, name, target: 5, reached, violations, seconds: 1.0, seed: 1, figures };
+        let counted = [("killed".to_owned(), Value::from(7))].into_iter().collect();
+        let figures = Figures { part, name, target: 5, reached, violations, seconds: 1.0, seed: 1, counted };
         fs::write(folder.path().join(format!("part-{part}.json")), serde_json::to_string(&figures).unwrap()).unwrap();
     };
     line(1, 5, 0);

@@ -3,6 +3,8 @@
 //! What a run comes to must not depend on its timing, or nothing could be said of it in advance. So a node that starts at its first
 //! edge reads nothing but constants for its number, and no inner graph has two nodes that may end it.
 
+use std::ops::RangeInclusive;
+
 use fastrand::Rng;
 
 use super::{
@@ -10,15 +12,13 @@ use super::{
     spec::{Edge, Graph, Kind, Looped, Mapped, Node, OnError, Over, Read, Route, Take, What, When, edges_to},
 };
 
-/// The most nodes of a graph, inner ones included.
-const NODES: usize = 40;
 /// How deep graphs stand in each other.
 const DEPTH: usize = 2;
 
-/// A random graph.
-pub(crate) fn graph(seed: u64, most: usize) -> Graph {
+/// A random graph of so many nodes, inner ones included.
+pub(crate) fn graph(seed: u64, nodes: RangeInclusive<usize>) -> Graph {
     let mut rng = Rng::with_seed(seed);
-    let left = rng.usize(1..=most.min(NODES));
+    let left = rng.usize(nodes);
     let mut builder = Builder { rng, next: 0, left, levels: Vec::new() };
     let wide = builder.rng.usize(1..=left);
     let can_end = usize::from(builder.rng.u8(..10) < 3) * builder.rng.usize(1..=2);
@@ -162,7 +162,7 @@ impl Builder {
                 Kind::Agent(self.script(node.runs_out_of_time, node.map.is_some() && node.looped.is_none()))
             }
         };
-        if !matches!(node.kind, Kind::Graph(_)) {
+        if matches!(node.kind, Kind::Sum | Kind::Agent(_)) {
             for _ in 0..self.rng.usize(0..=3) {
                 self.read(node, inside);
             }
@@ -188,7 +188,7 @@ impl Builder {
         }
         Script {
             agent,
-            bad_answers: if self.one_in(5) { self.rng.u32(1..=2) } else { 0 },
+            bad_answers: if !hangs && self.one_in(5) { self.rng.u32(1..=2) } else { 0 },
             failures,
             only_first_round: !hangs && self.one_in(3),
             only_element: (is_mapped && !hangs && self.one_in(3)).then(|| self.rng.usize(0..3)),
@@ -206,9 +206,10 @@ impl Builder {
                 let (at, id) = if self_looped {
                     (0, node.id.clone())
                 } else {
-                    let numbers: Vec<_> = self.siblings().iter().enumerate().filter(|(_, node)| is_single_number(node)).collect();
-                    let Some((at, sibling)) = self.rng.choice(numbers) else { return };
-                    (at, sibling.id.clone())
+                    let numbers: Vec<_> =
+                        (0..self.siblings().len()).filter(|at| is_single_number(&self.siblings()[*at])).collect();
+                    let Some(at) = self.rng.choice(numbers) else { return };
+                    (at, self.siblings()[at].id.clone())
                 };
                 (What::Previous { at }, format!("(loop.previous.{id} | default(0, true))"))
             }
@@ -254,11 +255,12 @@ impl Builder {
     /// Adds edges that decide, and what failures mean.
     fn lead(&mut self, nodes: &mut [Node], mut can_end: usize, is_outermost: bool) {
         for at in 0..nodes.len() {
-            let control = |nodes: &[Node], to: usize| {
-                edges_to(nodes, to).iter().any(|(from, edge)| *from == at && *edge != Edge::Plain)
-            };
+            let control =
+                |nodes: &[Node], to: usize| edges_to(nodes, to).iter().any(|(from, edge)| *from == at && *edge != Edge::Plain);
             let free: Vec<_> = (at + 1..nodes.len()).filter(|to| !control(nodes, *to)).collect();
-            if is_outermost && self.one_in(6) && nodes[at].route.is_none()
+            if is_outermost
+                && self.one_in(6)
+                && nodes[at].route.is_none()
                 && let Some(to) = self.rng.choice(free.clone())
             {
                 let above = self.rng.i64(0..10);
@@ -298,7 +300,7 @@ impl Builder {
                 cases.push((value, to));
             }
         }
-        let is_whole = cases.len() as i64 == modulus;
+        let is_whole = (0..modulus).all(|value| cases.iter().any(|(case, _)| *case == value));
         let default = (!is_whole && self.rng.bool()).then(|| vec![targets[self.rng.usize(..targets.len())]]);
         Route { modulus, cases, default }
     }
@@ -311,9 +313,7 @@ fn is_single_number(node: &Node) -> bool {
 
 /// Whether the node can fail for good.
 fn may_fail(node: &Node) -> bool {
-    let leads_nowhere =
-        node.route.as_ref().is_some_and(|route| route.default.is_none() && route.cases.len() as i64 != route.modulus);
-    leads_nowhere
+    !node.leads_everywhere()
         || node.runs_out_of_time
         || match &node.kind {
             Kind::Sum => false,

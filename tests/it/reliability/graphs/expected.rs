@@ -27,6 +27,8 @@ pub(crate) struct Expected {
     pub(crate) origins: HashMap<String, Origin>,
     /// How many elements of a map, by the path of the map, may be in flight.
     pub(crate) widths: HashMap<String, u32>,
+    /// Instances that go round; their first iteration begins with their attempt.
+    pub(crate) loops: HashSet<String>,
     /// Nodes whose failure leads to another node.
     pub(crate) caught: HashSet<String>,
     /// The outputs of the run, or the ways in which it may fail.

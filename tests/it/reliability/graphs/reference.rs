@@ -13,8 +13,9 @@ use super::{
     expected::{
         Expected, Happens, Instance, Origin, attempt_failed, attempt_started, ended, iteration_started, model_responded, name,
     },
+    scope::{Round, Scope, number_of},
     script::{Failure, Script},
-    spec::{Edge, Graph, Kind, MODULUS, Node, OnError, Over, Read, Route, Take, What, When, edges_to},
+    spec::{Edge, Graph, Kind, MODULUS, Node, OnError, Over, Route, When, edges_to},
 };
 
 /// Answers that do not follow the schema before an attempt is given up.
@@ -31,7 +32,8 @@ pub(crate) fn work_out(graph: &Graph) -> Expected {
     let (ends, failed) = pencil.frame(&graph.nodes, &opened, &outer, true, None);
     let mut expected = pencil.expected;
     expected.end = Some(if failed.is_empty() {
-        let is_last = |at: usize| (at + 1..graph.nodes.len()).all(|to| edges_to(&graph.nodes, to).iter().all(|(from, _)| *from != at));
+        let is_last =
+            |at: usize| (at + 1..graph.nodes.len()).all(|to| edges_to(&graph.nodes, to).iter().all(|(from, _)| *from != at));
         let last = ends.into_iter().enumerate().filter(|(at, _)| is_last(*at));
         Ok(last.map(|(at, end)| (graph.nodes[at].id.clone(), end.output)).collect::<BTreeMap<_, _>>())
     } else {
@@ -60,20 +62,6 @@ impl End {
     fn without_output(status: NodeStatus) -> Self {
         Self { status, output: Value::Null, went_through: false, routed_to: Vec::new() }
     }
-}
-
-/// What the names in a template mean.
-struct Scope<'a> {
-    outer: Option<&'a Scope<'a>>,
-    outputs: &'a [Value],
-    item: Option<(usize, &'a Value)>,
-    round: Option<&'a Round>,
-}
-
-/// An iteration.
-struct Round {
-    number: u32,
-    previous: Vec<Value>,
 }
 
 /// A graph that was opened: how the paths in it begin, and the event and the instance that opened it.
@@ -201,7 +189,14 @@ impl Pencil {
     }
 
     /// Runs a node once for each element.
-    fn elements(&mut self, node: &Node, over: &Over, width: Option<u32>, path: &str, scope: &Scope<'_>) -> Result<Value, ErrorKind> {
+    fn elements(
+        &mut self,
+        node: &Node,
+        over: &Over,
+        width: Option<u32>,
+        path: &str,
+        scope: &Scope<'_>,
+    ) -> Result<Value, ErrorKind> {
         let items: Vec<Value> = match over {
             Over::Count(count) => (1..=*count).map(|item| json!(item)).collect(),
             Over::Sibling(at) => scope.outputs[*at].as_array().cloned().unwrap_or_default(),
@@ -276,6 +271,7 @@ impl Pencil {
             let (ends, failed) = self.frame(node.inner(), &opened, scope, false, None);
             return failed.first().map_or_else(|| Ok(map_of(node.inner(), ends)), |kind| Err(*kind));
         };
+        self.expected.loops.insert(path.to_owned());
         let mut round = Round { number: 0, previous: Vec::new() };
         loop {
             round.number += 1;
@@ -409,27 +405,4 @@ fn chosen(route: &Route, output: &Value) -> Result<Vec<usize>, ErrorKind> {
 
 fn map_of(nodes: &[Node], ends: Vec<End>) -> Value {
     nodes.iter().zip(ends).map(|(node, end)| (node.id.clone(), end.output)).collect::<serde_json::Map<_, _>>().into()
-}
-
-fn number_of(read: &Read, scope: &Scope<'_>) -> i64 {
-    let around = || std::iter::successors(Some(scope), |scope| scope.outer);
-    let number = |value: &Value| value.as_i64().unwrap_or(0);
-    match &read.what {
-        What::Item => around().find_map(|scope| scope.item).map_or(0, |(_, item)| number(item)),
-        What::Index => around().find_map(|scope| scope.item).map_or(0, |(index, _)| i64::try_from(index).unwrap()),
-        What::Iteration => around().find_map(|scope| scope.round).map_or(0, |round| i64::from(round.number)),
-        What::Previous { at } => {
-            let round = around().find_map(|scope| scope.round).unwrap();
-            round.previous.get(*at).map_or(0, number)
-        }
-        What::Node { up, at, take } => {
-            let output = &around().nth(*up).unwrap().outputs[*at];
-            match take {
-                Take::Whole => number(output),
-                Take::SumOfList => output.as_array().into_iter().flatten().map(number).sum(),
-                Take::LengthOfList => i64::try_from(output.as_array().map_or(0, Vec::len)).unwrap(),
-                Take::Field(id) => output.get(id).map_or(0, number),
-            }
-        }
-    }
 }

@@ -68,12 +68,18 @@ pub(crate) struct Read {
 #[derive(Debug, Clone)]
 pub(crate) enum What {
     /// Node `at` of the graph `up` levels outside.
-    Node { up: usize, at: usize, take: Take },
+    Node {
+        up: usize,
+        at: usize,
+        take: Take,
+    },
     Item,
     Index,
     Iteration,
     /// Node `at` in the iteration before.
-    Previous { at: usize },
+    Previous {
+        at: usize,
+    },
 }
 
 /// Which number of an output.
@@ -137,6 +143,12 @@ pub(crate) enum Edge {
 }
 
 impl Node {
+    /// Whether its `route`, if it has one, leads somewhere for every value.
+    pub(crate) fn leads_everywhere(&self) -> bool {
+        let is_whole = |route: &Route| (0..route.modulus).all(|value| route.cases.iter().any(|(case, _)| *case == value));
+        self.route.as_ref().is_none_or(|route| route.default.is_some() || is_whole(route))
+    }
+
     /// Whether one instance of it gives a number.
     pub(crate) fn is_number(&self) -> bool {
         !matches!(self.kind, Kind::Graph(_))
@@ -217,7 +229,7 @@ impl Graph {
                 limits[name] = json!(limit);
             }
         }
-        let agents = json!({"a": {"model": "lab/m", "timeout": "20s"}, "b": {"model": "lab/m", "max_concurrent": 2}});
+        let agents = json!({"a": {"model": "openai/m", "timeout": "20s"}, "b": {"model": "openai/m", "max_concurrent": 2}});
         json!({"inputs": {"n": "integer"}, "limits": limits, "agents": agents, "nodes": nodes, "edges": edges}).to_string()
     }
 }

@@ -442,6 +442,9 @@ pub struct DoctorArgs {
     /// Also try whether local servers answer
     #[arg(long)]
     pub online: bool,
+    /// Ask models again at once that are left alone because they failed
+    #[arg(long)]
+    pub reset_breakers: bool,
     /// How it is shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ShowFormat,

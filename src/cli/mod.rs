@@ -2,6 +2,7 @@
 
 mod agents;
 pub mod args;
+mod breakers;
 mod clean;
 mod completions;
 mod diagnostics;

@@ -59,6 +59,9 @@ impl Default for ProviderLimits {
     }
 }
 
+/// The gates of agents with one name.
+type GatesByLimits = Vec<(CallLimits, Arc<Gate>)>;
+
 /// The models of a run, what may be asked of them at once, and how they are. Simulated providers have no limits but those of agents,
 /// and are always well.
 #[derive(Debug)]
@@ -68,7 +71,7 @@ pub struct Models {
     settings: ModelsSettings,
     gates: Mutex<HashMap<ProviderName, Arc<Gate>>>,
     /// By name and limits: workflows may each have an agent of the same name.
-    agents: Mutex<HashMap<AgentName, Vec<(CallLimits, Arc<Gate>)>>>,
+    agents: Mutex<HashMap<AgentName, GatesByLimits>>,
     health: Health,
     /// By the text of the schema: compiling one takes longer than all else in a call that is simulated.
     forms: Mutex<HashMap<String, AnswerForm>>,

@@ -2,6 +2,7 @@
 
 mod branches;
 mod breaker;
+mod dead_models;
 mod failures;
 mod fallback;
 pub(crate) mod flow;

@@ -41,8 +41,8 @@ pub(crate) struct Recorded {
     pub(crate) run: String,
     pub(crate) kind: String,
     pub(crate) body: String,
-    at: i64,
-    hash: Vec<u8>,
+    pub(crate) at: i64,
+    pub(crate) hash: Vec<u8>,
 }
 
 impl<'a> Lab<'a> {

@@ -128,3 +128,75 @@ impl<'a> Ledger<'a> {
         calls
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::reliability::workload;
+
+    fn record(run: &str, answer: Option<&str>, hash: u8) -> Recorded {
+        let kind = if answer.is_some() { "model_responded" } else { "run_created" };
+        let body = json!({ "response": { "content": answer } }).to_string();
+        Recorded { run: run.to_owned(), kind: kind.to_owned(), body, at: 0, hash: vec![hash] }
+    }
+
+    fn asked(prompt: &str, reply: &str) -> Asked {
+        Asked {
+            n: 1,
+            at_ms: 0,
+            method: "POST".to_owned(),
+            path: "/v1/chat/completions".to_owned(),
+            prompt: Some(prompt.to_owned()),
+            idempotency_key: None,
+            body_sha256: String::new(),
+            reply: reply.to_owned(),
+            repeat: false,
+        }
+    }
+
+    #[test]
+    fn records_that_are_gone_or_changed_are_found() {
+        let lab = Lab::new(&workload::ALL[0]);
+        let log = [record("r", None, 1), record("r", Some("uno"), 2)];
+        for (after, problems) in [
+            (log.to_vec(), 0),
+            (log[..1].to_vec(), 1),
+            (vec![log[0].clone(), record("r", Some("uno"), 3)], 1),
+            (vec![log[0].clone(), log[1].clone(), record("other", None, 4)], 1),
+        ] {
+            let mut ledger = Ledger { log: log.to_vec(), ..Ledger::new(&lab) };
+            ledger.compare_logs(&after);
+            assert_eq!(ledger.problems.len(), problems, "{:?}", ledger.problems);
+        }
+    }
+
+    #[test]
+    fn answers_that_nobody_gave_and_answers_twice_are_found() {
+        let lab = Lab::new(&workload::ALL[0]);
+        for (answers, problems) in [(vec!["uno", "dos"], 0), (vec!["uno", "uno"], 1), (vec!["eleven"], 1)] {
+            let log = answers.into_iter().map(|answer| record("r", Some(answer), 1)).collect();
+            let mut ledger = Ledger { log, ..Ledger::new(&lab) };
+            ledger.recorded_calls();
+            assert_eq!(ledger.problems.len(), problems, "{:?}", ledger.problems);
+        }
+    }
+
+    #[test]
+    fn calls_that_are_paid_again_are_found() {
+        let lab = Lab::new(&workload::ALL[0]);
+        let before = BTreeMap::from([(0, 1)]);
+        for (requests, problems) in [
+            (vec![asked("[[two]] uno", "ok")], 0),
+            (vec![asked("[[two]] uno", "status 503"), asked("[[two]] uno", "ok")], 0),
+            (vec![asked("[[two]] uno", "ok"), asked("[[two]] uno", "ok")], 1),
+            (vec![asked("[[one]]", "ok")], 1),
+            (vec![asked("what?", "ok")], 1),
+        ] {
+            let mut ledger = Ledger::new(&lab);
+            ledger.answered_calls(&requests, &before);
+            assert_eq!(ledger.problems.len(), problems, "{:?}", ledger.problems);
+        }
+    }
+}

@@ -75,7 +75,7 @@ fn last_revised(events: &[Event]) -> Option<&Revised> {
 
 /// The outermost nodes that have events and are not the same in both plans, by their paths.
 ///
-/// Another model is no change, except for a node in the middle of a conversation. A container counts with all that is inside.
+/// Other models are no change, except for a node that fell back to one or is in the middle of a conversation. A container counts with all that is inside.
 #[must_use]
 pub fn changed_nodes(former: &Plan, plan: &Plan, events: &[Event]) -> Vec<String> {
     let mut changed: Vec<String> = Vec::new();
@@ -85,7 +85,7 @@ pub fn changed_nodes(former: &Plan, plan: &Plan, events: &[Event]) -> Vec<String
             changed.push(path);
         }
     }
-    for path in in_conversation(events) {
+    for path in bound_to_models(events) {
         if !changed.contains(&path) && models(former, &path) != models(plan, &path) {
             changed.push(path);
         }
@@ -98,14 +98,17 @@ fn touched(events: &[Event]) -> BTreeSet<String> {
     events.iter().filter_map(|event| event.body.node()).map(NodePath::without_instances).collect()
 }
 
-/// The paths in the plan of nodes that have recorded answers, or fell back to another model, and no end: what they ask next must
-/// follow from those.
-fn in_conversation(events: &[Event]) -> BTreeSet<String> {
-    let mut open: BTreeSet<&NodePath> = BTreeSet::new();
+/// The paths in the plan of nodes that have recorded answers and no end, for what they ask next must follow from those, and of
+/// nodes that fell back to another model, for the log names it.
+fn bound_to_models(events: &[Event]) -> BTreeSet<String> {
+    let (mut open, mut fell_back) = (BTreeSet::new(), BTreeSet::new());
     for event in events {
         match &event.body {
-            EventBody::ModelResponded { node, .. } | EventBody::FallbackTaken { node, .. } => {
+            EventBody::ModelResponded { node, .. } => {
                 open.insert(node);
+            }
+            EventBody::FallbackTaken { node, .. } => {
+                fell_back.insert(node);
             }
             EventBody::NodeSucceeded { node, .. }
             | EventBody::NodeFailed { node, .. }
@@ -123,7 +126,7 @@ fn in_conversation(events: &[Event]) -> BTreeSet<String> {
             | EventBody::RunFinished { .. } => {}
         }
     }
-    open.into_iter().map(NodePath::without_instances).collect()
+    open.union(&fell_back).map(|node| node.without_instances()).collect()
 }
 
 fn definition(plan: &Plan, path: &str) -> Option<String> {

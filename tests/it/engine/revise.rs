@@ -113,3 +113,27 @@ async fn inputs_that_are_not_recorded_cannot_be_added() {
     let error = go_on(&former, &rest).await.unwrap_err();
     assert!(error.to_string().contains("add inputs"), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_models_of_a_node_that_fell_back_stay_as_they_were() {
+    let yaml = "
+agents: { a: { model: mock/m, fallback: [mock/n] } }
+nodes:
+  one: { agent: a, prompt: One, retry: { max_attempts: 1 } }
+  two: { agent: a, prompt: 'Two {{ one }}' }
+";
+    let flow = Flow::new(yaml).fail("one", 503, 1);
+    let whole = flow.run().await.succeeded();
+    let is_end = |body: &EventBody| matches!(body, EventBody::NodeSucceeded { node, .. } if node.as_str() == "one");
+    let cut = whole.events.iter().position(|event| is_end(&event.body)).unwrap() + 1;
+    assert!(whole.events[..cut].iter().any(|event| matches!(event.body, EventBody::FallbackTaken { .. })));
+    let with = async |models: &str| {
+        let mut rest = Flow::new(&yaml.replace("mock/n", models)).store(store_of_runs(&[(flow.run, &whole.events[..cut])]).await);
+        rest.run = flow.run;
+        go_on(&flow, &rest).await
+    };
+    let error = with("mock/o").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("`one`"), "{error}");
+    assert_eq!(with("mock/n").await.unwrap(), ["two#0"]);
+}

@@ -116,10 +116,12 @@ impl Expected {
         self.events.push((event, Happens::Surely));
     }
 
-    /// How many node instances start: at least, and at most.
+    /// How many node instances start, at least; and how many might at most. One that fails before its first attempt does not count
+    /// as started, but is refused like the others when the bound is reached.
     pub(crate) fn started(&self) -> (u64, u64) {
         let started = self.instances.iter().filter(|instance| instance.has_started);
-        bounds(started.map(|instance| instance.happens))
+        let begun = self.instances.iter().filter(|instance| instance.has_started || instance.status == NodeStatus::Failed);
+        (bounds(started.map(|instance| instance.happens)).0, bounds(begun.map(|instance| instance.happens)).1)
     }
 
     pub(crate) fn iterations(&self) -> (u64, u64) {

@@ -20,7 +20,7 @@ pub struct Task<'a> {
     pub node: &'a NodePath,
     /// The attempt, from 1.
     pub attempt: u32,
-    /// The agent; of it, only the name and `max_concurrent` are read here.
+    /// The agent; of it, only the name, `max_concurrent` and the rates are read here.
     pub agent: &'a AgentProfile,
     /// The model.
     pub model: &'a ModelRef,
@@ -150,7 +150,7 @@ async fn converse(
         journal.on_call(ordinal);
         crash_point!("call.before");
         crash_point!("call.before-repair" if ordinal > 0);
-        let agent_limits = CallLimits { max_concurrent: task.agent.max_concurrent, ..CallLimits::default() };
+        let agent_limits = CallLimits { max_concurrent: task.agent.max_concurrent, rates: task.agent.rates };
         let call = Call { model: task.model, agent_limits, timeout: task.call_timeout, request: &request };
         let called = models.call(call, &|text| journal.on_text(text), &|notice| journal.on_notice(notice)).await?;
         crash_point!("call.answered");

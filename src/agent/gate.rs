@@ -10,7 +10,8 @@ use tokio::{
 use crate::{
     agent::Called,
     error::{Error, ErrorKind, Result},
-    resilience::{Rate, RateLimiter},
+    model::CallRates,
+    resilience::RateLimiter,
 };
 
 /// How much may be asked.
@@ -18,10 +19,8 @@ use crate::{
 pub struct CallLimits {
     /// Calls in flight at once.
     pub max_concurrent: Option<u32>,
-    /// Calls in a span of time.
-    pub requests: Option<Rate>,
-    /// Tokens, read and written, in a span of time.
-    pub tokens: Option<Rate>,
+    /// In a span of time.
+    pub rates: CallRates,
 }
 
 /// Holds calls to [`CallLimits`].
@@ -38,8 +37,8 @@ impl Gate {
         let places = usize::try_from(limits.max_concurrent.unwrap_or(usual)).unwrap_or(usize::MAX);
         Self {
             places: Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS)),
-            requests: limits.requests.map(RateLimiter::new),
-            tokens: limits.tokens.map(RateLimiter::new),
+            requests: limits.rates.requests.map(RateLimiter::new),
+            tokens: limits.rates.tokens.map(RateLimiter::new),
         }
     }
 

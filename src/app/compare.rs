@@ -59,7 +59,7 @@ pub struct NodeComparison {
     pub one: Option<NodeSide>,
     /// In the second run.
     pub other: Option<NodeSide>,
-    /// The lines of the output that differ, with `- ` and `+ ` before them; long ones are cut.
+    /// Where both have an output, the lines that differ, with `- ` and `+ ` before them; long ones are cut.
     pub difference: Vec<String>,
 }
 
@@ -99,7 +99,8 @@ pub fn compare(one: &RecordedRun, other: &RecordedRun) -> Result<Comparison> {
             let (one_output, other_output) = (output(one), output(other));
             let way = |side: &Option<NodeSide>| side.as_ref().map(|side| (side.status, side.routed_to.clone()));
             let same = way(&one_side) == way(&other_side) && one_output == other_output;
-            let difference = difference(one_output.as_ref(), other_output.as_ref());
+            let both = one_output.as_ref().zip(other_output.as_ref());
+            let difference = both.map(|(one, other)| difference(Some(one), Some(other))).unwrap_or_default();
             NodeComparison { node: path.clone(), same, one: one_side, other: other_side, difference }
         })
         .collect();

@@ -67,9 +67,7 @@ pub fn models(plan: &Plan, manifest: Option<&Manifest>, folder: &Path, mock: Opt
             missing.push((name.clone(), source, model.clone(), node.to_owned()));
             continue;
         }
-        if let Some(written) = written {
-            settings.providers.insert(name.clone(), limits(written));
-        }
+        settings.providers.insert(name.clone(), limits(manifest, written));
         providers.register(name.clone(), provider(name, written, resolved, &http)?);
     }
     if missing.is_empty() { Ok(Models::new(providers, settings)) } else { Err(no_keys(&missing)) }
@@ -262,13 +260,17 @@ fn no_keys(missing: &[(ProviderName, String, ModelRef, String)]) -> Error {
         .hint("with neither: add `--mock`, and a simulated model answers")
 }
 
-fn limits(written: &ProviderManifest) -> ProviderLimits {
-    let calls = CallLimits {
+/// What a provider may be asked, and when its models are left alone: as it says, or else as the defaults do.
+fn limits(manifest: Option<&Manifest>, written: Option<&ProviderManifest>) -> ProviderLimits {
+    let calls = written.map(|written| CallLimits {
         max_concurrent: written.max_concurrent.as_ref().map(|limit| limit.value),
-        requests: written.rate.requests.as_ref().map(|rate| rate.value),
-        tokens: written.rate.tokens.as_ref().map(|rate| rate.value),
-    };
-    ProviderLimits { calls, ..ProviderLimits::default() }
+        rates: written.rate.rates(),
+    });
+    let of_defaults = manifest.and_then(|manifest| manifest.defaults.breaker.as_ref());
+    let of_provider = written.and_then(|written| written.breaker.as_ref());
+    let layers = [of_defaults, of_provider].into_iter().flatten();
+    let breaker = layers.fold(ProviderLimits::default().breaker, |policy, layer| layer.over(policy));
+    ProviderLimits { calls: calls.unwrap_or_default(), breaker }
 }
 
 /// The mock provider as the manifest describes it; `options` win.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     app::{causes::Causes, facts::RunFacts, recorded, reuse, runs},
     engine::{invalidated, read_run},
-    error::Result,
+    error::{ErrorKind, Result},
     model::{Basis, Event, NodePath, NodePattern, OriginKind, Reused, RunId},
     plan::{AgentNode, NodeKind, Plan},
     store::Store,
@@ -39,7 +39,7 @@ pub struct Reasons {
 
 /// Where the output of an instance is from.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Answer {
     /// Taken from the node instance of the run.
     Reused {
@@ -50,8 +50,11 @@ pub enum Answer {
     },
     /// An agent was asked.
     Asked,
-    /// No agent is asked for this node: its output is computed, or it did not run. Tells which.
-    NotAsked(String),
+    /// No agent was asked for this node.
+    NotAsked {
+        /// Its output is computed, or it did not run.
+        why: String,
+    },
 }
 
 /// What speaks against taking an earlier answer.
@@ -94,10 +97,9 @@ pub enum Reason {
 /// # Errors
 /// `Invalid` when the workflow has no such node; those of [`read_run`].
 pub async fn explain(store: &Arc<dyn Store>, run: RunId, name: &str, against: Option<RunId>) -> Result<Explanation> {
-    let events = read_run(store, run).await?.events;
-    let facts = RunFacts::of(&events);
-    let plan = recorded::compile(run, &events)?.0.plan;
-    let pattern = match &plan {
+    let now = Side::read(store, run).await?;
+    let facts = RunFacts::of(&now.events);
+    let pattern = match &now.plan {
         Some(plan) => plan.check_nodes([name])?.remove(0),
         None => NodePattern::new(name),
     };
@@ -107,16 +109,22 @@ pub async fn explain(store: &Arc<dyn Store>, run: RunId, name: &str, against: Op
         (None, None) => reuse::newest(store, facts.workflow, Some(run), None).await?,
     };
     let before = match earlier {
-        Some(earlier) => Some(Side::read(store, earlier).await?),
+        Some(earlier) => match Side::read(store, earlier).await {
+            // The run that it came from may have been removed since.
+            Err(error) if error.kind() == ErrorKind::NotFound && against.is_none() => None,
+            before => Some(before?),
+        },
         None => None,
     };
-    let now = Side { run, events, plan };
-    Ok(Explanation { id: run, node: name.to_owned(), against: earlier, nodes: now.reasons(&pattern, before.as_ref()) })
+    let before_facts = before.as_ref().map(|before| (before, RunFacts::of(&before.events)));
+    let view = View { now: &now, facts: &facts, before: before_facts.as_ref().map(|(side, facts)| (*side, facts)) };
+    let against = earlier.filter(|_| before.is_some());
+    Ok(Explanation { id: run, node: name.to_owned(), against, nodes: view.reasons(&pattern) })
 }
 
 /// A run with the plan of its files, as far as this version can compile them.
 pub(super) struct Side {
-    pub(super) run: RunId,
+    run: RunId,
     pub(super) events: Vec<Event>,
     pub(super) plan: Option<Plan>,
 }
@@ -135,78 +143,87 @@ impl Side {
             NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => None,
         }
     }
+}
 
-    fn reasons(&self, pattern: &NodePattern, before: Option<&Self>) -> Vec<Reasons> {
-        let facts = RunFacts::of(&self.events);
-        let covered: Vec<_> = facts.nodes.iter().filter(|(path, _)| pattern.covers(path)).collect();
+/// A run, and the one it is compared with.
+struct View<'a> {
+    now: &'a Side,
+    facts: &'a RunFacts<'a>,
+    before: Option<(&'a Side, &'a RunFacts<'a>)>,
+}
+
+impl View<'_> {
+    /// The reasons of every instance of an agent that the pattern covers; if there is none, why no agent was asked.
+    fn reasons(&self, pattern: &NodePattern) -> Vec<Reasons> {
+        let covered: Vec<_> = self.facts.nodes.iter().filter(|(path, _)| pattern.covers(path)).collect();
+        let asked = self.to_be_asked();
         let agents: Vec<Reasons> = covered
             .iter()
             .filter_map(|(path, node)| {
-                let basis = node.basis?;
-                Some(match node.reused {
-                    Some(Reused { run, node, .. }) => Reasons {
-                        node: (**path).clone(),
-                        answer: Answer::Reused { run: *run, node: node.clone() },
-                        reasons: Vec::new(),
-                    },
-                    None => {
-                        Reasons { node: (**path).clone(), answer: Answer::Asked, reasons: self.why_asked(path, basis, before) }
-                    }
-                })
+                let (basis, path) = (node.basis?, (**path).clone());
+                if let Some(Reused { run, node, .. }) = node.reused {
+                    let answer = Answer::Reused { run: *run, node: node.clone() };
+                    return Some(Reasons { node: path, answer, reasons: Vec::new() });
+                }
+                let reasons = self.why_asked(&path, basis, &asked);
+                Some(Reasons { node: path, answer: Answer::Asked, reasons })
             })
             .collect();
         if !agents.is_empty() {
             return agents;
         }
-        let not_asked =
-            |path: &NodePath, why: String| Reasons { node: path.clone(), answer: Answer::NotAsked(why), reasons: Vec::new() };
-        match covered.first() {
-            Some((path, node)) => {
-                let why = node.reason.map_or_else(|| "its output is computed in every run".to_owned(), str::to_owned);
-                vec![not_asked(path, why)]
-            }
-            None => vec![not_asked(&NodePath::new(pattern.as_str()), "the run did not come to it".to_owned())],
+        let (path, why) = match covered.first() {
+            Some((path, node)) => ((**path).clone(), node.reason.unwrap_or("its output is computed in every run")),
+            None => (NodePath::new(pattern.as_str()), "the run did not come to it"),
+        };
+        vec![Reasons { node: path, answer: Answer::NotAsked { why: why.to_owned() }, reasons: Vec::new() }]
+    }
+
+    /// The earlier run is the one whose answers could be taken.
+    fn is_origin(&self) -> bool {
+        self.facts.origin.zip(self.before).is_some_and(|(origin, (before, _))| origin.run == before.run)
+    }
+
+    /// The nodes whose answers were not to be taken.
+    fn to_be_asked(&self) -> Vec<NodePattern> {
+        match (self.facts.origin, &self.now.plan) {
+            (Some(origin), Some(plan)) if self.is_origin() => invalidated(origin, plan),
+            _ => Vec::new(),
         }
     }
 
     /// All that speaks against the answer of the earlier run.
-    fn why_asked(&self, path: &NodePath, basis: &Basis, before: Option<&Self>) -> Vec<Reason> {
-        let Some(before) = before else {
-            return vec![Reason::Nothing { there: "there is no earlier run of the workflow".to_owned() }];
+    fn why_asked(&self, path: &NodePath, basis: &Basis, to_be_asked: &[NodePattern]) -> Vec<Reason> {
+        let Some((before, before_facts)) = self.before else {
+            return vec![Reason::Nothing { there: "there is no earlier run of the workflow in the store".to_owned() }];
         };
-        let (now_facts, before_facts) = (RunFacts::of(&self.events), RunFacts::of(&before.events));
-        let origin = now_facts.origin.filter(|origin| origin.run == before.run);
         let mut reasons = Vec::new();
-        if let (Some(origin), Some(plan)) = (origin, &self.plan)
-            && invalidated(origin, plan).iter().any(|pattern| pattern.covers(path))
-        {
+        if to_be_asked.iter().any(|pattern| pattern.covers(path)) {
             reasons.push(Reason::Invalidated);
         }
         let earlier = before_facts.nodes.get(path);
         let Some(earlier_basis) = earlier.filter(|node| node.succeeded).and_then(|node| node.basis) else {
-            let there = match earlier {
+            let there = match earlier.map(|node| node.reason) {
                 None => "the earlier run has no such instance".to_owned(),
-                Some(node) => match node.reason {
-                    Some(reason) => format!("it has no answer there: {reason}"),
-                    None => "it has no answer there".to_owned(),
-                },
+                Some(Some(reason)) => format!("it has no answer there: {reason}"),
+                Some(None) => "it has no answer there".to_owned(),
             };
             reasons.push(Reason::Nothing { there });
             return reasons;
         };
-        let agents = self.agent(path).zip(before.agent(path));
+        let agents = self.now.agent(path).zip(before.agent(path));
         if basis.definition != earlier_basis.definition {
             reasons.push(Reason::Definition { parts: agents.map(|(now, before)| parts(before, now)).unwrap_or_default() });
         }
         if basis.input != earlier_basis.input {
-            let causes = Causes { now: self, now_facts: &now_facts, before_facts: &before_facts };
+            let causes = Causes { now: self.now, now_facts: self.facts, before_facts };
             reasons.push(Reason::Input { causes: agents.map(|(now, before)| causes.of(path, before, now)).unwrap_or_default() });
         }
         if basis.model != earlier_basis.model {
             reasons.push(Reason::Model { before: earlier_basis.model.clone(), now: basis.model.clone() });
         }
         if reasons.is_empty() {
-            let note = if origin.is_some() {
+            let note = if self.is_origin() {
                 "its earlier answer was given to another instance"
             } else {
                 "the answer could have been taken with `--reuse`"

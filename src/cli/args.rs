@@ -207,7 +207,7 @@ pub struct DiffArgs {
     #[arg(value_name = "RUN")]
     pub one: String,
     /// The other run
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "OTHER")]
     pub other: String,
     /// Exit with 1 when routes or outputs differ
     #[arg(long)]
@@ -442,6 +442,9 @@ pub struct DoctorArgs {
     /// Also try whether local servers answer
     #[arg(long)]
     pub online: bool,
+    /// Ask models again at once that are left alone because they failed
+    #[arg(long)]
+    pub reset_breakers: bool,
     /// How it is shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ShowFormat,

@@ -98,7 +98,7 @@ fn row(node: &NodeComparison) -> Vec<String> {
     {
         differs.push(format!("route: {} → {}", one.join(", "), other.join(", ")));
     }
-    if !node.difference.is_empty() && node.one.is_some() && node.other.is_some() {
+    if !node.difference.is_empty() {
         differs.push("output".to_owned());
     }
     vec![

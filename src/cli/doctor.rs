@@ -1,8 +1,10 @@
-//! `agentflow doctor`: what agentflow finds here, and what is missing for a run. Changes nothing; opens no socket without `--online`.
+//! `agentflow doctor`: what agentflow finds here, and what is missing for a run. Opens no socket without `--online`, and changes nothing without
+//! `--reset-breakers`.
 
 use std::{
     net::{TcpStream, ToSocketAddrs as _},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,12 +17,13 @@ use crate::{
     },
     cli::{
         args::{DoctorArgs, ShowFormat},
+        breakers::BreakersReport,
         clean, exit, json,
         page::Page,
         terminal::{BOLD, DIM, GREEN, RED, Terminal, YELLOW},
     },
     error::Result,
-    store,
+    store::{self, Store},
 };
 
 /// How long a local server may take to answer.
@@ -34,6 +37,7 @@ struct Report {
     manifest: Option<String>,
     store: StoreReport,
     providers: Vec<Reached>,
+    breakers: BreakersReport,
     terminal: TerminalReport,
 }
 
@@ -69,15 +73,21 @@ pub(super) async fn doctor(args: &DoctorArgs, settings: &Settings, terminal: &Te
     let compiled = path.as_deref().map(app::compile_manifest);
     let manifest = compiled.as_ref().and_then(|compiled| compiled.manifest.as_ref());
     let folder = path.as_deref().map_or_else(|| Path::new(".").to_owned(), project::folder_of);
+    let (store, opened) = look_at_store(settings).await;
+    let breakers = match &opened {
+        Some(store) => BreakersReport::of(store, args.reset_breakers).await?,
+        None => BreakersReport::default(),
+    };
     let report = Report {
         agentflow: env!("CARGO_PKG_VERSION"),
         sqlite: store::sqlite_version(),
         manifest: path.as_ref().map(|path| path.display().to_string()),
-        store: look_at_store(settings).await,
+        store,
         providers: app::providers::report(manifest, &folder)
             .into_iter()
             .map(|provider| Reached { answers: args.online.then(|| answers(&provider)).flatten(), provider })
             .collect(),
+        breakers,
         terminal: TerminalReport {
             stdout: terminal.out.is_terminal,
             stderr: terminal.err.is_terminal,
@@ -92,16 +102,16 @@ pub(super) async fn doctor(args: &DoctorArgs, settings: &Settings, terminal: &Te
     Ok(if report.store.state == "broken" { exit::STORE_UNAVAILABLE } else { exit::SUCCEEDED })
 }
 
-async fn look_at_store(settings: &Settings) -> StoreReport {
+async fn look_at_store(settings: &Settings) -> (StoreReport, Option<Arc<dyn Store>>) {
     let place = match app::store_here(settings) {
         Ok(place) => place,
-        Err(err) => return StoreReport { url: String::new(), state: "broken", problem: Some(err.to_string()) },
+        Err(err) => return (StoreReport { url: String::new(), state: "broken", problem: Some(err.to_string()) }, None),
     };
     let url = place.url.clone();
     match app::open_existing_store(settings).await {
-        Ok(Some(_)) => StoreReport { url, state: "ready", problem: None },
-        Ok(None) => StoreReport { url, state: "new", problem: None },
-        Err(err) => StoreReport { url, state: "broken", problem: Some(err.to_string()) },
+        Ok(Some(store)) => (StoreReport { url, state: "ready", problem: None }, Some(store)),
+        Ok(None) => (StoreReport { url, state: "new", problem: None }, None),
+        Err(err) => (StoreReport { url, state: "broken", problem: Some(err.to_string()) }, None),
     }
 }
 
@@ -161,5 +171,6 @@ fn text(report: &Report, terminal: &Terminal) -> String {
         let url = provider.base_url.as_deref().map(|url| format!(", {url}")).unwrap_or_default();
         page.line(&format!("  {mark} {:<width$}  {key}{}{reached}", provider.name, clean::one_line(&url)));
     }
+    report.breakers.show(&mut page, terminal);
     page.into_text()
 }

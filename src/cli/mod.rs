@@ -2,6 +2,7 @@
 
 mod agents;
 pub mod args;
+mod breakers;
 mod clean;
 mod completions;
 mod diagnostics;
@@ -159,7 +160,9 @@ fn start_log(verbose: u8, terminal: &Terminal) {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
-        .with_ansi(terminal.err.color);
+        .with_ansi(terminal.err.color)
+        // A line that cannot be written would be told to the same place, which panics when it cannot be told there.
+        .log_internal_errors(false);
     // A second subscriber in one process (tests of the library) is no reason to fail.
     drop(subscriber.try_init());
 }

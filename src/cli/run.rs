@@ -2,7 +2,10 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tracing::{debug, trace};
@@ -26,7 +29,7 @@ use crate::{
     },
     crash::crash_point,
     engine::{Engine, Observer, Progress, RunOptions, RunResult, Stop},
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     model::{Event, Origin, RunId, RunStatus},
     plan::Plan,
 };
@@ -166,6 +169,8 @@ pub(super) async fn drive(
         Err(err) => {
             ui.close();
             let written = lines.map_or(Ok(()), EventLines::finish);
+            let goes_on = err.kind() == ErrorKind::StoreUnavailable && watch.is_recorded.load(Ordering::Relaxed);
+            let err = if goes_on { err.hint(Commands::of(prepared, settings).resume(run)) } else { err };
             return Err(if written.is_err() { err.hint("standard output could not be written, too") } else { err });
         }
     };
@@ -255,6 +260,8 @@ fn quoted(word: &str) -> String {
 struct Watch {
     observers: Vec<Box<dyn Observer>>,
     speaker: Speaker,
+    /// Whether anything of the run is in the store.
+    is_recorded: AtomicBool,
     failed: Mutex<Option<FailedNode>>,
     tally: Mutex<Tally>,
 }
@@ -267,7 +274,13 @@ impl Watch {
             tally.watch(event);
         }
         let observers = ui.observer().into_iter().chain(lines.map(EventLines::observer)).collect();
-        Self { observers, speaker: ui.speaker(), failed: Mutex::new(failed), tally: Mutex::new(tally) }
+        Self {
+            observers,
+            speaker: ui.speaker(),
+            is_recorded: AtomicBool::new(!past.is_empty()),
+            failed: Mutex::new(failed),
+            tally: Mutex::new(tally),
+        }
     }
 
     fn failed(&self) -> Option<FailedNode> {
@@ -283,6 +296,7 @@ impl Observer for Watch {
     fn on_event(&self, run: RunId, event: &Event) {
         let node = event.body.node().map_or("", |node| node.as_str());
         debug!(run.id = %run, seq = event.seq, node, "{}", event.body.kind());
+        self.is_recorded.store(true, Ordering::Relaxed);
         FailedNode::watch(&mut self.failed.lock().unwrap_or_else(PoisonError::into_inner), event);
         self.tally.lock().unwrap_or_else(PoisonError::into_inner).watch(event);
         for observer in &self.observers {
@@ -298,6 +312,7 @@ impl Observer for Watch {
                 numbers::duration(*patience)
             )),
             Progress::StoreBack => self.speaker.say("the store works again; the run goes on".to_owned()),
+            Progress::ManyEvents { events, most } => self.speaker.say(format!("the run has {events} events; it may have {most}")),
             _ => {}
         }
         for observer in &self.observers {

@@ -43,7 +43,7 @@ fn row(reasons: &Reasons) -> Vec<String> {
         Answer::Reused { node, .. } if *node == reasons.node => ("reused", "everything it rests on is the same".to_owned()),
         Answer::Reused { node, .. } => ("reused", format!("everything it rests on is the same as in `{node}`")),
         Answer::Asked => ("asked", reasons.reasons.iter().map(told).collect::<Vec<_>>().join("; ")),
-        Answer::NotAsked(why) => ("none", why.clone()),
+        Answer::NotAsked { why } => ("none", why.clone()),
     };
     vec![reasons.node.to_string(), answer.to_owned(), clean::one_line(&why)]
 }

@@ -16,12 +16,16 @@ use crate::{
     model::{NodePath, RunId},
 };
 
-/// A model answered, and the attempt goes on: the answer is to be recorded first.
-pub(super) struct Called {
-    pub(super) id: InstanceId,
-    pub(super) call: CallRecord,
-    /// Told when it is durable, or why the attempt must end.
-    pub(super) recorded: oneshot::Sender<Result<()>>,
+/// What an attempt tells while it goes on.
+pub(super) enum Told {
+    /// A model answered, and the attempt goes on: the answer is to be recorded first.
+    Called {
+        call: CallRecord,
+        /// Told when it is durable, or why the attempt must end.
+        recorded: oneshot::Sender<Result<()>>,
+    },
+    /// Something happened around a call.
+    Noticed(Notice),
 }
 
 /// Everything an attempt needs.
@@ -31,7 +35,7 @@ pub(super) struct Attempt {
     pub(super) recorded: Vec<CallRecord>,
     pub(super) models: Arc<Models>,
     pub(super) observer: Arc<dyn Observer>,
-    pub(super) calls: mpsc::UnboundedSender<Called>,
+    pub(super) tell: mpsc::UnboundedSender<(InstanceId, Told)>,
 }
 
 impl Attempt {
@@ -74,10 +78,8 @@ struct Traces<'a> {
 impl Journal for Traces<'_> {
     async fn record(&self, call: CallRecord) -> Result<()> {
         let (recorded, durable) = oneshot::channel();
-        let start = &self.attempt.start;
-        let called = Called { id: start.id, call, recorded };
         let gone = || Error::new(ErrorKind::Cancelled, "the run has ended");
-        self.attempt.calls.send(called).map_err(|_| gone())?;
+        self.attempt.tell.send((self.attempt.start.id, Told::Called { call, recorded })).map_err(|_| gone())?;
         durable.await.map_err(|_| gone())??;
         crash_point!("journal.told");
         Ok(())
@@ -92,5 +94,8 @@ impl Journal for Traces<'_> {
         crash_point!("call.text-shown");
     }
 
-    fn on_notice(&self, _notice: Notice) {}
+    fn on_notice(&self, notice: Notice) {
+        // A run that has ended does not want to know.
+        self.attempt.tell.send((self.attempt.start.id, Told::Noticed(notice))).ok();
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Event, NodePath, RunId};
+use crate::model::{Event, NodePath, RunId, Seq};
 
 /// Sees a run. Called from the engine's task: returns at once, never blocks.
 pub trait Observer: Send + Sync {
@@ -63,4 +63,11 @@ pub enum Progress<'a> {
     },
     /// The store takes what happened again.
     StoreBack,
+    /// The log has become long.
+    ManyEvents {
+        /// How many events the run has.
+        events: Seq,
+        /// How many it may have.
+        most: Seq,
+    },
 }

@@ -50,7 +50,8 @@ pub async fn read_run(store: &Arc<dyn Store>, run: RunId) -> Result<RecordedRun>
     loop {
         let first = events.len() as u64;
         let page = store.read(&stream, first, PAGE).await?;
-        last = verify_chain(&stream, first, last, &page)?;
+        last = verify_chain(&stream, first, last, &page)
+            .map_err(|error| error.hint(format!("`agentflow runs repair {run}` makes a new run of those")))?;
         for record in &page {
             events.push(decode(&stream, record)?);
         }

@@ -3,18 +3,20 @@
 //! Nothing waits for a level of the graph: an attempt starts as soon as its own inputs are there, a place is free, and the events it
 //! rests on are durable.
 
+mod ending;
+
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
-use indexmap::IndexMap;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::{AbortHandle, JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
 
+use self::ending::{in_words, renewed};
 use super::{
     Engine, RunOptions, RunResult,
-    attempt::{Attempt, Called},
+    attempt::{Attempt, Told},
     clock::Clock,
     deadlines::Deadlines,
     kill_points,
@@ -23,14 +25,14 @@ use super::{
     recover::read_run,
     reuse::Reuse,
     revise,
-    state::{InstanceId, MANY_EVENTS, RunState, Start, Step},
+    state::{InstanceId, MANY_EVENTS, MAX_EVENTS, RunState, Start, Step},
     stop::{Stop, Wish},
 };
 use crate::{
     agent::Answered,
     crash::crash_point,
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, RunId, RunStatus, Seq},
+    model::{Event, EventBody, RunId, Seq},
     plan::Plan,
     store::{Digest, StreamId},
 };
@@ -49,7 +51,8 @@ pub(super) struct Scheduler {
     log: RunLog,
     attempts: JoinSet<Ended>,
     handles: HashMap<InstanceId, AbortHandle>,
-    calls: (mpsc::UnboundedSender<Called>, mpsc::UnboundedReceiver<Called>),
+    /// What attempts tell while they go on.
+    told: (mpsc::UnboundedSender<(InstanceId, Told)>, mpsc::UnboundedReceiver<(InstanceId, Told)>),
     /// Starts that wait until what they rest on is durable.
     held: Vec<Start>,
     /// Attempts that wait until their answer is durable.
@@ -72,7 +75,7 @@ pub(super) struct Scheduler {
 /// What woke the loop.
 enum Woken {
     Written(Result<Vec<Event>>),
-    Called(Called),
+    Told(InstanceId, Told),
     Ended(Result<Ended, JoinError>),
     Renewed(Result<()>),
     Wish(Wish),
@@ -179,7 +182,7 @@ impl Scheduler {
             log,
             attempts: JoinSet::new(),
             handles: HashMap::new(),
-            calls: mpsc::unbounded_channel(),
+            told: mpsc::unbounded_channel(),
             held: Vec::new(),
             unrecorded: Vec::new(),
             deadlines,
@@ -209,7 +212,7 @@ impl Scheduler {
             }
             match self.wait(&mut wishes).await {
                 Woken::Written(events) => self.on_written(&events?),
-                Woken::Called(called) => self.on_called(called)?,
+                Woken::Told(id, told) => self.on_told(id, told)?,
                 Woken::Ended(ended) => self.on_ended(ended)?,
                 Woken::Renewed(result) => {
                     self.renewal = None;
@@ -254,7 +257,7 @@ impl Scheduler {
         let event = self.log.push(self.clock.now(), body)?;
         self.state.apply(&event)?;
         if event.seq == MANY_EVENTS {
-            tracing::warn!(run.id = %self.run, "the run has {MANY_EVENTS} events, a fifth of the most that a run may have");
+            self.observer.on_progress(self.run, &Progress::ManyEvents { events: MANY_EVENTS, most: MAX_EVENTS });
         }
         match &event.body {
             EventBody::AttemptStarted { node, .. } => {
@@ -295,7 +298,7 @@ impl Scheduler {
                 start,
                 models: Arc::clone(&self.engine.models),
                 observer: Arc::clone(&self.observer),
-                calls: self.calls.0.clone(),
+                tell: self.told.0.clone(),
             };
             crash_point!("attempt.durable");
             let handle = self.attempts.spawn(async move { (id, attempt.run().await) });
@@ -325,7 +328,7 @@ impl Scheduler {
             biased;
             Ok(()) = wishes.changed() => Woken::Wish(*wishes.borrow_and_update()),
             events = self.log.written() => Woken::Written(events),
-            Some(called) = self.calls.1.recv() => Woken::Called(called),
+            Some((id, told)) = self.told.1.recv() => Woken::Told(id, told),
             Some(ended) = self.attempts.join_next() => Woken::Ended(ended),
             result = async { match renewal { Some(renewal) => renewal.await, None => std::future::pending().await } } => Woken::Renewed(result),
             () = sleep_until(timer) => Woken::Timer,
@@ -375,23 +378,32 @@ impl Scheduler {
         self.observer.on_progress(self.run, &progress);
     }
 
-    fn on_called(&mut self, called: Called) -> Result<()> {
-        if self.state.is_final(called.id) {
+    fn on_told(&mut self, id: InstanceId, told: Told) -> Result<()> {
+        if self.state.is_final(id) {
             return Ok(());
         }
-        crash_point!("journal.in-hand");
-        let seq = self.state.next_seq();
-        self.record(self.state.responded(called.id, called.call))?;
-        crash_point!("journal.queued");
-        self.unrecorded.push((seq, called.id, called.recorded));
-        self.is_urgent = true;
-        Ok(())
+        match told {
+            Told::Called { call, recorded } => {
+                crash_point!("journal.in-hand");
+                let seq = self.state.next_seq();
+                self.record(self.state.responded(id, call))?;
+                crash_point!("journal.queued");
+                self.unrecorded.push((seq, id, recorded));
+                self.is_urgent = true;
+                Ok(())
+            }
+            Told::Noticed(notice) => self.record(self.state.noticed(id, notice)),
+        }
     }
 
     /// Takes the result of an attempt, and of all others that ended meanwhile.
     fn on_ended(&mut self, ended: Result<Ended, JoinError>) -> Result<()> {
         let mut next = Some(ended);
         while let Some(ended) = next {
+            // What the attempt told before its end comes before it in the log, too.
+            while let Ok((id, told)) = self.told.1.try_recv() {
+                self.on_told(id, told)?;
+            }
             match ended {
                 Ok((id, answered)) => self.on_answered(id, answered)?,
                 Err(error) if error.is_cancelled() => {}
@@ -420,11 +432,22 @@ impl Scheduler {
             },
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Divergent => return Err(error),
-            Err(error) => self.state.failure(id, &error, self.clock.now()),
+            Err(error) => self.failure(id, error),
         };
         self.record(body)?;
         crash_point!("outcome.queued");
         Ok(())
+    }
+
+    /// The event of a failed attempt. A model that is retried more than it bears is not asked again.
+    fn failure(&self, id: InstanceId, error: Error) -> EventBody {
+        let body = self.state.failure(id, &error, self.clock.now());
+        let is_overspent = || self.state.target(id).is_some_and(|model| !self.engine.models.may_retry(model));
+        if matches!(body, EventBody::AttemptFailed { .. }) && is_overspent() {
+            let error = error.hint("it was not tried again: a fifth of the calls of this model were retries already");
+            return self.state.failure_of_target(id, &error);
+        }
+        body
     }
 
     fn on_wish(&mut self, wish: Wish) {
@@ -470,28 +493,6 @@ impl Scheduler {
         Ok(())
     }
 
-    /// The run's own time limit has passed.
-    fn end_of_time(&mut self) -> Result<()> {
-        let limit = self.state.plan().limits.timeout.unwrap_or_default();
-        let error = Error::new(ErrorKind::Timeout, format!("the run did not end within its time limit of {}", in_words(limit)))
-            .hint("raise `limits.timeout` in the workflow");
-        for id in self.state.running_attempts() {
-            self.record(self.state.cancelled(id))?;
-        }
-        self.abort_ended();
-        self.fail(&error)
-    }
-
-    /// Ends the run as a whole.
-    fn fail(&mut self, error: &Error) -> Result<()> {
-        self.record(EventBody::RunFinished {
-            status: RunStatus::Failed,
-            outputs: IndexMap::new(),
-            error: Some(error.to_record()),
-            spend: self.state.spend(),
-        })
-    }
-
     /// Ends the tasks whose instance has ended without them.
     fn abort_ended(&mut self) {
         let state = &self.state;
@@ -503,50 +504,4 @@ impl Scheduler {
             !ended
         });
     }
-
-    /// Writes what is left, gives the run back and says how it stands.
-    async fn close(mut self, mut wishes: watch::Receiver<Wish>) -> Result<RunResult> {
-        self.attempts.shutdown().await;
-        crash_point!("stop.attempts-ended" if self.stop_at.is_some());
-        while self.log.is_writing() || self.log.has_unwritten() {
-            self.log.write();
-            let hurried = *wishes.borrow() == Wish::AtOnce;
-            match self.log.outage() {
-                Some(outage) if hurried => return Err(self.log.gave_up(outage.error.clone())),
-                _ => {}
-            }
-            tokio::select! {
-                biased;
-                events = self.log.written() => self.on_written(&events?),
-                Ok(()) = wishes.changed() => {}
-            }
-        }
-        crash_point!("close.flushed");
-        if self.is_claimed {
-            renewed(self.log.renew(Duration::ZERO).await)?;
-            crash_point!("close.given-back");
-        }
-        let spend = self.state.spend();
-        let run = self.run;
-        Ok(match self.state.ending().cloned() {
-            Some(ending) => RunResult { run, status: ending.status, outputs: ending.outputs, error: ending.error, spend },
-            None => RunResult { run, status: RunStatus::Running, outputs: IndexMap::new(), error: None, spend },
-        })
-    }
-}
-
-/// A claim that cannot be extended just now is no reason to stop: safety rests on the epoch, and what counts is in the log.
-fn renewed(result: Result<()>) -> Result<()> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::StoreUnavailable => {
-            tracing::warn!(%error, "the claim on the run could not be renewed");
-            Ok(())
-        }
-        result => result,
-    }
-}
-
-/// `1.5 s`, `90 s`.
-fn in_words(duration: Duration) -> String {
-    format!("{} s", duration.as_secs_f64())
 }

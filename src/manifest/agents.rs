@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::{
     diagnostic::{FileId, Span, Spanned},
     manifest::{Entries, Tree},
-    model::{FallbackReason, Price},
-    resilience::Rate,
+    model::{CallRates, FallbackReason, Price, Rate},
+    resilience::BreakerPolicy,
 };
 
 /// A manifest, well-formed but not yet checked.
@@ -41,6 +41,8 @@ pub struct ManifestDefaults {
     pub max_concurrent: Option<Spanned<u32>>,
     /// For all nodes that run agents.
     pub retry: Option<crate::manifest::RetryManifest>,
+    /// For all models.
+    pub breaker: Option<BreakerManifest>,
 }
 
 /// An agent as written, in a manifest or inline in a workflow.
@@ -70,6 +72,10 @@ pub struct AgentManifest {
     pub timeout: Option<Spanned<Duration>>,
     /// Calls in flight at once.
     pub max_concurrent: Option<Spanned<u32>>,
+    /// How much it may ask.
+    pub rate: RateManifest,
+    /// For the nodes that run it.
+    pub retry: Option<crate::manifest::RetryManifest>,
 }
 
 /// A model of a `fallback:`.
@@ -116,6 +122,8 @@ pub struct ProviderManifest {
     pub price: Entries<Price>,
     /// How much it may be asked.
     pub rate: RateManifest,
+    /// For its models.
+    pub breaker: Option<BreakerManifest>,
     /// Further headers of every request, e.g. `api-version`.
     pub headers: Entries<Spanned<String>>,
     /// Calls in flight at once; 16 when absent.
@@ -135,6 +143,48 @@ pub struct RateManifest {
     pub requests: Option<Spanned<Rate>>,
     /// Tokens read and written.
     pub tokens: Option<Spanned<Rate>>,
+}
+
+impl RateManifest {
+    /// What is written, without its places.
+    #[must_use]
+    pub fn rates(&self) -> CallRates {
+        CallRates { requests: self.requests.as_ref().map(|rate| rate.value), tokens: self.tokens.as_ref().map(|rate| rate.value) }
+    }
+}
+
+/// `breaker = { failures = 5, window = "60s", open_for = "30s", probes = 1 }`, or `breaker = false`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BreakerManifest {
+    /// Whether there is one; `None` in the long form.
+    pub is_on: Option<Spanned<bool>>,
+    /// Failures in a row that open it.
+    pub failures: Option<Spanned<u32>>,
+    /// How far back calls count.
+    pub window: Option<Spanned<Duration>>,
+    /// How long it stays open.
+    pub open_for: Option<Spanned<Duration>>,
+    /// Calls that try again at once.
+    pub probes: Option<Spanned<u32>>,
+}
+
+impl BreakerManifest {
+    /// `policy` with what is written here; `None` when there is to be no breaker.
+    #[must_use]
+    pub fn over(&self, policy: Option<BreakerPolicy>) -> Option<BreakerPolicy> {
+        if self.is_on.as_ref().is_some_and(|is_on| !is_on.value) {
+            return None;
+        }
+        let policy = policy.unwrap_or_default();
+        let number = |written: &Option<Spanned<u32>>, usual| written.as_ref().map_or(usual, |number| number.value);
+        let duration = |written: &Option<Spanned<Duration>>, usual| written.as_ref().map_or(usual, |duration| duration.value);
+        Some(BreakerPolicy {
+            failures: number(&self.failures, policy.failures),
+            window: duration(&self.window, policy.window),
+            open_for: duration(&self.open_for, policy.open_for),
+            probes: number(&self.probes, policy.probes),
+        })
+    }
 }
 
 /// `[store]`.

@@ -18,8 +18,8 @@ mod units;
 mod workflow;
 
 pub use agents::{
-    AgentManifest, ApiKey, FallbackManifest, Manifest, ManifestDefaults, ProviderKind, ProviderManifest, RateManifest,
-    StoreManifest,
+    AgentManifest, ApiKey, BreakerManifest, FallbackManifest, Manifest, ManifestDefaults, ProviderKind, ProviderManifest,
+    RateManifest, StoreManifest,
 };
 pub use json_schema::{SchemaOf, json_schema};
 pub use read::{read_data, read_data_text, read_manifest, read_workflow, read_workflow_text};

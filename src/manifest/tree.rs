@@ -104,6 +104,15 @@ impl Tree {
         }
     }
 
+    /// `true` or `false`, if it is one of them.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.kind {
+            TreeKind::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
     /// The number, if it is one without a fraction that fits.
     #[must_use]
     pub fn as_whole(&self) -> Option<i64> {

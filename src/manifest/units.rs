@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::resilience::Rate;
+use crate::model::Rate;
 
 /// The largest count, so that no sum of counts overflows.
 pub const MAX_COUNT: u64 = 999_999_999_999_999;

@@ -107,6 +107,24 @@ impl FallbackReason {
     }
 }
 
+/// So much per span of time, e.g. `60/m`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// How much; more than 0.
+    pub amount: f64,
+    /// In how long.
+    pub per: Duration,
+}
+
+/// How much may be asked in a span of time.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CallRates {
+    /// Calls.
+    pub requests: Option<Rate>,
+    /// Tokens, read and written.
+    pub tokens: Option<Rate>,
+}
+
 /// Everything a run needs to know of an agent, with defaults applied and files read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentProfile {
@@ -132,4 +150,6 @@ pub struct AgentProfile {
     pub timeout: Option<Duration>,
     /// How many calls of this agent may be in flight at once.
     pub max_concurrent: Option<u32>,
+    /// How much it may ask.
+    pub rates: CallRates,
 }

@@ -177,7 +177,7 @@ pub enum EventBody {
         attempt: u32,
         /// `provider/model`.
         model: String,
-        /// `closed`, `open` or `half_open`.
+        /// `closed`, `open` or `half-open`.
         from: String,
         /// The same.
         to: String,

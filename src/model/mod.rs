@@ -8,7 +8,7 @@ mod origin;
 mod pattern;
 mod run;
 
-pub use agent::{AgentProfile, BUILT_IN_PROVIDERS, FallbackModel, FallbackReason, ModelRef};
+pub use agent::{AgentProfile, BUILT_IN_PROVIDERS, CallRates, FallbackModel, FallbackReason, ModelRef, Rate};
 pub use chat::{CallOrigin, ChatMessage, ChatRequest, ChatResponse, FinishReason, OutputSchema, Role, Usage};
 pub use event::{Event, EventBody, Handled, StoredSource};
 pub use id::{AgentName, NodeId, NodePath, Owner, ProviderName, RunId, Seq};

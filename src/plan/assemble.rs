@@ -306,7 +306,11 @@ impl Assembler<'_> {
             return RetryPolicy::never();
         }
         let mut policy = RetryPolicy::default();
-        let layers = [&self.compiler.defaults.retry, &self.workflow.default_retry, &node.written.retry];
+        let of_agent = match &node.kind {
+            KindDraft::Agent(agent) => &agent.retry,
+            _ => &None,
+        };
+        let layers = [&self.compiler.defaults.retry, &self.workflow.default_retry, of_agent, &node.written.retry];
         layers.into_iter().flatten().for_each(|layer| apply(layer, &mut policy));
         policy
     }

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     diagnostic::{Code, Diagnostic, Files, Sources, Span, Spanned, nearest},
-    manifest::{AgentManifest, Entries, FallbackManifest, Manifest, ManifestDefaults},
+    manifest::{AgentManifest, Entries, FallbackManifest, Manifest, ManifestDefaults, RetryManifest},
     model::{AgentName, AgentProfile, BUILT_IN_PROVIDERS, FallbackModel, ModelRef, ProviderName},
     plan::{
         draft::{Place, place_of},
@@ -28,6 +28,7 @@ pub struct Catalog {
 pub struct CatalogEntry {
     profile: Option<Arc<AgentProfile>>,
     system: Option<(Place, Template)>,
+    retry: Option<RetryManifest>,
     span: Span,
     inline: bool,
 }
@@ -49,6 +50,11 @@ impl CatalogEntry {
     #[must_use]
     pub fn is_inline(&self) -> bool {
         self.inline
+    }
+
+    /// For the nodes that run it.
+    pub(super) fn retry(&self) -> Option<&RetryManifest> {
+        self.retry.as_ref()
     }
 
     pub(super) fn system(&self) -> Option<&(Place, Template)> {
@@ -170,9 +176,10 @@ impl Reader<'_> {
                 max_turns: value(&agent.max_turns, &None),
                 timeout: agent.timeout.as_ref().or(self.defaults.timeout.as_ref()).map(|timeout| timeout.value),
                 max_concurrent: value(&agent.max_concurrent, &None),
+                rates: agent.rate.rates(),
             })
         });
-        CatalogEntry { profile, system, span: agent.span, inline }
+        CatalogEntry { profile, system, retry: agent.retry.clone(), span: agent.span, inline }
     }
 
     fn system(&mut self, agent: &AgentManifest) -> Option<(Place, Template)> {

@@ -6,7 +6,7 @@ use std::{cell::OnceCell, collections::HashMap, ops::Range, sync::Arc};
 
 use crate::{
     diagnostic::{FileId, Sources, Span, Spanned},
-    manifest::{NodeManifest, OnErrorManifest},
+    manifest::{NodeManifest, OnErrorManifest, RetryManifest},
     model::{FallbackModel, ModelRef, Value},
     plan::{Plan, certain::Certain, links::Links, scope::Target},
     template::{Expression, Reference, Template},
@@ -291,6 +291,8 @@ pub(super) struct AgentDraft {
     pub(super) temperature: Option<f64>,
     pub(super) max_tokens: Option<u32>,
     pub(super) max_turns: Option<u32>,
+    /// What the agent says of retries.
+    pub(super) retry: Option<RetryManifest>,
 }
 
 /// A graph between manifest and plan; the nodes in the order written.

@@ -199,6 +199,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         let fallback =
             fallback.as_ref().map(|chain| parse_fallback(chain, &self.compiler.providers, &mut self.compiler.problems));
         let fallback = fallback.or_else(|| Some(entry?.profile()?.fallback.clone())).unwrap_or_default();
+        let retry = entry.and_then(|entry| entry.retry().cloned());
         let system = entry.and_then(|entry| entry.system().cloned());
         let system = system.map(|(place, template)| self.codes.add(place, CodeKind::Template(template)));
         self.used_agents.extend(name.clone());
@@ -213,6 +214,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
             temperature: temperature.as_ref().map(|number| number.value),
             max_tokens: max_tokens.as_ref().map(|number| number.value),
             max_turns: max_turns.as_ref().map(|number| number.value),
+            retry,
         }
     }
 

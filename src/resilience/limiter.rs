@@ -7,18 +7,11 @@ use std::{
 
 use tokio::time::Instant;
 
+use crate::model::Rate;
+
 /// How much of the full rate comes back in a [`RECOVERY_STEP`], and the least that is left of it.
 const RECOVERY: f64 = 0.05;
 const RECOVERY_STEP: Duration = Duration::from_secs(10);
-
-/// So much per span of time, e.g. `60/m`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rate {
-    /// How much; more than 0.
-    pub amount: f64,
-    /// In how long.
-    pub per: Duration,
-}
 
 /// Spaces out calls so that they keep to a [`Rate`]; first come, first served.
 ///

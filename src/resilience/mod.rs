@@ -10,10 +10,11 @@ mod retry;
 mod verdict;
 mod window;
 
+pub use crate::model::Rate;
 pub use breaker::{Admission, Breaker, BreakerPolicy, Change, Outcome, Phase, Tally, Ticket};
 pub use budget::RetryBudget;
 pub use clock::{SharedClock, time_left};
-pub use limiter::{Rate, RateLimiter};
+pub use limiter::RateLimiter;
 pub use pace::Pace;
 pub use retry::{Jitter, RetryPolicy};
 pub use verdict::{Again, Counts, Next, Verdict, verdict};

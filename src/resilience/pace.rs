@@ -7,10 +7,8 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{
-    limiter::{Rate, RateLimiter},
-    retry::LONGEST_REQUESTED,
-};
+use super::{limiter::RateLimiter, retry::LONGEST_REQUESTED};
+use crate::model::Rate;
 
 /// Over how long calls are counted to learn a rate.
 const STRETCH: Duration = Duration::from_secs(10);

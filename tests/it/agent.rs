@@ -15,8 +15,8 @@ use agentflow::{
         Answered, Call, CallLimits, CallRecord, Called, Journal, Models, ModelsSettings, Notice, ProviderLimits, Task, drive,
     },
     model::{
-        AgentName, AgentProfile, ChatRequest, ChatResponse, Cost, FinishReason, ModelRef, NodeId, NodePath, Price, ProviderName,
-        RunId, Usage, Value,
+        AgentName, AgentProfile, CallRates, ChatRequest, ChatResponse, Cost, FinishReason, ModelRef, NodeId, NodePath, Price,
+        ProviderName, RunId, Usage, Value,
     },
     provider::{MockProvider, MockSettings, OnText, Provider, Providers},
     resilience::Rate,
@@ -120,6 +120,7 @@ impl Agent {
             max_turns: None,
             timeout: None,
             max_concurrent: None,
+            rates: CallRates::default(),
         };
         Self {
             profile,
@@ -311,12 +312,12 @@ async fn calls_in_flight_are_bounded_per_provider_per_agent_and_over_all() {
 #[tokio::test(start_paused = true)]
 async fn calls_keep_to_the_rate_of_their_provider() {
     let rate = |amount| Some(Rate { amount, per: Duration::from_secs(10) });
-    let requests = CallLimits { requests: rate(5.0), ..CallLimits::default() };
+    let requests = CallLimits { rates: CallRates { requests: rate(5.0), tokens: None }, ..CallLimits::default() };
     // Five at once, then one every 2 s.
     let (elapsed, _) = crowd(8, None, limits(requests)).await;
     assert!(elapsed >= Duration::from_secs(7) && elapsed < Duration::from_secs(8), "{elapsed:?}");
     // The first answer turns out to have used a hundred times what ten seconds allow: the second call waits until that is paid back.
-    let tokens = CallLimits { tokens: rate(10_000.0), ..CallLimits::default() };
+    let tokens = CallLimits { rates: CallRates { requests: None, tokens: rate(10_000.0) }, ..CallLimits::default() };
     let models = models(Script::says(&[]), limits(tokens));
     let begun = Instant::now();
     for expected in [0, 991] {

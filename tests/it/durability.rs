@@ -48,7 +48,12 @@ impl Chain {
 
     fn finish(&self, command: &mut Command, arguments: &[&str]) -> Output {
         let store = format!("sqlite:{}", self.store().display());
-        command.args(arguments).args(["--store", &store]).current_dir(self.folder.path()).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .args(["--store", &store])
+            .current_dir(self.folder.path())
+            .env("AGENTFLOW_STORE_PATIENCE_MS", "100")
+            .stdin(Stdio::null());
         command.output().unwrap()
     }
 
@@ -66,6 +71,28 @@ impl Chain {
     /// The folder as strace shows it as an argument.
     fn told_folder(&self) -> String {
         format!("<{}>", self.folder.path().canonicalize().unwrap().display())
+    }
+}
+
+#[test]
+fn a_disk_that_stays_full_ends_the_run_with_what_was_in_hand_and_the_way_on() {
+    if !strace::works() {
+        return;
+    }
+    let chain = Chain::of_agents(3);
+    // Makes the store, and tells how often it is written to.
+    let output = chain.traced(&["-e", "trace=pwrite64"], &["run", "chain.yaml", "--mock", "--quiet"]);
+    assert!(output.status.success(), "{output:?}");
+    let output = chain.traced(
+        &["-e", "trace=pwrite64", "-e", "inject=pwrite64:error=ENOSPC:when=20+"],
+        &["run", "chain.yaml", "--mock", "--quiet"],
+    );
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(75), "{errors}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    assert_eq!(errors.matches("nothing new starts").count(), 1, "told once: {errors}");
+    for text in ["no space is left for store", "1 answer of models and", "free some space", "go on with: agentflow resume 0"] {
+        assert!(errors.contains(text), "{text:?} is not said: {errors}");
     }
 }
 

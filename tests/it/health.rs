@@ -12,9 +12,9 @@ use std::{
 use agentflow::{
     Error, ErrorKind, Result,
     agent::{Call, CallLimits, Called, Models, ModelsSettings, Notice, ProviderLimits, health_of_all, reset_breakers},
-    model::{ChatRequest, ChatResponse, FinishReason, ModelRef, Owner, Price, ProviderName, Seq, Value},
+    model::{CallRates, ChatRequest, ChatResponse, FinishReason, ModelRef, Owner, Price, ProviderName, Rate, Seq, Value},
     provider::{MockAnswer, MockProvider, MockSettings, OnText, Provider, Providers},
-    resilience::{BreakerPolicy, Phase, Rate},
+    resilience::{BreakerPolicy, Phase},
     store::{self, Epoch, InMemoryStore, Key, Record, Store, StreamId, Synchronous, Version, Versioned},
 };
 use async_trait::async_trait;
@@ -455,8 +455,8 @@ async fn a_server_that_asks_for_a_delay_gets_it_from_everybody() {
 #[tokio::test(start_paused = true)]
 async fn a_rate_that_is_too_high_for_the_server_is_halved_for_a_while() {
     let server = Arc::new(Server::default());
-    let requests = Some(Rate { amount: 10.0, per: SECOND });
-    let calls = CallLimits { requests, ..CallLimits::default() };
+    let rates = CallRates { requests: Some(Rate { amount: 10.0, per: SECOND }), tokens: None };
+    let calls = CallLimits { rates, ..CallLimits::default() };
     let process = Process::with(&server, None, ProviderLimits { calls, ..ProviderLimits::default() });
     let hundred = async || {
         let begun = tokio::time::Instant::now();
@@ -476,8 +476,8 @@ async fn a_rate_that_is_too_high_for_the_server_is_halved_for_a_while() {
 #[tokio::test(start_paused = true)]
 async fn no_place_is_held_while_a_call_waits_for_a_rate() {
     let server = Arc::new(Server::default());
-    let requests = Some(Rate { amount: 1.0, per: SECOND * 60 });
-    let calls = CallLimits { requests, max_concurrent: Some(1), ..CallLimits::default() };
+    let rates = CallRates { requests: Some(Rate { amount: 1.0, per: SECOND * 60 }), tokens: None };
+    let calls = CallLimits { rates, max_concurrent: Some(1) };
     let mut providers = Providers::default();
     let (slow, fast) = (ProviderName::new("slow").unwrap(), ProviderName::new("fast").unwrap());
     providers.register(slow.clone(), server.clone());

@@ -15,7 +15,6 @@ mod fault_server;
 mod graph_builder;
 mod health;
 mod hostile_templates;
-mod kill;
 mod layering;
 mod positions;
 mod provider;

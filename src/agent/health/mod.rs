@@ -6,9 +6,11 @@ mod shared;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
+
+use jiff::Timestamp;
 
 pub use document::{TargetHealth, TargetId, health_of_all, reset_breakers};
 use shared::SharedBreaker;
@@ -21,6 +23,9 @@ use crate::{
     },
     store::Store,
 };
+
+/// When it is worth asking whether a call that tries a target again has come back.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// All targets of a process.
 #[derive(Debug, Default)]
@@ -109,7 +114,7 @@ impl Health {
 }
 
 impl Target {
-    fn budget(&self) -> std::sync::MutexGuard<'_, RetryBudget> {
+    fn budget(&self) -> MutexGuard<'_, RetryBudget> {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -143,18 +148,20 @@ impl Drop for Admitted<'_> {
 }
 
 /// The error of a call that was not made because the breaker of its target is open.
-fn is_open(model: &ModelRef, breaker: &SharedBreaker, now: jiff::Timestamp, until: jiff::Timestamp) -> Error {
+fn is_open(model: &ModelRef, breaker: &SharedBreaker, now: Timestamp, until: Timestamp) -> Error {
     let known = breaker.known();
     let since = known.since().map(|since| format!(" since {since:.0}")).unwrap_or_default();
     let last = known.last_error().map(|error| format!("; the last error: {error}")).unwrap_or_default();
-    let message = match known.phase() {
-        Phase::HalfOpen => format!("model `{model}` failed too often and is just being tried by another call{last}"),
+    let (message, wait) = match known.phase() {
+        Phase::HalfOpen => {
+            (format!("model `{model}` failed too often and is just being tried by another call{last}"), PROBE_PATIENCE)
+        }
         Phase::Open | Phase::Closed => {
-            format!("model `{model}` failed too often and is left alone{since} until {until:.0}{last}")
+            (format!("model `{model}` failed too often and is left alone{since} until {until:.0}{last}"), time_left(now, until))
         }
     };
     Error::new(ErrorKind::CircuitOpen, message)
-        .retry_after(Some(time_left(now, until)))
+        .retry_after(Some(wait))
         .hint("name other models under `fallback`, which are asked meanwhile")
         .hint("`agentflow doctor` shows the state of all models; with `--reset-breakers` they are asked again at once")
 }

@@ -101,7 +101,9 @@ impl Note {
                 let attempt = attempt.saturating_sub(1);
                 (*node, What::AttemptFailed { attempt, error: String::new(), retry_at: due.unwrap_or(at) })
             }
-            Progress::CallStarted { .. } | Progress::StoreWaiting { .. } | Progress::StoreBack => return None,
+            Progress::CallStarted { .. } | Progress::StoreWaiting { .. } | Progress::StoreBack | Progress::ManyEvents { .. } => {
+                return None;
+            }
         };
         Some(Self { at, node: node.clone(), what })
     }

@@ -76,7 +76,7 @@ impl Plain {
             )),
             What::Breaker { model, to, reason } => {
                 let (model, reason) = (clean::one_line(model), clean::short(reason, REASON));
-                Some(format!("{name}: circuit breaker of {model} is {}: {reason}", to.replace('_', "-")))
+                Some(format!("{name}: circuit breaker of {model} is {to}: {reason}"))
             }
             What::Succeeded => self.end(name, note.at, many, "succeeded"),
             What::Reused => self.end(name, note.at, many, "reused"),

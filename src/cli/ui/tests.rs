@@ -241,3 +241,22 @@ fn the_summary_tells_status_time_calls_and_run() {
     let text = draw::summary("decision", RunStatus::Succeeded, std::time::Duration::from_secs(42), &spend, "0193", false);
     assert_eq!(text, "✔ decision succeeded in 42.0s · 13 calls · 34k tokens · simulated · run 0193");
 }
+
+#[test]
+fn what_was_taken_from_an_earlier_run_is_told() {
+    let notes = || {
+        vec![
+            note(0, "triage", What::Reused),
+            note(0, "review", opened(Some(2))),
+            note(1, "review[0]", What::Reused),
+            note(2, "review[1]", What::Reused),
+        ]
+    };
+    let picture = picture(&board(notes()), 1_000);
+    let triage = picture.lines().next().unwrap();
+    assert!(triage.starts_with("✔ triage") && triage.contains("reused"), "{picture}");
+    assert!(picture.contains("2/2"), "{picture}");
+    let mut plain = Plain::default();
+    let lines: Vec<String> = notes().iter().filter_map(|note| plain.line(note)).collect();
+    assert_eq!(lines, ["triage: reused", "review: 2 elements", "review[0]: reused", "review[1]: reused"]);
+}

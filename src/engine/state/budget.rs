@@ -7,12 +7,12 @@ use crate::{
 };
 
 /// The most events of a run.
-const MAX_EVENTS: Seq = 51_200;
+pub(in crate::engine) const MAX_EVENTS: Seq = 51_200;
 
 /// How many of them are kept for the end of what is under way when no more may begin.
 const FOR_THE_END: Seq = 1_200;
 
-/// A run of more events than this is told to be long.
+/// When a run has so many events, it is told that it is long.
 pub(in crate::engine) const MANY_EVENTS: Seq = MAX_EVENTS / 5;
 
 impl RunState {

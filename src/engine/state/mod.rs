@@ -25,7 +25,7 @@ use std::{
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-pub(super) use budget::MANY_EVENTS;
+pub(super) use budget::{MANY_EVENTS, MAX_EVENTS};
 pub(super) use decide::Step;
 pub(super) use parts::InstanceId;
 use parts::{Frame, FrameId, Inner, Instance};

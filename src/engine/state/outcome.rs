@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{RunState, parts::InstanceId};
 use crate::{
-    agent::CallRecord,
+    agent::{CallRecord, Notice},
     error::{Error, ErrorKind, Result},
     model::{EventBody, Handled, NodeStatus, Value},
     plan::{NodeKind, OnError},
@@ -48,13 +48,18 @@ impl RunState {
         let delay = self.node(id).retry.delay_after(instance.tries, error, self.random(id)).filter(is_worth_it);
         let retry_at = delay.and_then(|delay| now.checked_add(SignedDuration::try_from(delay).ok()?).ok());
         let (node, attempt) = (instance.path.clone(), instance.attempt);
-        if let Some(retry_at) = retry_at {
-            return EventBody::AttemptFailed { node, attempt, error: error.to_record(), retry_at };
+        match retry_at {
+            Some(retry_at) => EventBody::AttemptFailed { node, attempt, error: error.to_record(), retry_at },
+            None => self.failure_of_target(id, error),
         }
+    }
+
+    /// The event of an instance whose present attempt failed and which does not ask the same model again.
+    pub(in crate::engine) fn failure_of_target(&self, id: InstanceId, error: &Error) -> EventBody {
         match self.next_target(id, error) {
             Some(next) => EventBody::FallbackTaken {
-                node,
-                attempt,
+                node: self.path(id).clone(),
+                attempt: self.instance(id).attempt,
                 from: self.target_name(id).unwrap_or_default(),
                 to: next.to_string(),
                 error: error.to_record(),
@@ -104,6 +109,29 @@ impl RunState {
             response: call.response,
             cost: call.cost,
             duration_ms: call.duration_ms,
+        }
+    }
+
+    /// The event of what happened around a call.
+    pub(in crate::engine) fn noticed(&self, id: InstanceId, notice: Notice) -> EventBody {
+        let (node, attempt) = (self.path(id).clone(), self.instance(id).attempt);
+        match notice {
+            Notice::Waited { ordinal, model, reason, duration } => EventBody::CallWaited {
+                node,
+                attempt,
+                ordinal,
+                model: model.to_string(),
+                reason: reason.to_owned(),
+                duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            },
+            Notice::BreakerChanged { model, from, to, reason } => EventBody::BreakerChanged {
+                node,
+                attempt,
+                model: model.to_string(),
+                from: from.to_string(),
+                to: to.to_string(),
+                reason,
+            },
         }
     }
 

@@ -26,6 +26,35 @@ static FALLBACK_MODEL: Object = Object {
 /// `fallback:` of a node, an agent or the defaults of a manifest.
 pub(super) const FALLBACK: Shape = Shape::List { of: &Shape::Short(&Shape::Text, &FALLBACK_MODEL), min: 0 };
 
+/// `breaker:` of a provider or the defaults of a manifest.
+static BREAKER: Object = Object {
+    name: "breaker",
+    what: "`breaker`",
+    doc: "When a model that fails is left alone, and for how long.",
+    fields: &[
+        Field::optional(
+            "failures",
+            Shape::Whole { min: 1, max: 1_000_000 },
+            "Failures in a row that open it; so do as many in the window when at least half of its calls failed, and twice as many were made. 5 when absent.",
+        ),
+        Field::optional("window", Shape::Duration { may_be_zero: false }, "How far back calls count; `60s` when absent."),
+        Field::optional(
+            "open_for",
+            Shape::Duration { may_be_zero: false },
+            "How long the model is left alone at first; doubled with each failed try, up to 5 minutes. `30s` when absent.",
+        ),
+        Field::optional(
+            "probes",
+            Shape::Whole { min: 1, max: 1_000 },
+            "Calls that may try it at once when it has been left alone; 1 when absent.",
+        ),
+    ],
+    ..Object::EMPTY
+};
+
+/// `breaker = false` switches it off.
+const BREAKER_SHAPE: Shape = Shape::Short(&Shape::Bool, &BREAKER);
+
 /// An agent, in a manifest or inline in a workflow.
 pub(super) static AGENT: Object = Object {
     name: "agent",
@@ -63,8 +92,14 @@ pub(super) static AGENT: Object = Object {
         ),
         Field::optional("timeout", Shape::Duration { may_be_zero: false }, "How long one model call may take."),
         Field::optional("max_concurrent", Shape::Count(CountSize::Small), "Calls of this agent in flight at once."),
+        Field::optional("rate", Shape::Object(&RATES), "How much it may ask."),
+        Field::optional(
+            "retry",
+            Shape::Object(&RETRY),
+            "How often and when a failed attempt of a node with this agent is made again.",
+        ),
     ],
-    later: &["tools", "permissions", "breaker", "conversation", "recall", "remember", "cache"],
+    later: &["tools", "permissions", "conversation", "recall", "remember", "cache"],
     rules: &[Rule::NotBoth("system", "system_file")],
     ..Object::EMPTY
 };
@@ -93,8 +128,9 @@ static DEFAULTS: Object = Object {
             Shape::Object(&RETRY),
             "How often and when a failed attempt of a node with an agent is made again.",
         ),
+        Field::optional("breaker", BREAKER_SHAPE, "When a model that fails is left alone; `false` for never."),
     ],
-    later: &["breaker", "tools", "permissions", "cache"],
+    later: &["tools", "permissions", "cache"],
     ..Object::EMPTY
 };
 
@@ -129,7 +165,7 @@ static PRICE: Object = Object {
 static RATES: Object = Object {
     name: "rate",
     what: "`rate`",
-    doc: "How much a provider may be asked.",
+    doc: "How much may be asked.",
     fields: &[
         Field::optional("requests", Shape::Rate, "Calls, e.g. `60/m`."),
         Field::optional("tokens", Shape::Rate, "Tokens read and written, e.g. `90k/m`."),
@@ -159,6 +195,7 @@ static PROVIDER: Object = Object {
             "What its models charge, by model; a call of a model without a price is `unpriced`.",
         ),
         Field::optional("rate", Shape::Object(&RATES), "How much it may be asked."),
+        Field::optional("breaker", BREAKER_SHAPE, "When a model of it that fails is left alone; `false` for never."),
         Field::optional(
             "headers",
             Shape::Map { keys: NameRule::Header, of: &Shape::Text, filled: false },
@@ -177,7 +214,7 @@ static PROVIDER: Object = Object {
             "Of the mock provider: answers in turn, by node or agent name.",
         ),
     ],
-    later: &["breaker", "cache"],
+    later: &["cache"],
     ..Object::EMPTY
 };
 

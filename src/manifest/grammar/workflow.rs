@@ -242,7 +242,7 @@ pub(super) static NODE: Object = Object {
             "What a failure of the node means; `fail` when absent.",
         ),
     ],
-    later: &["cache", "permissions", "breaker"],
+    later: &["cache", "permissions"],
     later_kinds: &["tool", "approval", "wait", "send", "receive", "recall", "remember"],
     rules: &[Rule::Needs("as", "map"), Rule::Needs("concurrency", "map")],
 };

@@ -4,8 +4,8 @@ use super::values::{count, count32, duration, entries, number, rate, text, texts
 use crate::{
     diagnostic::{FileId, Spanned},
     manifest::{
-        AgentManifest, ApiKey, FallbackManifest, Manifest, ManifestDefaults, ProviderKind, ProviderManifest, RateManifest,
-        RetryManifest, StoreManifest, Tree,
+        AgentManifest, ApiKey, BreakerManifest, FallbackManifest, Manifest, ManifestDefaults, ProviderKind, ProviderManifest,
+        RateManifest, RetryManifest, StoreManifest, Tree,
     },
     model::{FallbackReason, Price},
 };
@@ -32,6 +32,23 @@ fn defaults(tree: &Tree) -> ManifestDefaults {
         max_tokens: tree.get("max_tokens").and_then(count32),
         max_concurrent: tree.get("max_concurrent").and_then(count32),
         retry: tree.get("retry").map(retry),
+        breaker: tree.get("breaker").map(breaker),
+    }
+}
+
+/// The rates below `rate`.
+fn rates(tree: &Tree) -> RateManifest {
+    let of = |name| tree.get("rate").and_then(|rates| rates.get(name)).and_then(rate);
+    RateManifest { requests: of("requests"), tokens: of("tokens") }
+}
+
+fn breaker(tree: &Tree) -> BreakerManifest {
+    BreakerManifest {
+        is_on: tree.as_bool().map(|is_on| Spanned::new(is_on, tree.span)),
+        failures: tree.get("failures").and_then(count32),
+        window: tree.get("window").and_then(duration),
+        open_for: tree.get("open_for").and_then(duration),
+        probes: tree.get("probes").and_then(count32),
     }
 }
 
@@ -72,11 +89,12 @@ pub(super) fn agent(tree: &Tree) -> AgentManifest {
         max_turns: tree.get("max_turns").and_then(count32),
         timeout: tree.get("timeout").and_then(duration),
         max_concurrent: tree.get("max_concurrent").and_then(count32),
+        rate: rates(tree),
+        retry: tree.get("retry").map(retry),
     }
 }
 
 fn provider(tree: &Tree) -> ProviderManifest {
-    let rate_of = |name| tree.get("rate").and_then(|rates| rates.get(name)).and_then(rate);
     ProviderManifest {
         span: tree.span,
         kind: tree.get("kind").and_then(text).and_then(|kind| {
@@ -91,7 +109,8 @@ fn provider(tree: &Tree) -> ProviderManifest {
         base_url: tree.get("base_url").and_then(text),
         api_key: tree.get("api_key").and_then(api_key),
         price: entries(tree.get("price"), |_, value| price(value)),
-        rate: RateManifest { requests: rate_of("requests"), tokens: rate_of("tokens") },
+        rate: rates(tree),
+        breaker: tree.get("breaker").map(breaker),
         headers: entries(tree.get("headers"), |_, value| text(value)),
         max_concurrent: tree.get("max_concurrent").and_then(count32),
         latency: tree.get("latency").and_then(duration),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     diagnostic::Spanned,
     manifest::{Entries, Tree, TreeKind, units},
-    resilience::Rate,
+    model::Rate,
 };
 
 /// Text.

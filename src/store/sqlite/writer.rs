@@ -178,7 +178,9 @@ fn serve(connection: Connection, path: &Path, synchronous: Synchronous, queue: &
                 let record = error.to_record();
                 group.drain(..).for_each(|job| job.answer(Some(record.clone().into())));
                 if error.kind() != ErrorKind::StoreUnavailable {
-                    queue.iter().for_each(|job| job.answer(Some(record.clone().into())));
+                    for job in queue {
+                        job.answer(Some(record.clone().into()));
+                    }
                     return;
                 }
             }

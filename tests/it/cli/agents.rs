@@ -96,3 +96,22 @@ fn the_doctor_finds_a_broken_store() {
     let project = Project::new().with(".agentflow", "in the way");
     project.run(&["doctor"]).exit(75).prints("store");
 }
+
+#[test]
+fn the_doctor_tells_how_models_are_and_closes_their_breakers() {
+    let project = project();
+    // Nobody listens at port 9, so every call fails at once.
+    let flow = "agents: { a: { model: lab/small } }\nnodes: { ask: { agent: a, prompt: hi, retry: { initial: 0s, jitter: none, max_attempts: 9 } } }\n";
+    let project = project.with("flow.yaml", flow);
+    let mut command = project.command(&["run", "flow.yaml"]);
+    command.env("LAB_KEY", "very-secret");
+    project.ran(command).exit(1).says("model `lab/small` failed too often and is left alone since ");
+    let ran = project.run(&["doctor", "--format", "json"]);
+    let breakers = ran.exit(0).json()["breakers"].clone();
+    assert_eq!((&breakers[0]["model"], &breakers[0]["state"]), (&"lab/small".into(), &"open".into()), "{breakers}");
+    assert!(breakers[0]["last_error"].as_str().unwrap().contains("no connection"), "{breakers}");
+    project.run(&["doctor"]).exit(0).prints("lab/small").prints("left alone until").prints("the last error: ");
+    project.run(&["doctor", "--reset-breakers"]).exit(0).prints("asked again at once");
+    let breakers = project.run(&["doctor", "--format", "json"]).json()["breakers"].clone();
+    assert_eq!(breakers[0]["state"], "closed");
+}

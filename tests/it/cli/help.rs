@@ -2,10 +2,13 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 18] = [
+const PAGES: [&[&str]; 23] = [
     &[],
     &["run"],
     &["resume"],
+    &["fork"],
+    &["why"],
+    &["diff"],
     &["validate"],
     &["graph"],
     &["agents"],
@@ -16,6 +19,8 @@ const PAGES: [&[&str]; 18] = [
     &["runs", "show"],
     &["runs", "events"],
     &["runs", "rm"],
+    &["runs", "verify"],
+    &["runs", "repair"],
     &["schema"],
     &["explain"],
     &["init"],

@@ -2,6 +2,7 @@
 
 mod agents;
 mod bad_places;
+mod diff;
 mod exit_codes;
 mod help;
 mod init;
@@ -9,6 +10,8 @@ mod inputs;
 mod output;
 mod project;
 mod resume;
+mod reuse;
 mod runs;
 mod terminal;
 mod validate;
+mod verify;

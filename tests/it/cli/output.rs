@@ -127,6 +127,15 @@ fn a_standard_error_that_is_full_or_closed_does_not_matter() {
     command.stderr(OpenOptions::new().write(true).open("/dev/full").unwrap());
     let ran = project.ran(command);
     ran.exit(0).prints("Simulated answer");
+    // The log goes there, too, while the run goes on.
+    let args = ["run", "hello.yaml", "--mock", "--mock-latency", "50ms", "-vv"];
+    let mut command = project.command(&args);
+    command.stderr(OpenOptions::new().write(true).open("/dev/full").unwrap());
+    project.ran(command).exit(0).prints("Simulated answer");
+    let mut child = project.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+    assert_eq!(project.last_status(), "succeeded");
 }
 
 #[test]

@@ -15,7 +15,11 @@ fn a_killed_run_is_finished_without_repeating_a_recorded_call() {
     // What the run needs is stored with it.
     std::fs::remove_file(project.path("chain.yaml")).unwrap();
     let resumed = project.run(&["resume", "last"]);
-    resumed.exit(0).says("SIMULATED").prints("Simulated answer of `writer` for `second`");
+    resumed.exit(0).says("SIMULATED").prints("Simulated answer of `writer` for `second`").says("simulated + 1 call lost");
+    let shown = project.run(&["runs", "show", "last", "--format", "json"]).json();
+    assert_eq!((&shown["calls"], &shown["lost_calls"]), (&2.into(), &1.into()), "{shown:#}");
+    assert_eq!((&shown["nodes"][0]["lost_calls"], &shown["nodes"][1]["lost_calls"]), (&serde_json::Value::Null, &1.into()));
+    project.run(&["runs", "show", "last"]).exit(0).prints("simulated + 1 call lost");
     let events = project.run(&["runs", "events", "last", "--format", "json"]).json();
     let asked: Vec<&str> = events
         .as_array()

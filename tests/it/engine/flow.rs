@@ -14,7 +14,7 @@ use agentflow::{
     error::Result,
     model::{Event, EventBody, Origin, RunId, RunStatus, Value},
     plan::{CompileOptions, ManifestChoice, Plan, compile_text},
-    provider::{MockAnswer, MockProvider, MockSettings, Providers},
+    provider::{MockAnswer, MockProvider, MockSettings, Provider, Providers},
     store::{InMemoryStore, Store, this_process},
 };
 use indexmap::IndexMap;
@@ -37,6 +37,7 @@ pub(crate) struct Flow {
     answers: BTreeMap<String, Vec<MockAnswer>>,
     inputs: IndexMap<String, Value>,
     latency: Duration,
+    provider: Option<Arc<dyn Provider>>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) run: RunId,
     pub(crate) stop: Stop,
@@ -51,6 +52,7 @@ impl Flow {
             answers: BTreeMap::new(),
             inputs: IndexMap::new(),
             latency: Duration::ZERO,
+            provider: None,
             store: Arc::new(InMemoryStore::default()),
             run: RunId::generate(),
             stop: Stop::default(),
@@ -85,6 +87,12 @@ impl Flow {
         self
     }
 
+    /// Lets `provider` answer instead of the mock.
+    pub(crate) fn provider(mut self, provider: Arc<dyn Provider>) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
     pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = store;
         self
@@ -93,7 +101,7 @@ impl Flow {
     pub(crate) fn engine(&self) -> Engine {
         let settings = MockSettings { seed: 1, latency: self.latency, answers: self.answers.clone() };
         let mut providers = Providers::default();
-        providers.answer_everything_by(Arc::new(MockProvider::new(settings)));
+        providers.answer_everything_by(self.provider.clone().unwrap_or_else(|| Arc::new(MockProvider::new(settings))));
         let models = Models::new(providers, ModelsSettings::default());
         Engine::new(Arc::clone(&self.store), Arc::new(models), EngineSettings::default())
     }

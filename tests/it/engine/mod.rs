@@ -1,11 +1,13 @@
 //! How runs behave: edges, conditions, maps, loops, failures, limits, recovery.
 
 mod branches;
+mod breaker;
 mod failures;
 mod fallback;
 pub(crate) mod flow;
 mod limits;
 mod maps_and_loops;
+mod model_down;
 mod outage;
 mod random_graphs;
 mod recovery;

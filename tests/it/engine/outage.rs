@@ -304,19 +304,20 @@ async fn a_second_signal_ends_the_wait_for_the_store() {
     assert_eq!(case.began.elapsed().as_secs(), 10);
 }
 
+/// Has the store down as soon as the last event is durable.
+struct Last(Arc<Times>, Arc<Flaky>);
+impl Observer for Last {
+    fn on_event(&self, run: RunId, event: &Event) {
+        self.0.on_event(run, event);
+        self.1.set_down(matches!(event.body, EventBody::RunFinished { .. }));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_recorded_whole_has_its_result_though_the_claim_cannot_be_given_back() {
     let case = Case::new("nodes: { a: { value: 1 } }");
     let shown = Arc::clone(&case.times);
     let store = Arc::clone(&case.store);
-    // Down as soon as the last event is durable.
-    struct Last(Arc<Times>, Arc<Flaky>);
-    impl Observer for Last {
-        fn on_event(&self, run: RunId, event: &Event) {
-            self.0.on_event(run, event);
-            self.1.set_down(matches!(event.body, EventBody::RunFinished { .. }));
-        }
-    }
     let observer = Arc::new(Last(shown, store));
     let result = case.flow.engine().run(Arc::clone(&case.flow.plan), case.flow.options(), observer, Stop::default()).await;
     assert_eq!(result.unwrap().status, agentflow::model::RunStatus::Succeeded);

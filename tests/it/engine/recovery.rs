@@ -12,7 +12,7 @@ use agentflow::{
 use super::flow::{Flow, Watcher};
 
 /// Every sort of node and event, with agents that answer by their schema.
-const EVERYTHING: &str = "
+pub(super) const EVERYTHING: &str = "
 inputs: { topic: { type: string, default: bridges } }
 agents: { writer: { model: mock/m }, critic: { model: mock/m } }
 nodes:
@@ -193,4 +193,24 @@ async fn a_changed_workflow_does_not_resume() {
     other.run = flow.run;
     let error = other.try_resume(Arc::new(Watcher::default())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Divergent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_limits_hold_after_a_resume() {
+    let workflow = "
+agents: { a: { model: mock/m } }
+nodes:
+  group: { timeout: 3s, on_error: continue, nodes: { slow: { agent: a, prompt: x } } }
+  after: { value: '{{ nodes.group.status }}' }
+outputs: { after: '{{ after }}' }
+";
+    let flow = Flow::new(workflow).latency(Duration::from_secs(60));
+    let events = flow.run().await.succeeded().events;
+    let is_start = |event: &Event| matches!(&event.body, EventBody::AttemptStarted { node, .. } if node.as_str() == "group.slow");
+    let cut = events.iter().position(is_start).unwrap() + 1;
+    let mut rest = Flow::new(workflow).latency(Duration::from_secs(60)).store(store_of(&flow, &events[..cut]).await);
+    rest.run = flow.run;
+    let began = tokio::time::Instant::now();
+    rest.resume().await.succeeded().output("after", "failed");
+    assert_eq!(began.elapsed().as_secs(), 3);
 }

@@ -1,5 +1,7 @@
 //! Answers of an earlier run are taken over where they rest on the same, and nowhere else.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use agentflow::{
     error::ErrorKind,
     model::{EventBody, Origin, OriginKind, RunId},
@@ -9,7 +11,7 @@ use serde_json::json;
 
 use super::{
     flow::{Flow, Ran},
-    recovery::store_of_runs,
+    recovery::{EVERYTHING, store_of_runs},
 };
 
 /// A chain, a node beside it, and a map.
@@ -250,4 +252,67 @@ async fn an_earlier_run_that_is_not_there_is_told_before_anything_begins() {
         flow.engine().run(flow.plan.clone(), flow.options(), std::sync::Arc::new(()), flow.stop.clone()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(flow.store.streams(StreamId::RUNS).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_run_that_ended_anywhere_exactly_the_finished_answers_are_taken() {
+    let first = Flow::new(EVERYTHING);
+    let whole = first.run().await.succeeded();
+    let all: BTreeSet<String> = whole.calls.iter().map(|call| call.split('#').next().unwrap().to_owned()).collect();
+    for cut in 1..=whole.events.len() {
+        let prefix = &whole.events[..cut];
+        let mut again = Flow::new(EVERYTHING).store(store_of_runs(&[(first.run, prefix)]).await);
+        again.origin = Some(Origin::reuse(first.run));
+        let ran = again.run().await.succeeded();
+        assert_eq!(ran.result.outputs, whole.result.outputs, "cut after {cut} events");
+        let finished: BTreeSet<String> = prefix
+            .iter()
+            .filter_map(|event| match &event.body {
+                EventBody::NodeSucceeded { node, .. } => Some(node.to_string()),
+                _ => None,
+            })
+            .collect();
+        let expected: Vec<&str> = all.difference(&finished).map(String::as_str).collect();
+        asked(&ran, &expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_taken_waits_for_no_place() {
+    let yaml = |slow: &str| {
+        format!(
+            "
+limits: {{ concurrency: 1 }}
+agents: {{ a: {{ model: mock/m }} }}
+nodes:
+  slow: {{ agent: a, prompt: {slow} }}
+  one: {{ agent: a, prompt: One }}
+  two: {{ agent: a, prompt: 'Two {{{{ one }}}}' }}
+"
+        )
+    };
+    let first = Flow::new(&yaml("before"));
+    first.run().await.succeeded();
+    let again = next(&first, &yaml("after")).latency(Duration::from_secs(5));
+    let ran = again.run().await.succeeded();
+    assert_eq!(ran.endings(), ["one succeeded", "two succeeded", "slow succeeded"]);
+    asked(&ran, &["slow"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spent_budget_does_not_keep_answers_from_being_taken() {
+    let yaml = "
+limits: { max_tokens: 1 }
+agents: { a: { model: mock/m } }
+nodes:
+  one: { agent: a, prompt: One }
+";
+    let free = yaml.replace("limits: { max_tokens: 1 }\n", "");
+    let first = Flow::new(&format!("{free}  two: {{ agent: a, prompt: 'Two {{{{ one }}}}' }}\n"));
+    first.run().await.succeeded();
+    let limited = format!("{yaml}  two: {{ agent: a, prompt: 'Two {{{{ one }}}}' }}\n");
+    let ran = next(&first, &limited).run().await.succeeded();
+    asked(&ran, &[]);
+    let fresh = Flow::new(&limited).run().await;
+    assert_eq!(fresh.result.error.unwrap().kind, ErrorKind::Budget);
 }

@@ -5,7 +5,10 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    sync::{
+        Mutex,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -21,6 +24,8 @@ use crate::fault_server::{Asked, FaultServer};
 const TOO_LONG: Duration = Duration::from_secs(60);
 /// How long a pause between two looks at something is, where nobody tells of a change.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
+/// How many tries are made at a time.
+const WORKERS: usize = 4;
 /// How large the input of a large workload is: five copies of it fill SQLite's log.
 const LARGE: usize = 850_000;
 
@@ -170,17 +175,21 @@ impl Running {
         kill_process(self.pid, signal).ok();
     }
 
-    /// Waits for its end.
+    /// Waits for its end. One that hangs is ended by SIGABRT, which counts as no kill.
     pub(crate) fn end(self) -> Output {
-        self.end_or_killed_after(TOO_LONG)
+        self.end_within(TOO_LONG, Signal::ABORT)
     }
 
     /// Waits for its end, and kills it when it has not ended within `time`.
     pub(crate) fn end_or_killed_after(self, time: Duration) -> Output {
+        self.end_within(time, Signal::KILL)
+    }
+
+    fn end_within(self, time: Duration, otherwise: Signal) -> Output {
         match self.output.recv_timeout(time) {
             Ok(output) => output,
             Err(RecvTimeoutError::Timeout) => {
-                self.signal(Signal::KILL);
+                self.signal(otherwise);
                 self.output.recv_timeout(TOO_LONG).unwrap()
             }
             Err(RecvTimeoutError::Disconnected) => panic!("nobody waits for process {}", self.pid()),
@@ -201,4 +210,23 @@ pub(crate) fn was_killed(output: &Output) -> bool {
 /// How a process ended, for messages.
 pub(crate) fn told(output: &Output) -> String {
     format!("{}, {}", output.status, String::from_utf8_lossy(&output.stderr).trim().replace('\n', " | "))
+}
+
+/// Does `work` for each of `tasks`, several at a time: most of it is waiting for other processes and for the disk.
+pub(crate) fn work_off<T: Send, R: Send>(tasks: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let left = Mutex::new(tasks.into_iter());
+    let done = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let next = left.lock().unwrap().next();
+                    let Some(task) = next else { break };
+                    let result = work(task);
+                    done.lock().unwrap().push(result);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap()
 }

@@ -32,6 +32,9 @@ impl<'a> Ledger<'a> {
 
     /// Looks at everything after a process has ended.
     pub(crate) fn after(&mut self, output: &Output) {
+        if output.status.code().is_none() && !was_killed(output) {
+            self.problems.push(format!("a process hung, or broke off: {}", told(output)));
+        }
         let asked = self.lab.asked();
         let log = self.lab.records();
         self.compare_logs(&log);
@@ -41,7 +44,7 @@ impl<'a> Ledger<'a> {
         let answered = self.answered_calls(&asked[self.asked..], &before);
         self.asked = asked.len();
         let lost: Vec<_> = answered.keys().filter(|call| !self.recorded.contains_key(call)).collect();
-        let may_be_lost = if was_killed(output) { self.lab.workload.width } else { 0 };
+        let may_be_lost = if was_killed(output) { self.lab.workload.may_be_lost() } else { 0 };
         if lost.len() > may_be_lost {
             let marks: Vec<_> = lost.iter().map(|call| self.lab.workload.calls[**call].mark).collect();
             self.problems.push(format!("answers were lost: {marks:?}; {may_be_lost} may be ({})", told(output)));

@@ -18,6 +18,8 @@ mod named_kills;
 pub(crate) mod part;
 mod points;
 mod power;
+mod random_kills;
 mod syscalls;
 mod table;
+mod two_runners;
 mod workload;

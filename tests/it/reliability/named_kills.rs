@@ -5,8 +5,6 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     process::{Command, Output},
-    sync::Mutex,
-    thread,
     time::Duration,
 };
 
@@ -14,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{
-    lab::{Lab, Running, told, was_killed},
+    lab::{Lab, Running, told, was_killed, work_off},
     ledger::Ledger,
     part::Part,
     points,
@@ -25,7 +23,6 @@ use super::{
 const LEASE: Duration = Duration::from_millis(60);
 /// Where a run is killed whose resume is to be killed: with an answer in the log, in the middle of an attempt if there is such a place.
 const MIDDLES: [&str; 2] = ["journal.told:1", "durable.model-responded:1"];
-const WORKERS: usize = 2;
 
 /// What a process is started for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,15 +68,20 @@ struct Came {
 #[test]
 fn part_1_named_kills() {
     let mut part = Part::begin(1);
-    let target = part.volume(24, 480);
+    let target = part.volume(20, 480);
     let known: Vec<Known> = workload::ALL.iter().map(Known::look).collect();
     let mut problems = never_passed(&known);
     let mut tries = tries(&known, &part);
     if !Part::is_full() {
         part.random(1).shuffle(&mut tries);
-        tries.truncate(usize::try_from(target).unwrap() * 3 / 2);
+        tries.truncate(usize::try_from(target).unwrap() + 4);
     }
-    let came = all(&known, &tries);
+    let came = work_off(tries, |one| {
+        let known = &known[one.known];
+        let mut came = one.make(known);
+        came.problems.iter_mut().for_each(|problem| *problem = format!("{}, {one:?}: {problem}", known.workload.name));
+        came
+    });
     let kills: Vec<_> = came.iter().flat_map(|came| &came.kills).collect();
     let different: BTreeSet<_> = kills.iter().copied().collect();
     let points = points::all();
@@ -122,27 +124,6 @@ fn tries(known: &[Known], part: &Part) -> Vec<Try> {
         }
     }
     tries
-}
-
-/// Makes all tries, several at a time.
-fn all(known: &[Known], tries: &[Try]) -> Vec<Came> {
-    let left = Mutex::new(tries.iter());
-    let came = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                loop {
-                    let next = left.lock().unwrap().next();
-                    let Some(next) = next else { break };
-                    let mut one = next.make(&known[next.known]);
-                    let name = known[next.known].workload.name;
-                    one.problems.iter_mut().for_each(|problem| *problem = format!("{name}, {next:?}: {problem}"));
-                    came.lock().unwrap().push(one);
-                }
-            });
-        }
-    });
-    came.into_inner().unwrap()
 }
 
 impl Known {

@@ -101,11 +101,6 @@ impl Part {
         Amount::wanted() != Amount::Quick
     }
 
-    /// The seed that everything random in the part comes from.
-    pub(crate) fn seed(&self) -> u64 {
-        self.seed
-    }
-
     /// Random numbers for try `number`: the same for the same seed, whatever the other tries take.
     pub(crate) fn random(&self, number: u64) -> fastrand::Rng {
         fastrand::Rng::with_seed(self.seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15))

@@ -24,31 +24,47 @@ use crate::strace;
 /// How long a process waits for a store that is down. Longer than the pauses it makes, so that it tries several times.
 const PATIENCE: &str = "200";
 
-const AGENTS: &str = "agents: { a: { model: mock/m } }\n";
+/// One answer after the other.
+const CHAIN: &str = "
+agents: { a: { model: mock/m } }
+nodes:
+  n0: { agent: a, prompt: begin }
+  n1: { agent: a, prompt: 'after {{ n0 }}' }
+  n2: { agent: a, prompt: 'after {{ n1 }}' }
+  n3: { agent: a, prompt: 'after {{ n2 }}' }
+  n4: { agent: a, prompt: 'after {{ n3 }}' }
+";
 
-/// Workflows that write in different ways: one answer after the other, many together, and nodes of every kind.
-fn workflows() -> [String; 3] {
-    let chain: String = (1..5).map(|n| format!("  n{n}: {{ agent: a, prompt: 'after {{{{ n{} }}}}' }}\n", n - 1)).collect();
-    [
-        format!("{AGENTS}nodes:\n  n0: {{ agent: a, prompt: begin }}\n{chain}"),
-        format!(
-            "{AGENTS}nodes:\n  list: {{ value: '{{{{ range(12) }}}}' }}\n  each: {{ map: list, agent: a, prompt: '{{{{ item }}}}' }}\n  \
-             end: {{ agent: a, prompt: \"{{{{ each | join(' ') }}}}\" }}\n"
-        ),
-        format!(
-            "{AGENTS}nodes:\n  parts: {{ agent: a, prompt: parts, output: [string] }}\n  each: {{ map: parts, as: part, concurrency: 2, agent: a, prompt: '{{{{ part }}}}' }}\n  \
-             improve:\n    loop: {{ max: 3 }}\n    nodes:\n      draft: {{ agent: a, prompt: \"{{{{ each | join }}}} {{{{ loop.iteration }}}}\" }}\n      \
-             critique: {{ agent: a, prompt: '{{{{ draft }}}}', output: {{ score: integer }} }}\n  \
-             kind: {{ value: long, route: {{ on: kind, cases: {{ long: shorten, short: keep }} }} }}\n  \
-             shorten: {{ agent: a, prompt: '{{{{ improve.draft }}}}' }}\n  keep: {{ value: '{{{{ improve.draft }}}}' }}\n  \
-             final: {{ value: \"{{{{ shorten | default(keep) }}}}\" }}\noutputs: {{ final: '{{{{ final }}}}' }}\n"
-        ),
-    ]
-}
+/// Many answers together.
+const FAN_OUT: &str = "
+agents: { a: { model: mock/m } }
+nodes:
+  list: { value: '{{ range(12) }}' }
+  each: { map: list, agent: a, prompt: '{{ item }}' }
+  end: { agent: a, prompt: \"{{ each | join(' ') }}\" }
+";
+
+/// Nodes of every kind.
+const EVERYTHING: &str = "
+agents: { a: { model: mock/m } }
+nodes:
+  parts: { agent: a, prompt: parts, output: [string] }
+  each: { map: parts, as: part, concurrency: 2, agent: a, prompt: '{{ part }}' }
+  improve:
+    loop: { max: 3 }
+    nodes:
+      draft: { agent: a, prompt: '{{ each | join }} {{ loop.iteration }}' }
+      critique: { agent: a, prompt: '{{ draft }}', output: { score: integer } }
+  kind: { value: long, route: { on: kind, cases: { long: shorten, short: keep } } }
+  shorten: { agent: a, prompt: '{{ improve.draft }}' }
+  keep: { value: '{{ improve.draft }}' }
+  final: { value: '{{ shorten | default(keep) }}' }
+outputs: { final: '{{ final }}' }
+";
 
 /// A workflow with what comes of it when nothing fails.
 struct Workload {
-    text: String,
+    text: &'static str,
     output: Vec<u8>,
     /// How often a thread makes each call, at most.
     calls: BTreeMap<&'static str, u64>,
@@ -123,7 +139,7 @@ impl Place {
         command.output().unwrap()
     }
 
-    /// The events of the only run; `None` when there is no run.
+    /// The events of the newest run; `None` when it has none.
     async fn events(&self) -> Result<Option<(RunId, Vec<Event>)>, String> {
         if !self.store().exists() {
             return Ok(None);
@@ -131,7 +147,8 @@ impl Place {
         let url = format!("sqlite:{}", self.store().display());
         let store = store::open(&url, Synchronous::Full).await.map_err(|error| error.to_string())?;
         let streams = store.streams(StreamId::RUNS).await.map_err(|error| error.to_string())?;
-        let Some(stream) = streams.first() else { return Ok(None) };
+        // A run that died before its first event has a stream, too.
+        let Some(stream) = streams.last() else { return Ok(None) };
         let run = stream.as_str().trim_start_matches(StreamId::RUNS).parse().unwrap();
         match read_run(&store, run).await {
             Ok(recorded) => Ok(Some((run, recorded.events))),
@@ -142,8 +159,8 @@ impl Place {
 }
 
 impl Workload {
-    fn new(text: String) -> Self {
-        let place = Place::new(&text);
+    fn new(text: &'static str) -> Self {
+        let place = Place::new(text);
         let traced = format!("trace={}", Fault::CALLS.join(","));
         let ran = place.agentflow(&["run", "flow.yaml", "--mock"], Some(&[traced]));
         assert!(ran.status.success(), "{ran:?}");
@@ -180,7 +197,7 @@ async fn part_3_syscall_faults() {
     if !strace::works() {
         return;
     }
-    let workloads = workflows().map(Workload::new);
+    let workloads = [CHAIN, FAN_OUT, EVERYTHING].map(Workload::new);
     let mut counted = Counted::default();
     let mut violations = Vec::new();
     for number in 0.. {
@@ -203,7 +220,7 @@ async fn part_3_syscall_faults() {
 
 /// Runs the workload, once for each fault, and then without one.
 async fn disturb(workload: &Workload, faults: &[Fault], counted: &mut Counted) -> Result<(), String> {
-    let place = Place::new(&workload.text);
+    let place = Place::new(workload.text);
     let mut shown = Vec::new();
     let mut recorded: Vec<Event> = Vec::new();
     let mut disturbed = false;

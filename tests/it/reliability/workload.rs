@@ -29,6 +29,8 @@ pub(crate) enum Says {
     Answer(&'static str),
     /// The same, after a while.
     Slowly(&'static str),
+    /// The same, after so many milliseconds.
+    After(u64, &'static str),
     /// So many times 503 before it.
     Late(u32, &'static str),
     /// 400, always.
@@ -38,14 +40,14 @@ pub(crate) enum Says {
 }
 
 impl Call {
-    const fn new(mark: &'static str, says: Says) -> Self {
+    pub(crate) const fn new(mark: &'static str, says: Says) -> Self {
         Self { mark, says }
     }
 
     /// The answer that is paid for, if there ever is one.
     pub(crate) fn answer(&self) -> Option<&'static str> {
         match self.says {
-            Says::Answer(text) | Says::Slowly(text) | Says::Late(_, text) => Some(text),
+            Says::Answer(text) | Says::Slowly(text) | Says::After(_, text) | Says::Late(_, text) => Some(text),
             Says::Refuses | Says::Hangs => None,
         }
     }
@@ -55,6 +57,7 @@ impl Call {
         let (text, reply) = match &self.says {
             Says::Answer(text) => (*text, json!("ok")),
             Says::Slowly(text) => (*text, json!({ "ok": { "delay_ms": A_WHILE } })),
+            Says::After(time, text) => (*text, json!({ "ok": { "delay_ms": time } })),
             Says::Late(times, text) => {
                 let mut replies = vec![status(503); *times as usize];
                 replies.push(json!("ok"));
@@ -71,6 +74,12 @@ impl Workload {
     /// What the fault server is told.
     pub(crate) fn scenario(&self) -> Value {
         self.calls.iter().map(Call::rule).collect()
+    }
+
+    /// How many answers a kill may lose. A call that rests on another's answer goes out when that is on disk. One that does not takes
+    /// its place at once, while the answer is being written.
+    pub(crate) fn may_be_lost(&self) -> usize {
+        if self.width == 1 { 1 } else { 2 * self.width }
     }
 
     /// The number of the call that asks this.
@@ -119,7 +128,7 @@ outputs: { last: "{{ four }}", first: "{{ one }}" }
 agents: { a: { model: lab/small } }
 nodes:
   seeds: { agent: a, prompt: "[[seeds]]", output: [string] }
-  each: { map: seeds, as: seed, concurrency: 3, agent: a, prompt: "[[each-{{ index }}]] {{ seed }}" }
+  each: { map: seeds, as: seed, concurrency: 2, agent: a, prompt: "[[each-{{ index }}]] {{ seed }}" }
   sum: { agent: a, prompt: "[[sum]] {{ each | join(', ') }}" }
 outputs: { sum: "{{ sum }}", each: "{{ each }}" }
 "#,
@@ -133,7 +142,7 @@ outputs: { sum: "{{ sum }}", each: "{{ each }}" }
             Call::new("each-4", Answer("an ash")),
             Call::new("sum", Answer("a forest")),
         ],
-        width: 3,
+        width: 2,
         is_large: false,
     },
     Workload {

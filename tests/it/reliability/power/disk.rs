@@ -137,7 +137,9 @@ impl Disk {
         let (done, left) = std::mem::take(pending).into_iter().partition(|(_, ended)| *ended < began);
         *pending = left;
         let done: Vec<(Change, usize)> = done;
-        done.iter().for_each(|(change, _)| apply(flushed, change, || true));
+        for (change, _) in &done {
+            apply(flushed, change, || true);
+        }
         if self.names_are_durable == Names::WithTheFile {
             self.flush_names(
                 |naming| matches!(naming, Naming::Add(_, entry) | Naming::Move { entry, .. } if *entry == Entry::File(file)),
@@ -149,7 +151,9 @@ impl Disk {
         let (flushed, pending) = std::mem::take(&mut self.pending_names).into_iter().partition(which);
         self.pending_names = pending;
         let flushed: Vec<Naming> = flushed;
-        flushed.iter().for_each(|naming| apply_naming(&mut self.flushed_names, naming));
+        for naming in &flushed {
+            apply_naming(&mut self.flushed_names, naming);
+        }
     }
 
     /// The files that are there when the power comes back. The steps in `under_way` had begun.

@@ -45,6 +45,10 @@ pub(super) struct Recipe {
     pub(super) synchronous: Synchronous,
     /// How often, each time by a process of its own.
     pub(super) times: usize,
+    /// At which flush the first process dies; the run goes on in the next one.
+    pub(super) dies_at: Option<u32>,
+    /// So much that SQLite copies its log while the run goes on.
+    pub(super) writes_much: bool,
 }
 
 /// A program of agentflow in `folder`, which asks nobody.
@@ -70,13 +74,16 @@ impl History {
         let url = format!("sqlite:{}", store_in(&root).display());
         let program = Path::new(env!("CARGO_BIN_EXE_agentflow"));
         let mut text = String::new();
-        for _ in 0..recipe.times {
+        for time in 0..recipe.times {
             let trace = root.join("trace");
-            let mut command = traced(program, &trace);
-            command.args(["run", "flow.yaml", "--mock", "--output", "jsonl", "--quiet", "--store", &url]);
+            let dies_at = recipe.dies_at.filter(|_| time == 0);
+            let mut command = traced(program, &trace, dies_at);
+            let goes_on = recipe.dies_at.is_some() && time > 0;
+            command.args(if goes_on { &["resume", "last"][..] } else { &["run", "flow.yaml", "--mock"] });
+            command.args(["--output", "jsonl", "--quiet", "--store", &url]);
             in_folder(&mut command, &root);
             let output = command.output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(output.status.success(), dies_at.is_none(), "{}", String::from_utf8_lossy(&output.stderr));
             text.push_str(&fs::read_to_string(trace).unwrap());
         }
         let steps = read(&text, &watched);
@@ -89,7 +96,7 @@ impl History {
             runs.push((run, read_run(&store, run).await.unwrap().events));
             outputs.push(result_of(run, &root).unwrap());
         }
-        assert_eq!(runs.len(), recipe.times);
+        assert_eq!(runs.len(), if recipe.dies_at.is_some() { 1 } else { recipe.times });
         Self { name: recipe.name, synchronous: recipe.synchronous, steps, shown, runs, outputs, folder }
     }
 

@@ -45,24 +45,27 @@ pub(super) struct Step {
     pub(super) ended: usize,
 }
 
-/// `program` under strace, which writes to `trace`.
-pub(super) fn traced(program: &Path, trace: &Path) -> Command {
+/// `program` under strace, which writes to `trace` and has the program die at its n-th flush.
+pub(super) fn traced(program: &Path, trace: &Path, dies_at: Option<u32>) -> Command {
     let mut command = Command::new("strace");
+    if let Some(nth) = dies_at {
+        command.args(["-e", &format!("inject=fsync:signal=SIGKILL:when={nth}")]);
+    }
     command.args(["-f", "-qq", "-y", "-xx", "-s", "100000000", "-e", CALLS, "-o"]).arg(trace).arg(program);
     command
 }
 
 /// The steps in `text`, in the order in which they ended. Of files, only those below `folder` count.
 pub(super) fn read(text: &str, folder: &Path) -> Vec<Step> {
-    let mut begun: HashMap<&str, (usize, &str)> = HashMap::new();
+    let mut open: HashMap<&str, (usize, &str)> = HashMap::new();
     let mut steps = Vec::new();
     for (nth, line) in text.lines().enumerate() {
         let (process, rest) = line.split_once(' ').unwrap();
         let rest = rest.trim_start();
         if let Some(call) = rest.strip_suffix(" <unfinished ...>") {
-            begun.insert(process, (nth, call));
+            open.insert(process, (nth, call));
         } else if let Some((_, end)) = rest.strip_prefix("<... ").and_then(|rest| rest.split_once(" resumed>")) {
-            let (began, call) = begun.remove(process).unwrap();
+            let (began, call) = open.remove(process).unwrap();
             steps.extend(step(&format!("{call}{end}"), folder).map(|deed| Step { deed, began, ended: nth }));
         } else {
             steps.extend(step(rest, folder).map(|deed| Step { deed, began: nth, ended: nth }));

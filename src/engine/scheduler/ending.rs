@@ -1,0 +1,84 @@
+//! How a run leaves the scheduler: out of time, given up, or with all that happened recorded.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use tokio::sync::watch;
+
+use super::{Scheduler, Wish};
+use crate::{
+    crash::crash_point,
+    engine::RunResult,
+    error::{Error, ErrorKind, Result},
+    model::{EventBody, RunStatus},
+};
+
+impl Scheduler {
+    /// The run's own time limit has passed.
+    pub(super) fn end_of_time(&mut self) -> Result<()> {
+        let limit = self.state.plan().limits.timeout.unwrap_or_default();
+        let error = Error::new(ErrorKind::Timeout, format!("the run did not end within its time limit of {}", in_words(limit)))
+            .hint("raise `limits.timeout` in the workflow");
+        for id in self.state.running_attempts() {
+            self.record(self.state.cancelled(id))?;
+        }
+        self.abort_ended();
+        self.fail(&error)
+    }
+
+    /// Ends the run as a whole.
+    pub(super) fn fail(&mut self, error: &Error) -> Result<()> {
+        self.record(EventBody::RunFinished {
+            status: RunStatus::Failed,
+            outputs: IndexMap::new(),
+            error: Some(error.to_record()),
+            spend: self.state.spend(),
+        })
+    }
+
+    /// Writes what is left, gives the run back and says how it stands.
+    pub(super) async fn close(mut self, mut wishes: watch::Receiver<Wish>) -> Result<RunResult> {
+        self.attempts.shutdown().await;
+        crash_point!("stop.attempts-ended" if self.stop_at.is_some());
+        while self.log.is_writing() || self.log.has_unwritten() {
+            self.log.write();
+            let hurried = *wishes.borrow() == Wish::AtOnce;
+            match self.log.outage() {
+                Some(outage) if hurried => return Err(self.log.gave_up(outage.error.clone())),
+                _ => {}
+            }
+            tokio::select! {
+                biased;
+                events = self.log.written() => self.on_written(&events?),
+                Ok(()) = wishes.changed() => {}
+            }
+        }
+        crash_point!("close.flushed");
+        if self.is_claimed {
+            renewed(self.log.renew(Duration::ZERO).await)?;
+            crash_point!("close.given-back");
+        }
+        let spend = self.state.spend();
+        let run = self.run;
+        Ok(match self.state.ending().cloned() {
+            Some(ending) => RunResult { run, status: ending.status, outputs: ending.outputs, error: ending.error, spend },
+            None => RunResult { run, status: RunStatus::Running, outputs: IndexMap::new(), error: None, spend },
+        })
+    }
+}
+
+/// A claim that cannot be extended just now is no reason to stop: safety rests on the epoch, and what counts is in the log.
+pub(super) fn renewed(result: Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::StoreUnavailable => {
+            tracing::warn!(%error, "the claim on the run could not be renewed");
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// `1.5 s`, `90 s`.
+pub(super) fn in_words(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}

@@ -94,11 +94,16 @@ pub(super) fn fraction(run: &str, node: &str, attempt: u32) -> f64 {
 fn the_formula_gives_what_the_page_says() {
     let usual = Policy::usual();
     let plain = Policy { jitter: "none", ..Policy::usual() };
-    let delays = |policy: &Policy, kind, r| [0, 1, 2, 9].map(|n| policy.delay_ms(kind, n, r, None));
-    assert_eq!(delays(&plain, "transient", 0.9), [500.0, 1_000.0, 2_000.0, 30_000.0]);
-    assert_eq!(delays(&usual, "transient", 0.5), [250.0, 500.0, 1_000.0, 15_000.0]);
-    assert_eq!(delays(&usual, "transient", 0.0), [100.0; 4]);
-    assert_eq!(delays(&usual, "throttle", 0.0), [500.0, 1_000.0, 2_000.0, 30_000.0]);
-    assert_eq!(usual.delay_ms("throttle", 0, 0.5, Some(7_000.0)), 7_350.0);
-    assert_eq!(usual.delay_ms("transient", 0, 0.5, Some(60_000.0)), 60_500.0);
+    let microseconds = |ms: f64| format!("{ms:.3}").replace('.', "").parse::<u64>().unwrap();
+    let check = |policy: &Policy, kind, n, r, asked, expected_ms: u64| {
+        assert_eq!(microseconds(policy.delay_ms(kind, n, r, asked)), expected_ms * 1_000, "{policy:?} {kind} {n} {r} {asked:?}");
+    };
+    for (n, plain_ms) in [(0, 500), (1, 1_000), (2, 2_000), (9, 30_000)] {
+        check(&plain, "transient", n, 0.9, None, plain_ms);
+        check(&usual, "transient", n, 0.5, None, plain_ms / 2);
+        check(&usual, "transient", n, 0.0, None, 100);
+        check(&usual, "throttle", n, 0.0, None, plain_ms);
+    }
+    check(&usual, "throttle", 0, 0.5, Some(7_000.0), 7_350);
+    check(&usual, "transient", 0, 0.5, Some(60_000.0), 60_500);
 }

@@ -156,19 +156,18 @@ fn rules(fault: &Fault) -> Value {
     if fault.recovers && !fault.calls[0].kind.is_empty() {
         replies.push(json!("ok"));
     }
-    let usual = |place: usize| json!({"path": format!("/{}/", CHAIN[place].0), "text": text(fault, place), "reply": "ok"});
-    let first = text(fault, 0).filter(|_| fault.output.is_none());
-    json!([{"path": format!("/{}/", CHAIN[0].0), "text": first.unwrap_or_else(|| document_fault(fault)), "reply": {"sequence": replies}}, usual(1), usual(2)])
+    let rule =
+        |place: usize, reply: Value| json!({"path": format!("/{}/", CHAIN[place].0), "text": text(fault, place), "reply": reply});
+    json!([rule(0, json!({"sequence": replies})), rule(1, json!("ok")), rule(2, json!("ok"))])
 }
 
-/// What a model answers where all goes well; `None` is what the server makes of the schema.
-fn text(fault: &Fault, place: usize) -> Option<&'static str> {
-    if fault.output.is_some() { Some(r#"{"n": 7}"#) } else { Some(CHAIN[place].1) }
-}
-
-/// What the first model answers in the place of a document.
-fn document_fault(fault: &Fault) -> &'static str {
-    if fault.calls[0].reply == "ok" { "seven, I think" } else { r#"{"n": 7}"# }
+/// What a model answers when it comes to that. Where a document is wanted, the first model has none.
+fn text(fault: &Fault, place: usize) -> &'static str {
+    match (fault.output, place) {
+        (None, _) => CHAIN[place].1,
+        (Some(_), 0) => "seven, I think",
+        (Some(_), _) => r#"{"n": 7}"#,
+    }
 }
 
 /// The output of the run, if it has one.

@@ -43,6 +43,7 @@ pub(crate) fn run(table: &mut Table) {
     let models = models(&server.url);
     let engines = [in_memory, on_disk].map(|store| Engine::new(store, Arc::clone(&models), EngineSettings::default()));
     let plan = plan(&workflow());
+    rustls::crypto::ring::default_provider().install_default().unwrap();
     let client = runtime.block_on(async { reqwest::Client::builder().no_proxy().build().unwrap() });
     let mut times = [(); WAYS.len()].map(|()| (Vec::new(), Vec::new()));
     for _ in 0..ROUNDS {
@@ -76,14 +77,14 @@ pub(crate) fn run(table: &mut Table) {
 /// One node for each call, all independent.
 fn workflow() -> String {
     let mut text = format!(
-        "limits: {{ nodes: 100k, concurrency: {AT_ONCE} }}\nagents: {{ a: {{ model: lab/small }} }}\nnodes:\n  list: {{ value: '{{{{ range({CALLS}) }}}}' }}\n"
+        "limits: {{ nodes: 100k, concurrency: {AT_ONCE} }}\nagents: {{ a: {{ model: ollama/small }} }}\nnodes:\n  list: {{ value: '{{{{ range({CALLS}) }}}}' }}\n"
     );
     writeln!(text, "  each: {{ map: list, agent: a, prompt: 'number {{{{ item }}}}' }}").unwrap();
     text
 }
 
 fn models(url: &str) -> Arc<Models> {
-    let name = ProviderName::new("lab").unwrap();
+    let name = ProviderName::new("ollama").unwrap();
     let settings = ServerSettings {
         name: name.clone(),
         base_url: format!("{url}/v1"),

@@ -99,7 +99,7 @@ fn models(url: &str) -> Arc<Models> {
         ..ProviderLimits::default()
     };
     let providers_settings = BTreeMap::from([(name, unbounded)]);
-    let settings = ModelsSettings { max_concurrent: Some(10_000), providers: providers_settings, ..ModelsSettings::default() };
+    let settings = ModelsSettings { max_concurrent: Some(10_000), providers: providers_settings };
     Arc::new(Models::new(providers, settings))
 }
 

@@ -39,6 +39,8 @@ use crate::{
 
 /// What an attempt's task gives back.
 type Ended = (InstanceId, Answered);
+/// Where attempts tell what comes.
+type TellingEnd = mpsc::UnboundedSender<(InstanceId, Told)>;
 type Renewal = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// One run being driven.
@@ -52,7 +54,7 @@ pub(super) struct Scheduler {
     attempts: JoinSet<Ended>,
     handles: HashMap<InstanceId, AbortHandle>,
     /// What attempts tell while they go on.
-    told: (mpsc::UnboundedSender<(InstanceId, Told)>, mpsc::UnboundedReceiver<(InstanceId, Told)>),
+    told: (TellingEnd, mpsc::UnboundedReceiver<(InstanceId, Told)>),
     /// Starts that wait until what they rest on is durable.
     held: Vec<Start>,
     /// Attempts that wait until their answer is durable.

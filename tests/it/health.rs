@@ -91,7 +91,9 @@ impl Process {
         providers.register(lab.clone(), server.clone());
         let settings = ModelsSettings { providers: BTreeMap::from([(lab, limits)]), ..ModelsSettings::default() };
         let models = Models::new(providers, settings);
-        store.into_iter().for_each(|store| models.share_health(store));
+        if let Some(store) = store {
+            models.share_health(store);
+        }
         Self { models, notices: Mutex::default() }
     }
 

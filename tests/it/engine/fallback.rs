@@ -18,12 +18,13 @@ nodes: { ask: { agent: a, prompt: hello, retry: { max_attempts: 2 } } }
 
 /// Each try of a model with how it ended, in order: `first: transient`, `second: answered`.
 fn tries(ran: &Ran) -> Vec<String> {
-    let mut asked = String::new();
+    let mut asked = "";
     let mut tries = Vec::new();
     for Event { body, .. } in &ran.events {
         match body {
             EventBody::AttemptStarted { model, .. } => {
-                asked = model.clone().unwrap_or_default().trim_start_matches("mock/").to_owned();
+                let model = model.as_deref().unwrap_or_default();
+                asked = model.strip_prefix("mock/").unwrap_or(model);
             }
             EventBody::AttemptFailed { error, .. }
             | EventBody::FallbackTaken { error, .. }

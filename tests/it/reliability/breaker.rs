@@ -114,7 +114,7 @@ impl Naive {
         } else if end != End::Spent && !self.is_too_much(now) {
             return;
         }
-        let usual = self.policy.open_for.as_millis() as i64;
+        let usual = millis(self.policy.open_for);
         let mut open_for = usual.saturating_mul(1 << self.failed_probes.min(20)).min(usual.max(300_000));
         open_for = open_for * (900 + spread) / 1_000;
         if end == End::Spent {
@@ -133,12 +133,16 @@ impl Naive {
         if self.ended.iter().rev().take_while(|(_, well)| !well).count() >= limit {
             return true;
         }
-        let sixth = self.policy.window.as_millis() as i64 / 6;
+        let sixth = millis(self.policy.window) / 6;
         let bucket = |at: i64| at / sixth;
         let seen: Vec<bool> = self.ended.iter().filter(|(at, _)| bucket(*at) > bucket(now) - 6).map(|(_, well)| *well).collect();
         let failures = seen.iter().filter(|well| !**well).count();
         seen.len() >= 2 * limit && failures * 2 >= seen.len()
     }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap()
 }
 
 fn time(ms: i64) -> Timestamp {
@@ -196,7 +200,7 @@ fn sequence(rng: &mut Rng, phases: &mut [u64; 3]) -> Result<(), String> {
             let lease = rng.i64(1_000..120_000);
             let expected = naive.call(now, lease);
             let refusal = breaker.refusal(&policy, time(now));
-            let (admission, _) = breaker.admit(&policy, time(now), Duration::from_millis(lease as u64));
+            let (admission, _) = breaker.admit(&policy, time(now), Duration::from_millis(lease.unsigned_abs()));
             let says = match admission {
                 Admission::Passed(ticket) => {
                     tickets.push((naive.calls.len().wrapping_sub(1), ticket));
@@ -211,17 +215,17 @@ fn sequence(rng: &mut Rng, phases: &mut [u64; 3]) -> Result<(), String> {
         } else {
             let (number, ticket) = tickets.swap_remove(rng.usize(0..tickets.len()));
             // In thousandths, so that every time is a whole number of milliseconds.
-            let (end, spread) = (end(rng, failing), rng.i64(0..200));
-            naive.end(number, end, now, spread);
+            let (end, spread) = (end(rng, failing), rng.i32(0..200));
+            naive.end(number, end, now, i64::from(spread));
             let outcome = match end {
                 End::Good => Outcome::Succeeded,
                 End::Bad { retry_after } => {
-                    Outcome::Failed { error: "down", retry_after: retry_after.map(|ms| Duration::from_millis(ms as u64)) }
+                    Outcome::Failed { error: "down", retry_after: retry_after.map(|ms| Duration::from_millis(ms.unsigned_abs())) }
                 }
                 End::Spent => Outcome::QuotaSpent { error: "spent", retry_after: None },
                 End::Nothing => Outcome::Ignored,
             };
-            breaker.report(&policy, ticket, outcome, time(now), spread as f64 / 200.0);
+            breaker.report(&policy, ticket, outcome, time(now), f64::from(spread) / 200.0);
         }
         if breaker.phase() != naive.phase || breaker.generation() != naive.changes as u64 {
             return Err(format!("step {step}: {} where {} is right, under {policy:?}", breaker.phase(), naive.phase));

@@ -51,13 +51,14 @@ pub(super) fn sequence(rng: &mut Rng, waits: &mut u64) -> Result<(), String> {
     let mut bucket = Bucket { amount: rate.amount, per: rate.per.as_secs_f64(), level: 0.0, complaint: None };
     let complains = rng.bool();
     let began = Instant::now();
+    let seconds = |ms: i64| Duration::from_millis(ms.unsigned_abs()).as_secs_f64();
     let instant = |ms: i64| began + Duration::from_millis(ms.unsigned_abs());
     let (mut now, mut let_through): (i64, Vec<(f64, f64)>) = (0, Vec::new());
     let mut is_corrected = false;
     for step in 0..rng.usize(1..STEPS) {
         let pause = if rng.u32(0..3) == 0 { rng.i64(0..20_000) } else { 0 };
         now += pause;
-        bucket.level -= pause as f64 / 1e3;
+        bucket.level -= seconds(pause);
         match rng.u32(0..10) {
             0 if complains => {
                 let made_at = rng.i64(0..=now);
@@ -83,7 +84,7 @@ pub(super) fn sequence(rng: &mut Rng, waits: &mut u64) -> Result<(), String> {
                     return Err(format!("step {step}: a wait of {wait} s where {expected} s is right, with {rate:?}"));
                 }
                 *waits += u64::from(wait > 0.0);
-                let_through.push((now as f64 / 1e3 + wait, amount));
+                let_through.push((seconds(now) + wait, amount));
             }
         }
     }

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use fastrand::Rng;
 
 use super::{
-    script::{Failure, Script},
+    script::{Failure, Fallback, MODELS, Script},
     spec::{Edge, Graph, Kind, Looped, Mapped, Node, OnError, Over, Read, Route, Take, What, When, edges_to},
 };
 
@@ -52,9 +52,12 @@ struct Level {
 
 /// What there is around a node.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is true or not whatever the others are")]
 struct Inside {
     map: bool,
     looped: bool,
+    /// Whether something around it runs out of time.
+    timed: bool,
     /// Whether the very graph of the node is an iteration.
     of_iteration: bool,
 }
@@ -96,6 +99,7 @@ impl Builder {
         let inside = Inside {
             map: inside.map || map.is_some(),
             looped: inside.looped || is_looped,
+            timed: inside.timed,
             of_iteration: is_looped || (inside.of_iteration && map.is_none()),
         };
         let mut node = Node {
@@ -150,7 +154,8 @@ impl Builder {
                 let count = self.rng.usize(1..=4);
                 node.runs_out_of_time = self.one_in(8);
                 let can_end = usize::from(!node.runs_out_of_time && self.one_in(3));
-                let inner_inside = Inside { of_iteration: node.looped.is_some(), ..inside };
+                let timed = inside.timed || node.runs_out_of_time;
+                let inner_inside = Inside { of_iteration: node.looped.is_some(), timed, ..inside };
                 let mut inner = self.frame(count, inner_inside, can_end);
                 if node.runs_out_of_time {
                     inner.push(hanging(format!("{}x", node.id)));
@@ -159,7 +164,12 @@ impl Builder {
             }
             _ => {
                 node.runs_out_of_time = node.looped.is_none() && self.one_in(25);
-                Kind::Agent(self.script(node.runs_out_of_time, node.map.is_some() && node.looped.is_none()))
+                let mut script = self.script(node.runs_out_of_time, node.map.is_some() && node.looped.is_none(), inside);
+                if self.one_in(2) {
+                    let agent = script.agent;
+                    script.fallback = (0..self.rng.usize(1..MODELS.len())).map(|_| self.fallback(agent, inside)).collect();
+                }
+                Kind::Agent(script)
             }
         };
         if matches!(node.kind, Kind::Sum | Kind::Agent(_)) {
@@ -172,26 +182,58 @@ impl Builder {
         }
     }
 
-    fn script(&mut self, hangs: bool, is_mapped: bool) -> Script {
-        use Failure::{Busy, Hangs, Malformed, Nonsense, Refused, Rejected, Throttled, Truncated};
+    fn script(&mut self, hangs: bool, is_mapped: bool, inside: Inside) -> Script {
         let agent = if !hangs && self.one_in(4) { "b" } else { "a" };
         let mut failures = Vec::new();
         if hangs {
-            failures = vec![Hangs; 8];
+            failures = vec![Failure::Hangs; 8];
         } else if self.one_in(3) {
-            let kinds = [Busy, Busy, Throttled, Truncated, Malformed, Rejected, Refused, Nonsense, Hangs];
-            for _ in 0..self.rng.usize(1..=4) {
-                let kind = kinds[self.rng.usize(..kinds.len())];
-                // Those that wait for the one place of their agent must not run out of time.
-                failures.push(if kind == Hangs && agent == "b" { Busy } else { kind });
-            }
+            failures = (0..self.rng.usize(1..=4)).map(|_| self.failure(agent, inside)).collect();
         }
         Script {
             agent,
             bad_answers: if !hangs && self.one_in(5) { self.rng.u32(1..=2) } else { 0 },
             failures,
+            fallback: Vec::new(),
             only_first_round: !hangs && self.one_in(3),
             only_element: (is_mapped && !hangs && self.one_in(3)).then(|| self.rng.usize(0..3)),
+        }
+    }
+
+    fn fallback(&mut self, agent: &str, inside: Inside) -> Fallback {
+        let failures = (0..self.rng.usize(0..=8)).map(|_| self.rng.bool().then(|| self.failure(agent, inside))).collect();
+        Fallback { failures, is_larger: self.one_in(3), has_other_key: self.one_in(3) }
+    }
+
+    fn failure(&mut self, agent: &str, inside: Inside) -> Failure {
+        use Failure::{
+            Busy, Hangs, KeyRefused, Malformed, Nonsense, Refused, Rejected, Spent, Throttled, ThrottledForLong, TooLong,
+            Truncated, Unknown,
+        };
+        let kinds = [
+            Busy,
+            Busy,
+            Busy,
+            Throttled,
+            ThrottledForLong,
+            Truncated,
+            Malformed,
+            Rejected,
+            Refused,
+            TooLong,
+            KeyRefused,
+            Unknown,
+            Spent,
+            Nonsense,
+            Hangs,
+        ];
+        let kind = kinds[self.rng.usize(..kinds.len())];
+        match kind {
+            // Where time is short, it depends on the timing whether something is tried again.
+            _ if inside.timed && kind.kind().is_temporary() => Rejected,
+            // Those that wait for a place of their agent must not run out of time.
+            Hangs if agent == "b" => Busy,
+            _ => kind,
         }
     }
 
@@ -339,8 +381,14 @@ fn take(node: &Node) -> Option<(Take, String)> {
 
 /// An agent that never answers.
 fn hanging(id: String) -> Node {
-    let script =
-        Script { agent: "a", bad_answers: 0, failures: vec![Failure::Hangs; 8], only_first_round: false, only_element: None };
+    let script = Script {
+        agent: "a",
+        bad_answers: 0,
+        failures: vec![Failure::Hangs; 8],
+        fallback: Vec::new(),
+        only_first_round: false,
+        only_element: None,
+    };
     Node {
         id,
         kind: Kind::Agent(script),

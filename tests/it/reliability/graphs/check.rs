@@ -9,7 +9,9 @@ use agentflow::{
 };
 
 use super::{
-    expected::{Expected, Happens, attempt_failed, attempt_started, ended, iteration_started, model_responded, name},
+    expected::{
+        Expected, Happens, attempt_failed, attempt_started, ended, fallback_taken, iteration_started, model_responded, name,
+    },
     spec::Graph,
 };
 
@@ -73,6 +75,7 @@ fn names(events: &[Event]) -> Named {
             }
             EventBody::ModelResponded { node, attempt, ordinal, .. } => model_responded(node.as_str(), *attempt, *ordinal),
             EventBody::AttemptFailed { node, attempt, .. } => attempt_failed(node.as_str(), *attempt),
+            EventBody::FallbackTaken { node, attempt, from, to, .. } => fallback_taken(node.as_str(), *attempt, from, to),
             EventBody::IterationStarted { node, iteration } => {
                 iteration_started(node.as_str(), attempts[node.as_str()], *iteration)
             }
@@ -80,7 +83,11 @@ fn names(events: &[Event]) -> Named {
             EventBody::NodeFailed { node, .. } => ended(node.as_str(), NodeStatus::Failed),
             EventBody::NodeSkipped { node, .. } => ended(node.as_str(), NodeStatus::Skipped),
             EventBody::NodeCancelled { node } => ended(node.as_str(), NodeStatus::Cancelled),
-            EventBody::RunCreated { .. } | EventBody::RunFinished { .. } | EventBody::RunResumed { .. } => continue,
+            // How long calls wait for a place is a matter of timing.
+            EventBody::RunCreated { .. }
+            | EventBody::RunFinished { .. }
+            | EventBody::RunResumed { .. }
+            | EventBody::CallWaited { .. } => continue,
             other => panic!("an event that no graph has: {other:?}"),
         };
         let path = event.body.node().unwrap().as_str();
@@ -214,7 +221,7 @@ fn caps(graph: &Graph, expected: &Expected, events: &[Event]) {
             }
             EventBody::IterationStarted { .. } => iterations += 1,
             EventBody::ModelResponded { .. } => tokens += 2,
-            EventBody::AttemptFailed { .. } => {
+            EventBody::AttemptFailed { .. } | EventBody::FallbackTaken { .. } => {
                 attempts.retain(|other| *other != path && !is_inside(other, path));
                 elements.retain(|other| !is_inside(other, path));
             }

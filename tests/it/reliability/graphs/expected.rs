@@ -73,6 +73,10 @@ pub(crate) fn attempt_failed(path: &str, attempt: u32) -> String {
     format!("attempt_failed {path} {attempt}")
 }
 
+pub(crate) fn fallback_taken(path: &str, attempt: u32, from: &str, to: &str) -> String {
+    format!("fallback_taken {path} {attempt} {from} {to}")
+}
+
 pub(crate) fn model_responded(path: &str, attempt: u32, ordinal: u32) -> String {
     format!("model_responded {path} {attempt} {ordinal}")
 }

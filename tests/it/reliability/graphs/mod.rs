@@ -66,6 +66,7 @@ fn part_8_random_graphs() {
         ("kills", counts.kills),
         ("stops", counts.stops),
         ("failed", counts.failed),
+        ("fallbacks", counts.fallbacks),
     ] {
         part.figure(name, count);
     }
@@ -80,6 +81,7 @@ struct Counts {
     kills: u64,
     stops: u64,
     failed: u64,
+    fallbacks: u64,
 }
 
 impl Counts {
@@ -89,6 +91,7 @@ impl Counts {
         self.kills += other.kills;
         self.stops += other.stops;
         self.failed += other.failed;
+        self.fallbacks += other.fallbacks;
     }
 }
 
@@ -156,6 +159,7 @@ fn try_graph(runtime: &Runtime, graph: &Graph, random: &mut Rng) -> Counts {
     assert_eq!(state.spend(), result.spend);
     check::check(graph, expected, &events, &state.summary(), &result);
     tried.events = events.len() as u64;
+    tried.fallbacks = events.iter().filter(|event| matches!(event.body, EventBody::FallbackTaken { .. })).count() as u64;
     tried.failed = u64::from(result.status == RunStatus::Failed);
     tried
 }

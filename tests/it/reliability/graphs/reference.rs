@@ -11,10 +11,11 @@ use serde_json::json;
 
 use super::{
     expected::{
-        Expected, Happens, Instance, Origin, attempt_failed, attempt_started, ended, iteration_started, model_responded, name,
+        Expected, Happens, Instance, Origin, attempt_failed, attempt_started, ended, fallback_taken, iteration_started,
+        model_responded, name,
     },
     scope::{Round, Scope, number_of},
-    script::{Failure, Script},
+    script::{Failure, MODELS, Script},
     spec::{Edge, Graph, Kind, MODULUS, Node, OnError, Over, Route, When, edges_to},
 };
 
@@ -38,7 +39,7 @@ pub(crate) fn work_out(graph: &Graph) -> Expected {
         Ok(last.map(|(at, end)| (graph.nodes[at].id.clone(), end.output)).collect::<BTreeMap<_, _>>())
     } else {
         expected.soften_since(whole);
-        Err(failed.into_iter().map(name).collect::<BTreeSet<_>>())
+        Err(failed.into_iter().map(|why| name(why.kind)).collect::<BTreeSet<_>>())
     });
     expected
 }
@@ -64,6 +65,26 @@ impl End {
     }
 }
 
+/// Why something failed.
+#[derive(Debug, Clone, Copy)]
+struct Why {
+    kind: ErrorKind,
+    /// Whether the server asks for a wait that is too long, also for what the call is a part of.
+    asks_for_too_much_time: bool,
+}
+
+impl From<ErrorKind> for Why {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, asks_for_too_much_time: false }
+    }
+}
+
+impl From<Failure> for Why {
+    fn from(failure: Failure) -> Self {
+        Self { kind: failure.kind(), asks_for_too_much_time: failure == Failure::ThrottledForLong }
+    }
+}
+
 /// A graph that was opened: how the paths in it begin, and the event and the instance that opened it.
 struct Opened {
     prefix: String,
@@ -79,7 +100,7 @@ impl Pencil {
         outer: &Scope<'_>,
         is_outermost: bool,
         round: Option<&Round>,
-    ) -> (Vec<End>, Vec<ErrorKind>) {
+    ) -> (Vec<End>, Vec<Why>) {
         let mark = self.expected.mark();
         let mut ends: Vec<End> = Vec::new();
         let mut failed = Vec::new();
@@ -151,7 +172,7 @@ impl Pencil {
     }
 
     /// Runs a node whose edges and condition allow it.
-    fn node(&mut self, node: &Node, path: &str, scope: &Scope<'_>, failed: &mut Vec<ErrorKind>) -> End {
+    fn node(&mut self, node: &Node, path: &str, scope: &Scope<'_>, failed: &mut Vec<Why>) -> End {
         let (attempt, outcome) = match &node.map {
             Some(map) => (1, self.elements(node, &map.over, map.width, path, scope)),
             None => self.attempts(node, path, scope),
@@ -166,14 +187,14 @@ impl Pencil {
                 self.instance(path, NodeStatus::Succeeded, &output, attempt, true);
                 End { status: NodeStatus::Succeeded, output, went_through: true, routed_to }
             }
-            Err(kind) => {
+            Err(why) => {
                 // Elements have had the benefit of `continue` and `use` one by one.
                 let handled = if node.map.is_some() { None } else { handled(&node.on_error) };
                 let output = self.fail(path, handled.as_ref(), attempt);
                 if matches!(node.on_error, OnError::Goto(_)) {
                     self.expected.caught.insert(path.to_owned());
                 } else if handled.is_none() {
-                    failed.push(kind);
+                    failed.push(why);
                     return End::without_output(NodeStatus::Pending);
                 }
                 End { status: NodeStatus::Failed, output, went_through: handled.is_some(), routed_to: Vec::new() }
@@ -189,14 +210,7 @@ impl Pencil {
     }
 
     /// Runs a node once for each element.
-    fn elements(
-        &mut self,
-        node: &Node,
-        over: &Over,
-        width: Option<u32>,
-        path: &str,
-        scope: &Scope<'_>,
-    ) -> Result<Value, ErrorKind> {
+    fn elements(&mut self, node: &Node, over: &Over, width: Option<u32>, path: &str, scope: &Scope<'_>) -> Result<Value, Why> {
         let items: Vec<Value> = match over {
             Over::Count(count) => (1..=*count).map(|item| json!(item)).collect(),
             Over::Sibling(at) => scope.outputs[*at].as_array().cloned().unwrap_or_default(),
@@ -220,26 +234,26 @@ impl Pencil {
                     self.instance(&element, NodeStatus::Succeeded, &output, attempt, true);
                     outputs.push(output);
                 }
-                Err(kind) => {
+                Err(why) => {
                     let handled = handled(&node.on_error);
                     outputs.push(self.fail(&element, handled.as_ref(), attempt));
                     if handled.is_none() {
-                        failure.get_or_insert(kind);
+                        failure.get_or_insert(why);
                     }
                 }
             }
         }
         match failure {
-            Some(kind) => {
+            Some(why) => {
                 self.expected.soften_since(mark);
-                Err(kind)
+                Err(why)
             }
             None => Ok(Value::Array(outputs)),
         }
     }
 
     /// All attempts of one instance: the number of the last one, and what it came to.
-    fn attempts(&mut self, node: &Node, path: &str, scope: &Scope<'_>) -> (u32, Result<Value, ErrorKind>) {
+    fn attempts(&mut self, node: &Node, path: &str, scope: &Scope<'_>) -> (u32, Result<Value, Why>) {
         if node.looped.is_none() && node.is_number() {
             return self.number(node, path, scope);
         }
@@ -253,23 +267,23 @@ impl Pencil {
             let outcome = self.inside(node, path, attempt, scope);
             if node.runs_out_of_time {
                 self.expected.soften_since(mark);
-                return (attempt, Err(ErrorKind::Timeout));
+                return (attempt, Err(ErrorKind::Timeout.into()));
             }
             match outcome {
-                Err(kind) if is_tried_again(kind, attempt, most) => self.expected.happens(attempt_failed(path, attempt)),
+                Err(why) if is_tried_again(why, attempt, most) => self.expected.happens(attempt_failed(path, attempt)),
                 outcome => return (attempt, outcome),
             }
         }
     }
 
     /// One attempt of a container: its inner graph, as often as the loop says.
-    fn inside(&mut self, node: &Node, path: &str, attempt: u32, scope: &Scope<'_>) -> Result<Value, ErrorKind> {
+    fn inside(&mut self, node: &Node, path: &str, attempt: u32, scope: &Scope<'_>) -> Result<Value, Why> {
         let again = if attempt > 1 { format!("!{attempt}") } else { String::new() };
         let opened_by = Some((attempt_started(path, attempt), path.to_owned()));
         let Some(looped) = &node.looped else {
             let opened = Opened { prefix: format!("{path}{again}."), by: opened_by };
             let (ends, failed) = self.frame(node.inner(), &opened, scope, false, None);
-            return failed.first().map_or_else(|| Ok(map_of(node.inner(), ends)), |kind| Err(*kind));
+            return failed.first().map_or_else(|| Ok(map_of(node.inner(), ends)), |why| Err(*why));
         };
         self.expected.loops.insert(path.to_owned());
         let mut round = Round { number: 0, previous: Vec::new() };
@@ -289,8 +303,8 @@ impl Pencil {
                 (output.clone(), vec![output])
             } else {
                 let (ends, failed) = self.frame(node.inner(), &opened, scope, false, Some(&round));
-                if let Some(kind) = failed.first() {
-                    return Err(*kind);
+                if let Some(why) = failed.first() {
+                    return Err(*why);
                 }
                 let numbers: Vec<_> = ends.iter().map(|end| end.output.clone()).collect();
                 (map_of(node.inner(), ends), numbers)
@@ -304,7 +318,7 @@ impl Pencil {
     }
 
     /// One iteration of a node without an inner graph.
-    fn only(&mut self, node: &Node, opened: &Opened, scope: &Scope<'_>, round: &Round) -> Result<Value, ErrorKind> {
+    fn only(&mut self, node: &Node, opened: &Opened, scope: &Scope<'_>, round: &Round) -> Result<Value, Why> {
         let path = format!("{}{}", opened.prefix, node.id);
         self.expected.origins.insert(path.clone(), Origin { opened_by: opened.by.clone(), ..Origin::default() });
         let mark = self.expected.mark();
@@ -315,23 +329,23 @@ impl Pencil {
                 self.instance(&path, NodeStatus::Succeeded, &output, attempt, true);
                 Ok(output)
             }
-            Err(kind) => {
+            Err(why) => {
                 self.fail(&path, None, attempt);
                 self.expected.soften_since(mark);
-                Err(kind)
+                Err(why)
             }
         }
     }
 
     /// A node that gives a number.
-    fn number(&mut self, node: &Node, path: &str, scope: &Scope<'_>) -> (u32, Result<Value, ErrorKind>) {
+    fn number(&mut self, node: &Node, path: &str, scope: &Scope<'_>) -> (u32, Result<Value, Why>) {
         let sum = (node.reads.iter().map(|read| number_of(read, scope)).sum::<i64>() + 1) % MODULUS;
         match &node.kind {
             Kind::Sum => (0, Ok(json!(sum))),
-            Kind::Broken => (0, Err(ErrorKind::Template)),
+            Kind::Broken => (0, Err(ErrorKind::Template.into())),
             Kind::Agent(_) if node.runs_out_of_time => {
                 self.expected.happens(attempt_started(path, 1));
-                (1, Err(ErrorKind::Timeout))
+                (1, Err(ErrorKind::Timeout.into()))
             }
             Kind::Agent(script) => {
                 let (attempt, outcome) = self.ask(script, node.max_attempts.unwrap_or(ATTEMPTS), path);
@@ -341,14 +355,17 @@ impl Pencil {
         }
     }
 
-    /// All attempts of an agent. What was answered in one is not asked again in the next, unless it was no use.
-    fn ask(&mut self, script: &Script, most: u32, path: &str) -> (u32, Result<(), ErrorKind>) {
+    /// All attempts of an agent, of which each model of its chain has `most`. What was answered in one is not asked again in the
+    /// next, unless it was no use.
+    fn ask(&mut self, script: &Script, most: u32, path: &str) -> (u32, Result<(), Why>) {
         let mut answered = 0;
         let mut attempt = 0;
+        let (mut target, mut tries) = (0, 0);
         loop {
             attempt += 1;
+            tries += 1;
             self.expected.happens(attempt_started(path, attempt));
-            let failure = script.failure(path, attempt);
+            let failure = script.failure(path, attempt, target);
             let answers = match failure {
                 Some(Failure::Nonsense) => MOST_ANSWERS,
                 Some(Failure::Refused) | None => script.bad_answers + 1,
@@ -361,10 +378,17 @@ impl Pencil {
             answered = if failure == Some(Failure::Nonsense) { 0 } else { answered.max(answers) };
             match failure {
                 None => return (attempt, Ok(())),
-                Some(failure) if is_tried_again(failure.kind(), attempt, most) => {
+                Some(failure) if is_tried_again(failure.into(), tries, most) => {
                     self.expected.happens(attempt_failed(path, attempt));
                 }
-                Some(failure) => return (attempt, Err(failure.kind())),
+                Some(failure) => {
+                    let Some(next) = next_model(script, target, failure.kind()) else {
+                        return (attempt, Err(failure.into()));
+                    };
+                    let [from, to] = [target, next].map(|number| format!("openai/{}", MODELS[number]));
+                    self.expected.happens(fallback_taken(path, attempt, &from, &to));
+                    (target, tries) = (next, 0);
+                }
             }
         }
     }
@@ -379,13 +403,26 @@ impl Pencil {
 }
 
 /// The table of docs/semantics.md.
-fn is_tried_again(kind: ErrorKind, attempt: u32, most: u32) -> bool {
-    let may_pass = match kind {
+fn is_tried_again(why: Why, attempt: u32, most: u32) -> bool {
+    let may_pass = match why.kind {
         ErrorKind::Transient | ErrorKind::Throttle | ErrorKind::Truncated | ErrorKind::Timeout | ErrorKind::Schema => true,
         ErrorKind::Malformed => attempt == 1,
         _ => false,
     };
-    may_pass && attempt < most
+    may_pass && !why.asks_for_too_much_time && attempt < most
+}
+
+/// The number of the model that is asked after number `target` of the chain has failed for good, by "Fallback" of docs/semantics.md.
+fn next_model(script: &Script, target: usize, kind: ErrorKind) -> Option<usize> {
+    (target + 1..=script.fallback.len()).find(|next| {
+        let fallback = &script.fallback[next - 1];
+        match kind {
+            ErrorKind::Request | ErrorKind::Refused => false,
+            ErrorKind::ContextLength => fallback.is_larger,
+            ErrorKind::Auth => fallback.has_other_key,
+            _ => true,
+        }
+    })
 }
 
 fn handled(on_error: &OnError) -> Option<Value> {
@@ -397,10 +434,10 @@ fn handled(on_error: &OnError) -> Option<Value> {
 }
 
 /// The nodes that a route chooses.
-fn chosen(route: &Route, output: &Value) -> Result<Vec<usize>, ErrorKind> {
+fn chosen(route: &Route, output: &Value) -> Result<Vec<usize>, Why> {
     let value = output.as_i64().unwrap() % route.modulus;
     let case = route.cases.iter().find(|(case, _)| *case == value).map(|(_, to)| to);
-    case.or(route.default.as_ref()).cloned().ok_or(ErrorKind::Template)
+    case.or(route.default.as_ref()).cloned().ok_or(ErrorKind::Template.into())
 }
 
 fn map_of(nodes: &[Node], ends: Vec<End>) -> Value {

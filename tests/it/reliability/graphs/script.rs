@@ -20,22 +20,44 @@ pub(crate) struct Script {
     pub(crate) agent: &'static str,
     /// How many answers of each attempt do not follow the schema before the one that does.
     pub(crate) bad_answers: u32,
-    /// How the first attempts fail, in turn.
+    /// How the first attempts fail, in turn, as long as they ask the model of the agent.
     pub(crate) failures: Vec<Failure>,
+    /// The models that are asked after it, in this order.
+    pub(crate) fallback: Vec<Fallback>,
     /// Whether it only fails in the first attempt of the graphs around it.
     pub(crate) only_first_round: bool,
     /// The only element of a map that fails.
     pub(crate) only_element: Option<usize>,
 }
 
+/// A model that is asked when the one before it has failed.
+#[derive(Debug, Clone)]
+pub(crate) struct Fallback {
+    /// How it fails in the attempts of the node, by their number; it is never asked in the first.
+    pub(crate) failures: Vec<Option<Failure>>,
+    /// Whether it is also asked after a prompt that was too long.
+    pub(crate) is_larger: bool,
+    /// Whether it is also asked after a key that was refused.
+    pub(crate) has_other_key: bool,
+}
+
+/// What the models of a chain are called: the one of the agent, then those it falls back to.
+pub(crate) const MODELS: [&str; 3] = ["m", "m1", "m2"];
+
 /// A way to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
     Busy,
     Throttled,
+    /// The same, and the server asks for a wait that is too long.
+    ThrottledForLong,
     Truncated,
     Malformed,
     Rejected,
+    TooLong,
+    KeyRefused,
+    Unknown,
+    Spent,
     Refused,
     /// No answer ever follows the schema.
     Nonsense,
@@ -48,20 +70,33 @@ impl Failure {
     pub(crate) fn kind(self) -> ErrorKind {
         match self {
             Self::Busy => ErrorKind::Transient,
-            Self::Throttled => ErrorKind::Throttle,
+            Self::Throttled | Self::ThrottledForLong => ErrorKind::Throttle,
             Self::Truncated => ErrorKind::Truncated,
             Self::Malformed => ErrorKind::Malformed,
             Self::Rejected => ErrorKind::Request,
+            Self::TooLong => ErrorKind::ContextLength,
+            Self::KeyRefused => ErrorKind::Auth,
+            Self::Unknown => ErrorKind::UnknownModel,
+            Self::Spent => ErrorKind::Quota,
             Self::Refused => ErrorKind::Refused,
             Self::Nonsense => ErrorKind::Schema,
             Self::Hangs => ErrorKind::Timeout,
         }
     }
+
+    /// How long the server asks to be left alone.
+    fn asks_for(self) -> Option<Duration> {
+        match self {
+            Self::Throttled => Some(Duration::from_secs(2)),
+            Self::ThrottledForLong => Some(Duration::from_secs(1_000)),
+            _ => None,
+        }
+    }
 }
 
 impl Script {
-    /// How `attempt` of the instance at `path` fails, if it does.
-    pub(crate) fn failure(&self, path: &str, attempt: u32) -> Option<Failure> {
+    /// How `attempt` of the instance at `path` fails, if it does, when it asks model number `target` of the chain.
+    pub(crate) fn failure(&self, path: &str, attempt: u32, target: usize) -> Option<Failure> {
         if self.only_first_round && path.contains('!') {
             return None;
         }
@@ -70,7 +105,11 @@ impl Script {
         {
             return None;
         }
-        self.failures.get(attempt as usize - 1).copied()
+        let at = attempt as usize - 1;
+        match target.checked_sub(1) {
+            None => self.failures.get(at).copied(),
+            Some(number) => self.fallback[number].failures.get(at).copied().flatten(),
+        }
     }
 }
 
@@ -140,7 +179,8 @@ impl Provider for ScriptedProvider {
         let _in_flight = InFlight::new(&self.counts, origin.agent.as_str());
         let plain = origin.node.without_instances();
         let script = &self.scripts[plain.rsplit('.').next().unwrap_or(&plain)];
-        let failure = script.failure(path, origin.attempt);
+        let target = MODELS.iter().position(|model| *model == request.model).unwrap();
+        let failure = script.failure(path, origin.attempt, target);
         let place = path.bytes().fold(self.seed, |hash, byte| hash.rotate_left(7) ^ u64::from(byte));
         let latency = Rng::with_seed(place ^ u64::from(origin.attempt * 16 + origin.ordinal)).u64(0..500);
         tokio::time::sleep(Duration::from_millis(latency)).await;
@@ -150,8 +190,7 @@ impl Provider for ScriptedProvider {
             Some(Failure::Refused) => return Ok(response("no", FinishReason::ContentFilter)),
             Some(Failure::Hangs) => return std::future::pending().await,
             Some(failure) => {
-                let wait = (failure == Failure::Throttled).then_some(Duration::from_secs(2));
-                return Err(Error::new(failure.kind(), "as the script says").retry_after(wait));
+                return Err(Error::new(failure.kind(), "as the script says").retry_after(failure.asks_for()));
             }
             None => answer_to(&request.messages[0].content).to_string(),
         };
@@ -160,6 +199,11 @@ impl Provider for ScriptedProvider {
 
     fn price(&self, _model: &str) -> Option<Price> {
         None
+    }
+
+    /// Breakers and paces would make what comes out depend on what else is asked meanwhile.
+    fn is_simulated(&self) -> bool {
+        true
     }
 }
 

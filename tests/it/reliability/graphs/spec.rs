@@ -3,7 +3,7 @@
 use agentflow::model::Value;
 use serde_json::{Map, json};
 
-use super::script::Script;
+use super::script::{MODELS, Script};
 
 /// What all numbers stay below.
 pub(crate) const MODULUS: i64 = 997;
@@ -255,6 +255,9 @@ fn config(node: &Node, siblings: &[Node]) -> Value {
         Kind::Agent(script) => {
             set("agent", json!(script.agent));
             set("output", json!("integer"));
+            if !script.fallback.is_empty() {
+                set("fallback", chain(script));
+            }
             let mentions: Vec<_> = node.mentions.iter().map(|read| format!(" not {{{{ {} }}}}", read.text)).collect();
             set("prompt", json!(format!("{{{{ {} }}}}{}", sum(&node.reads), mentions.concat())))
         }
@@ -313,6 +316,17 @@ fn config(node: &Node, siblings: &[Node]) -> Value {
         set("timeout", json!(format!("{NODE_TIMEOUT}s")));
     }
     Value::Object(keys)
+}
+
+/// The models that an agent falls back to, as short as the format allows.
+fn chain(script: &Script) -> Value {
+    let models = MODELS[1..].iter().zip(&script.fallback).map(|(model, fallback)| {
+        let name = format!("openai/{model}");
+        let reasons = [("context_length", fallback.is_larger), ("auth", fallback.has_other_key)];
+        let also_after: Vec<_> = reasons.iter().filter(|(_, is_one)| *is_one).map(|(reason, _)| *reason).collect();
+        if also_after.is_empty() { json!(name) } else { json!({"model": name, "also_after": also_after}) }
+    });
+    models.collect()
 }
 
 fn sum(reads: &[Read]) -> String {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, Seq},
+    model::{Event, EventBody, RunId, Seq, SpanId, TraceId},
 };
 
 /// `value` as a document of several lines, with a line break at its end.
@@ -14,19 +14,24 @@ pub(super) fn document(value: &impl Serialize) -> Result<String> {
     Ok(text + "\n")
 }
 
-/// An event as an object: `seq`, `at`, `type`, and what belongs to the type.
+/// An event as an object: `seq`, `at`, `type`, the trace it belongs to, and what belongs to the type.
 #[derive(Debug, Serialize)]
 pub(super) struct EventReport<'a> {
     seq: Seq,
     at: Timestamp,
+    trace_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span_id: Option<String>,
     #[serde(flatten)]
     body: &'a EventBody,
 }
 
 impl<'a> EventReport<'a> {
-    /// The report of `event`.
-    pub(super) fn of(event: &'a Event) -> Self {
-        Self { seq: event.seq, at: event.at, body: &event.body }
+    /// The report of an event of `run`.
+    pub(super) fn of(run: RunId, event: &'a Event) -> Self {
+        let body = &event.body;
+        let span = body.node().map(|node| SpanId::of(run, node, body.attempt()).to_string());
+        Self { seq: event.seq, at: event.at, trace_id: TraceId::of(run).to_string(), span_id: span, body }
     }
 
     /// On a line, with a line break at its end.

@@ -113,23 +113,23 @@ fn indent(depth: usize) -> String {
 /// Writes every event as a line of JSON, in a thread of its own: a slow reader does not hold up the run, and one that has gone
 /// away does not end it.
 pub(super) struct EventLines {
-    events: Sender<Option<Event>>,
+    events: Sender<Option<(RunId, Event)>>,
     writer: JoinHandle<io::Result<()>>,
 }
 
 impl EventLines {
     /// Begins.
     pub(super) fn start() -> Self {
-        let (events, receiver) = channel::<Option<Event>>();
+        let (events, receiver) = channel::<Option<(RunId, Event)>>();
         let writer = std::thread::spawn(move || {
             let mut lines = String::new();
-            while let Ok(Some(event)) = receiver.recv() {
-                push_line(&mut lines, &event);
+            while let Ok(Some((run, event))) = receiver.recv() {
+                push_line(&mut lines, run, &event);
                 // What has come in the meantime is written together.
                 let mut ended = false;
                 while lines.len() < TOGETHER && !ended {
                     match receiver.try_recv() {
-                        Ok(Some(event)) => push_line(&mut lines, &event),
+                        Ok(Some((run, event))) => push_line(&mut lines, run, &event),
                         Ok(None) => ended = true,
                         Err(_) => break,
                     }
@@ -164,20 +164,20 @@ impl EventLines {
     }
 }
 
-fn push_line(lines: &mut String, event: &Event) {
-    if let Ok(line) = EventReport::of(event).line() {
+fn push_line(lines: &mut String, run: RunId, event: &Event) {
+    if let Ok(line) = EventReport::of(run, event).line() {
         lines.push_str(&line);
     }
 }
 
 struct Tap {
-    events: Sender<Option<Event>>,
+    events: Sender<Option<(RunId, Event)>>,
 }
 
 impl Observer for Tap {
-    fn on_event(&self, _run: RunId, event: &Event) {
+    fn on_event(&self, run: RunId, event: &Event) {
         // The writer has gone: so has the reader.
-        drop(self.events.send(Some(event.clone())));
+        drop(self.events.send(Some((run, event.clone()))));
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     crash::crash_point,
     engine::read_run,
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, Origin, OriginKind, Spend},
+    model::{Event, EventBody, Origin, OriginKind, RunId, Spend},
     store::{Store, StreamId},
 };
 
@@ -43,7 +43,7 @@ pub(super) async fn runs(command: &RunsCommand, settings: &Settings, terminal: &
             let store = store.ok_or_else(no_store)?;
             let run = runs::find(&store, &args.run).await?;
             let recorded = read_run(&store, run).await?;
-            events(&recorded.events, args.format, terminal)?;
+            events(recorded.run, &recorded.events, args.format, terminal)?;
         }
         RunsCommand::Verify(args) => return verify::verify(store.as_ref(), args, terminal).await,
         RunsCommand::Repair(args) => verify::repair(&store.ok_or_else(no_store)?, &args.run, terminal).await?,
@@ -177,9 +177,9 @@ fn painted(terminal: &Terminal, status: &str) -> String {
     terminal.paint_out(style, status)
 }
 
-fn events(events: &[Event], format: ShowFormat, terminal: &Terminal) -> Result<()> {
+fn events(run: RunId, events: &[Event], format: ShowFormat, terminal: &Terminal) -> Result<()> {
     if format == ShowFormat::Json {
-        let events: Vec<EventReport> = events.iter().map(EventReport::of).collect();
+        let events: Vec<EventReport> = events.iter().map(|event| EventReport::of(run, event)).collect();
         return terminal.print(&json::document(&events)?);
     }
     let rows = events.iter().map(|event| {

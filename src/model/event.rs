@@ -258,6 +258,27 @@ impl EventBody {
         }
     }
 
+    /// The attempt the event is about, from 1; 0 for what happens to a node outside of one.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        match self {
+            Self::AttemptStarted { attempt, .. }
+            | Self::ModelResponded { attempt, .. }
+            | Self::AttemptFailed { attempt, .. }
+            | Self::FallbackTaken { attempt, .. }
+            | Self::CallWaited { attempt, .. }
+            | Self::BreakerChanged { attempt, .. }
+            | Self::NodeSucceeded { attempt, .. }
+            | Self::NodeFailed { attempt, .. } => *attempt,
+            Self::RunCreated { .. }
+            | Self::RunResumed { .. }
+            | Self::NodeSkipped { .. }
+            | Self::IterationStarted { .. }
+            | Self::NodeCancelled { .. }
+            | Self::RunFinished { .. } => 0,
+        }
+    }
+
     /// The node the event is about, if it is about one.
     #[must_use]
     pub fn node(&self) -> Option<&NodePath> {

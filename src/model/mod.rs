@@ -7,6 +7,7 @@ mod id;
 mod origin;
 mod pattern;
 mod run;
+mod trace;
 
 pub use agent::{AgentProfile, BUILT_IN_PROVIDERS, CallRates, FallbackModel, FallbackReason, ModelRef, Rate};
 pub use chat::{CallOrigin, ChatMessage, ChatRequest, ChatResponse, FinishReason, OutputSchema, Role, Usage};
@@ -15,6 +16,7 @@ pub use id::{AgentName, NodeId, NodePath, Owner, ProviderName, RunId, Seq};
 pub use origin::{Basis, Origin, OriginKind, Reused, Revised, short_hex};
 pub use pattern::NodePattern;
 pub use run::{Cost, NodeStatus, Price, RunStatus, Spend};
+pub use trace::{SpanId, TraceId};
 
 /// A JSON value; what flows between nodes.
 pub type Value = serde_json::Value;

@@ -16,7 +16,7 @@ use agentflow::{
     model::{ChatRequest, ChatResponse, Event, FinishReason, Price, ProviderName, RunId, RunStatus},
     plan::{CompileOptions, ManifestChoice, Plan, compile_text},
     provider::{MockProvider, MockSettings, OnText, Provider, Providers},
-    store::{self, Store, Synchronous},
+    store::{self, Store, StreamId, Synchronous, this_process},
 };
 use async_trait::async_trait;
 use indexmap::IndexMap;
@@ -31,6 +31,7 @@ pub(crate) fn run(table: &mut Table) {
     pure_chains(table, &runtime);
     agent_chains(table, &runtime);
     fan_out(table);
+    resumes(table, &runtime);
     parallel(table, &runtime);
     uneven_diamond(table, &runtime);
 }
@@ -138,6 +139,49 @@ pub(crate) fn fan_out_only() {
     let engine = Engine::new(store, models(mock(Duration::ZERO)), EngineSettings::default());
     let time = runtime.block_on(one_run(&engine, &plan));
     println!("{} {}", time.as_micros(), peak_memory().unwrap_or(0));
+}
+
+/// A run whose last event is missing: read from the disk, verified, replayed, and brought to its end.
+fn resumes(table: &mut Table, runtime: &tokio::runtime::Runtime) {
+    for (events, most) in [(1_000, Duration::from_millis(100)), (50_000, Duration::from_secs(2))] {
+        // An agent that answers makes three events.
+        let plan = plan(&format!(
+            "limits: {{ nodes: 100k, concurrency: 64 }}\nagents: {{ a: {{ model: mock/m }} }}\nnodes:\n  list: {{ value: '{{{{ range({}) }}}}' }}\n  \
+             each: {{ map: list, agent: a, prompt: 'number {{{{ item }}}}' }}\n",
+            events / 3 - 20
+        ));
+        let folder = tempfile::tempdir_in(".").unwrap();
+        let open = |name: String| {
+            let url = format!("sqlite:{}", folder.path().join(name).display());
+            runtime.block_on(store::open(&url, Synchronous::Full)).unwrap()
+        };
+        let engine_over = |store| Engine::new(store, models(mock(Duration::ZERO)), EngineSettings::default());
+        let options = || RunOptions::new(IndexMap::new());
+        let (first, run) = (open("first.db".to_owned()), options());
+        let id = run.run;
+        runtime.block_on(engine_over(Arc::clone(&first)).run(Arc::clone(&plan), run, Arc::new(Blind), Stop::default())).unwrap();
+        let stream = StreamId::run(id);
+        let mut records = runtime.block_on(first.read(&stream, 0, 100_000)).unwrap();
+        records.pop();
+        let mut times: Vec<_> = (0..5)
+            .map(|round| {
+                let store = open(format!("again-{round}.db"));
+                runtime.block_on(async {
+                    let epoch = store.claim(&stream, &this_process(), Duration::ZERO).await.unwrap();
+                    store.append(&stream, epoch, 0, &records).await.unwrap();
+                });
+                let engine = engine_over(store);
+                let options = RunOptions { run: id, ..options() };
+                let start = Instant::now();
+                let resumed = engine.resume(Arc::clone(&plan), options, Arc::new(Blind), Stop::default());
+                assert_eq!(runtime.block_on(resumed).unwrap().status, RunStatus::Succeeded);
+                start.elapsed()
+            })
+            .collect();
+        let time = quantile(&mut times, 0.5);
+        let what = format!("resume of a run of {} events", records.len());
+        table.wanted(what, format!("≤ {}", show(most)), show(time), time <= most);
+    }
 }
 
 /// Many nodes that wait for a model at once.

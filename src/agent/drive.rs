@@ -26,6 +26,8 @@ pub struct Task<'a> {
     pub model: &'a ModelRef,
     /// The models whose recorded answers may be taken: those of the whole chain of fallbacks.
     pub chain: Vec<&'a ModelRef>,
+    /// How long it waits for the breaker of the model, while that is left alone.
+    pub patience: Duration,
     /// The system prompt, rendered.
     pub system: Option<String>,
     /// The prompt, rendered.
@@ -151,7 +153,8 @@ async fn converse(
         crash_point!("call.before");
         crash_point!("call.before-repair" if ordinal > 0);
         let agent_limits = CallLimits { max_concurrent: task.agent.max_concurrent, rates: task.agent.rates };
-        let call = Call { model: task.model, agent_limits, timeout: task.call_timeout, request: &request };
+        let call =
+            Call { model: task.model, agent_limits, timeout: task.call_timeout, patience: task.patience, request: &request };
         let called = models.call(call, &|text| journal.on_text(text), &|notice| journal.on_notice(notice)).await?;
         crash_point!("call.answered");
         turn.take(&called.response);

@@ -9,6 +9,7 @@ mod health;
 mod json;
 mod models;
 mod notice;
+mod patience;
 mod turn;
 
 pub use answer::AnswerForm;
@@ -18,4 +19,5 @@ pub use gate::CallLimits;
 pub use health::{TargetHealth, TargetId, health_of_all, reset_breakers};
 pub use models::{Call, Called, Models, ModelsSettings, ProviderLimits, estimated_tokens};
 pub use notice::{Notice, OnNotice};
+pub use patience::BREAKER_PATIENCE;
 pub use turn::{Answer, MAX_REPAIRS, Step, Turn};

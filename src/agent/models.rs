@@ -13,6 +13,7 @@ use crate::{
         AnswerForm, Notice, OnNotice,
         gate::{CallLimits, Gate},
         health::{Health, Target},
+        patience::Patience,
     },
     crash::crash_point,
     error::{Error, ErrorKind, Result},
@@ -86,6 +87,8 @@ pub struct Call<'a> {
     pub agent_limits: CallLimits,
     /// How long it may take; waiting for its turn does not count.
     pub timeout: Duration,
+    /// How long it waits, in all, for the breaker of a model that is left alone; zero where another model can be asked instead.
+    pub patience: Duration,
     /// What is asked.
     pub request: &'a ChatRequest,
 }
@@ -180,18 +183,28 @@ impl Models {
         let gate = self.gate(&call.model.provider);
         let policy = self.limits(&call.model.provider).breaker;
         let target = self.health.target(call.model, || provider.address(), policy);
-        self.health.look(&target, call.model).await?;
+        let mut patience = Patience::new(call.patience);
+        while let Err(refused) = self.health.look(&target, call.model).await {
+            patience.outwait(refused).await?;
+        }
         let for_agent = agent.as_ref().map_or(Duration::ZERO, |agent| agent.reserve(reserved));
         let for_provider = gate.reserve(reserved).max(target.pace.reserve(Instant::now()));
         turn.wait("rate limit", for_agent.max(for_provider)).await;
-        let _places = loop {
+        let (_places, (admitted, change)) = loop {
             turn.wait("pause", target.pace.pause(Instant::now())).await;
             let places = turn.hold(self.places(agent.as_deref(), &gate)).await?;
-            if target.pace.pause(Instant::now()).is_zero() {
-                break places;
+            if !target.pace.pause(Instant::now()).is_zero() {
+                continue;
+            }
+            match self.health.admit(&target, call.model, call.timeout.saturating_mul(2)).await {
+                Ok(admitted) => break (places, admitted),
+                Err(refused) => {
+                    drop(places);
+                    patience.outwait(refused).await?;
+                }
             }
         };
-        let (admitted, change) = self.health.admit(&target, call.model, call.timeout.saturating_mul(2)).await?;
+        turn.tell_wait("breaker", patience.waited);
         turn.tell(change);
         crash_point!("call.permitted");
         let made_at = Instant::now();

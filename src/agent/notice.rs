@@ -19,7 +19,7 @@ pub enum Notice {
         ordinal: u32,
         /// The model that is asked.
         model: ModelRef,
-        /// For what: `rate limit`, `pause` (the server asked for it) or `permit`.
+        /// For what: `rate limit`, `pause` (the server asked for it), `permit` or `breaker`.
         reason: &'static str,
         /// How long.
         duration: Duration,

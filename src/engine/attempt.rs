@@ -55,6 +55,7 @@ impl Attempt {
             agent: &node.agent,
             model,
             chain: node.models().collect(),
+            patience: self.start.patience,
             system: self.start.work.system.clone(),
             prompt: self.start.work.prompt.clone(),
             output: node.output.as_deref(),

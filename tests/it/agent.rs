@@ -144,6 +144,7 @@ impl Agent {
             agent: &self.profile,
             model: &self.model,
             chain: vec![&self.model],
+            patience: Duration::ZERO,
             system: Some("Be fair.".to_owned()),
             prompt: "Judge it.".to_owned(),
             output: self.output.as_ref(),
@@ -165,7 +166,8 @@ fn models(provider: Arc<dyn Provider>, settings: ModelsSettings) -> Models {
 async fn call(models: &Models, max_concurrent: Option<u32>, seconds: u64) -> Result<Called> {
     let (model, request) = ("lab/small".parse().unwrap(), request("small"));
     let agent_limits = CallLimits { max_concurrent, ..CallLimits::default() };
-    let call = Call { model: &model, agent_limits, timeout: Duration::from_secs(seconds), request: &request };
+    let call =
+        Call { model: &model, agent_limits, timeout: Duration::from_secs(seconds), patience: Duration::ZERO, request: &request };
     models.call(call, &|_| (), &|_| ()).await
 }
 

@@ -1,8 +1,11 @@
 //! The chain of models of an agent's node: which one is asked, and which one comes after a failure.
 
+use std::time::Duration;
+
 use super::{RunState, parts::InstanceId};
 use crate::{
-    error::Error,
+    agent::BREAKER_PATIENCE,
+    error::{Error, ErrorKind},
     model::{FallbackReason, ModelRef},
     plan::{AgentNode, NodeKind},
     resilience::{Next, verdict},
@@ -22,6 +25,14 @@ impl RunState {
     /// Where the model called `name` stands in the chain of the instance.
     pub(super) fn position_in_chain(&self, id: InstanceId, name: &str) -> Option<usize> {
         self.agent_node(id)?.models().position(|model| model.to_string() == name)
+    }
+
+    /// How long a call of the instance waits for a model that is left alone: not at all when there is another one to ask, or nothing
+    /// is to be tried again.
+    pub(super) fn patience(&self, id: InstanceId) -> Duration {
+        let is_left_alone = Error::new(ErrorKind::CircuitOpen, "");
+        let waits = self.node(id).retry.max_attempts > 1 && self.next_target(id, &is_left_alone).is_none();
+        if waits { BREAKER_PATIENCE } else { Duration::ZERO }
     }
 
     /// The model that is asked after the present one has failed with `error` and is not asked again.

@@ -1,6 +1,6 @@
 //! The queue for places, and the start of what has one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -20,6 +20,8 @@ pub(in crate::engine) struct Start {
     pub(in crate::engine) attempt: u32,
     /// The model of the chain that is asked; `None` where no one names one.
     pub(in crate::engine) model: Option<ModelRef>,
+    /// How long a call waits for a model that is left alone.
+    pub(in crate::engine) patience: Duration,
     pub(in crate::engine) work: AgentWork,
     /// The event that must be durable before a call leaves the process.
     pub(in crate::engine) horizon: Seq,
@@ -143,6 +145,7 @@ impl RunState {
             path,
             attempt,
             model: self.target(id).cloned(),
+            patience: self.patience(id),
             work: AgentWork { graph: Arc::clone(&self.frame(instance.frame).graph), node: instance.node, system, prompt },
             horizon: self.horizon(id),
         };

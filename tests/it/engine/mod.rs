@@ -1,7 +1,6 @@
 //! How runs behave: edges, conditions, maps, loops, failures, limits, recovery.
 
 mod branches;
-mod breaker;
 mod dead_models;
 mod failures;
 mod fallback;

@@ -6,9 +6,13 @@ use serde_json::Value;
 
 use super::part::{Figures, NAMES, NOT_THERE_YET, folder};
 
+/// Does nothing but for `scripts/reliability`, which asks for it when all parts have ended.
 #[test]
-#[ignore = "scripts/reliability runs it when all parts have ended"]
 fn every_part_has_its_figures() {
+    if env::var_os("AGENTFLOW_RELIABILITY_TABLE").is_none() {
+        println!("skipped: `scripts/reliability` asks for the table when all parts have ended");
+        return;
+    }
     let folder = folder().expect("AGENTFLOW_RELIABILITY_FIGURES names the folder");
     let only = env::var_os("AGENTFLOW_RELIABILITY_PARTS").unwrap_or_default().to_string_lossy().into_owned();
     let only: Vec<u8> = only.split_whitespace().map(|number| number.parse().unwrap()).collect();

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::document::{self, TargetHealth, TargetId};
 use crate::{
+    crash::crash_point,
     error::ErrorKind,
     resilience::{Admission, Breaker, BreakerPolicy, Change, Outcome, Tally, Ticket},
     store::{Key, Store, Version},
@@ -163,7 +164,11 @@ impl SharedBreaker {
     }
 
     async fn write(&self, store: &dyn Store, breaker: &Breaker, version: Version) -> crate::error::Result<Version> {
-        store.put(&self.key, version, &TargetHealth::to_value(&self.target, breaker)?).await
+        let health = TargetHealth::to_value(&self.target, breaker)?;
+        crash_point!("breaker.changed");
+        let version = store.put(&self.key, version, &health).await?;
+        crash_point!("breaker.shared");
+        Ok(version)
     }
 
     /// Reads the document, unless that was done a moment ago.

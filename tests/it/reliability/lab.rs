@@ -55,7 +55,8 @@ impl<'a> Lab<'a> {
         if workload.is_large {
             fs::write(folder.path().join("text.txt"), "x".repeat(LARGE)).unwrap();
         }
-        let manifest = format!("[providers.lab]\nkind = \"openai\"\nbase_url = \"{}/v1\"\n", server.url());
+        let more = workload.manifest.replace("URL", server.url());
+        let manifest = format!("[providers.lab]\nkind = \"openai\"\nbase_url = \"{}/v1\"\n{more}", server.url());
         fs::write(folder.path().join("agents.toml"), manifest).unwrap();
         Self { workload, folder, server }
     }

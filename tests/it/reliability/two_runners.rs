@@ -39,6 +39,7 @@ outputs: { three: "{{ three }}" }
         Call::new("three", Says::After(60, "third")),
     ],
     width: 1,
+    manifest: "",
     is_large: false,
 };
 

@@ -14,6 +14,8 @@ pub(crate) struct Workload {
     pub(crate) calls: &'static [Call],
     /// How many calls may be out at once.
     pub(crate) width: usize,
+    /// What its manifest says further of the provider `lab`, and of others; `URL` stands for where the server is.
+    pub(crate) manifest: &'static str,
     /// Whether it takes a large input, so that its log is copied into the store's file.
     pub(crate) is_large: bool,
 }
@@ -71,9 +73,10 @@ impl Call {
 }
 
 impl Workload {
-    /// What the fault server is told.
+    /// What the fault server is told. Who asks below `/down` is never answered.
     pub(crate) fn scenario(&self) -> Value {
-        self.calls.iter().map(Call::rule).collect()
+        let down = json!({ "path": "/down/", "reply": { "status": { "status": 503 } } });
+        [down].into_iter().chain(self.calls.iter().map(Call::rule)).collect()
     }
 
     /// How many answers a kill may lose. A call that rests on another's answer goes out when that is on disk. One that does not takes
@@ -96,7 +99,7 @@ impl Workload {
 use Says::{Answer, Hangs, Late, Refuses, Slowly};
 
 /// All of them.
-pub(crate) const ALL: [Workload; 8] = [
+pub(crate) const ALL: [Workload; 10] = [
     Workload {
         name: "chain",
         files: &[(
@@ -118,6 +121,7 @@ outputs: { last: "{{ four }}", first: "{{ one }}" }
             Call::new("four", Answer("cuatro")),
         ],
         width: 1,
+        manifest: "",
         is_large: false,
     },
     Workload {
@@ -143,6 +147,7 @@ outputs: { sum: "{{ sum }}", each: "{{ each }}" }
             Call::new("sum", Answer("a forest")),
         ],
         width: 2,
+        manifest: "",
         is_large: false,
     },
     Workload {
@@ -171,6 +176,7 @@ outputs: { text: "{{ improve.draft }}" }
             Call::new("check-3", Answer(r#"{"ok": true, "why": "good"}"#)),
         ],
         width: 1,
+        manifest: "",
         is_large: false,
     },
     Workload {
@@ -200,6 +206,7 @@ outputs: { fix: "{{ fix | default('none') }}", answer: "{{ answer | default('non
             Call::new("fix", Answer("fixed")),
         ],
         width: 2,
+        manifest: "",
         is_large: false,
     },
     Workload {
@@ -224,6 +231,7 @@ outputs: { total: "{{ total.total }}", pair: "{{ pair }}" }
             Call::new("again-total", Answer(r#"{"total": 7}"#)),
         ],
         width: 2,
+        manifest: "",
         is_large: false,
     },
     Workload {
@@ -247,6 +255,62 @@ outputs: { last: "{{ last }}" }
             Call::new("last", Late(1, "the end")),
         ],
         width: 2,
+        manifest: "",
+        is_large: false,
+    },
+    Workload {
+        name: "outage",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: down/small, fallback: [lab/small] } }
+defaults: { retry: { initial: 25ms, factor: 1, jitter: none, max_attempts: 3 } }
+nodes:
+  first: { agent: a, prompt: "[[first]]" }
+  both: { map: "['p', 'q']", agent: a, prompt: "[[both-{{ item }}]] {{ first }}", output: { found: integer } }
+  last: { agent: a, prompt: "[[last]] {{ both | map(attribute='found') | join(' ') }}" }
+outputs: { last: "{{ last }}", both: "{{ both }}" }
+"#,
+        )],
+        calls: &[
+            Call::new("first", Answer("from the other")),
+            Call::new("both-p", Slowly(r#"{"found": 5}"#)),
+            Call::new("both-q", Answer(r#"{"found": "[[again-q]]"}"#)),
+            Call::new("again-q", Answer(r#"{"found": 6}"#)),
+            Call::new("last", Answer("from the other again")),
+        ],
+        width: 2,
+        // The breaker opens within the first node, and lets calls through again while the run goes on.
+        manifest: r#"
+[providers.down]
+kind = "openai"
+base_url = "URL/down/v1"
+breaker = { failures = 2, open_for = "60ms" }
+"#,
+        is_large: false,
+    },
+    Workload {
+        name: "rates",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+nodes:
+  each: { map: "['k', 'l', 'm', 'n']", agent: a, prompt: "[[each-{{ item }}]]" }
+  last: { agent: a, prompt: "[[last]] {{ each | join(' ') }}" }
+outputs: { last: "{{ last }}" }
+"#,
+        )],
+        calls: &[
+            Call::new("each-k", Answer("kay")),
+            Call::new("each-l", Slowly("ell")),
+            Call::new("each-m", Answer("em")),
+            Call::new("each-n", Answer("en")),
+            Call::new("last", Answer("in good time")),
+        ],
+        width: 4,
+        // The fourth call waits for a third of a second, whoever it is.
+        manifest: "rate = { requests = \"3/s\" }\n",
         is_large: false,
     },
     Workload {
@@ -284,6 +348,7 @@ outputs: { text: "{{ text }}" }
             Call::new("whole", Answer("s and t")),
         ],
         width: 2,
+        manifest: "",
         is_large: false,
     },
     Workload {
@@ -319,6 +384,7 @@ outputs: { end: "{{ end }}", sum: "{{ squares | sum }}", bad: "{{ bad }}", slow:
             Call::new("end", Answer("all ended")),
         ],
         width: 2,
+        manifest: "",
         is_large: true,
     },
 ];

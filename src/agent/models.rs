@@ -183,7 +183,8 @@ impl Models {
         let gate = self.gate(&call.model.provider);
         let policy = self.limits(&call.model.provider).breaker;
         let target = self.health.target(call.model, || provider.address(), policy);
-        let mut patience = Patience::new(call.patience);
+        let tell_wait = |wait| turn.tell_wait("breaker", wait);
+        let mut patience = Patience::new(call.patience, &tell_wait);
         while let Err(refused) = self.health.look(&target, call.model).await {
             patience.outwait(refused).await?;
         }
@@ -204,7 +205,6 @@ impl Models {
                 }
             }
         };
-        turn.tell_wait("breaker", patience.waited);
         turn.tell(change);
         crash_point!("call.permitted");
         let made_at = Instant::now();

@@ -11,16 +11,15 @@ pub const BREAKER_PATIENCE: Duration = Duration::from_secs(60);
 const SHORTEST: Duration = Duration::from_secs(1);
 
 /// What is left of the patience of one call.
-#[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct Patience<'a> {
     left: Duration,
-    /// How long it has waited.
-    pub(super) waited: Duration,
+    /// Is told of the first wait, which is the long one; the others wait for the probe of another call.
+    tell: Option<&'a (dyn Fn(Duration) + Send + Sync)>,
 }
 
-impl Patience {
-    pub(super) fn new(patience: Duration) -> Self {
-        Self { left: patience, waited: Duration::ZERO }
+impl<'a> Patience<'a> {
+    pub(super) fn new(patience: Duration, tell: &'a (dyn Fn(Duration) + Send + Sync)) -> Self {
+        Self { left: patience, tell: Some(tell) }
     }
 
     /// Waits until a model that was left alone may be asked again.
@@ -33,7 +32,9 @@ impl Patience {
             return Err(refused);
         }
         self.left -= wait;
-        self.waited += wait;
+        if let Some(tell) = self.tell.take() {
+            tell(wait);
+        }
         tokio::time::sleep(wait).await;
         Ok(())
     }

@@ -118,7 +118,7 @@ pub struct NodeSummary {
     /// The agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
-    /// The model that answered last, `provider/model`.
+    /// The model that was asked last, `provider/model`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// When it began.
@@ -333,10 +333,11 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
         });
         node.duration_ms = ms_between(node.started_at, event.at);
         match &event.body {
-            EventBody::AttemptStarted { attempt, agent, .. } => {
+            EventBody::AttemptStarted { attempt, agent, model, .. } => {
                 node.status = "running";
                 node.attempts = *attempt;
                 node.agent = agent.as_ref().map(ToString::to_string);
+                node.model = model.clone().or(node.model.take());
             }
             EventBody::ModelResponded { model, response, cost, .. } => {
                 let mut spend = Spend::from(node.spend);

@@ -1,10 +1,10 @@
 //! How all nodes stand, as far as the display shows it. Pure: notes go in, lines come out of `draw`.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     cli::ui::{
-        note::{Note, What},
+        note::{Note, WORTH_A_LINE, What, why_it_waits},
         outline::Outline,
     },
     model::{NodePath, Spend},
@@ -232,7 +232,11 @@ fn whole(line: &mut Line, note: Note) {
             line.state = State::Running;
             line.began.get_or_insert(note.at);
         }
-        What::Text => line.pieces += 1,
+        What::Text => {
+            line.pieces += 1;
+            // A call that waited for its turn has had it.
+            line.state = State::Running;
+        }
         What::AttemptFailed { attempt, error, retry_at } => {
             line.attempt = attempt;
             line.state = State::Waiting(retry_at);
@@ -245,6 +249,12 @@ fn whole(line: &mut Line, note: Note) {
             line.state = State::Waiting(note.at);
             line.reason = Some(error);
             line.model = Some(to);
+        }
+        What::Waits { duration, .. } if duration < WORTH_A_LINE => {}
+        What::Waits { model, reason, duration } => {
+            let due = SignedDuration::try_from(duration).ok().and_then(|duration| note.at.checked_add(duration).ok());
+            line.state = State::Waiting(due.unwrap_or(note.at));
+            line.reason = Some(why_it_waits(&model, &reason));
         }
         What::Breaker { .. } => {}
         What::Succeeded => line.end(note.at, State::Succeeded, None),
@@ -276,7 +286,12 @@ fn element(line: &mut Line, note: Note) {
         }
         What::FellBack { error, .. } => line.reason = Some(error),
         What::AttemptFailed { error, .. } if !error.is_empty() => line.reason = Some(error),
-        What::AttemptFailed { .. } | What::Breaker { .. } | What::Text | What::Answered(_) | What::Iteration(_) => {}
+        What::AttemptFailed { .. }
+        | What::Waits { .. }
+        | What::Breaker { .. }
+        | What::Text
+        | What::Answered(_)
+        | What::Iteration(_) => {}
     }
 }
 
@@ -289,6 +304,7 @@ fn inside(line: &mut Line, what: What) {
         What::FellBack { error, .. } => line.reason = Some(error),
         What::AttemptFailed { error, .. } if !error.is_empty() => line.reason = Some(error),
         What::AttemptFailed { .. }
+        | What::Waits { .. }
         | What::Breaker { .. }
         | What::Text
         | What::Answered(_)

@@ -1,8 +1,11 @@
 //! What the display needs to know of an event: small, so that nothing of a run's data is copied for it.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    cli::clean,
     engine::Progress,
     model::{Event, EventBody, NodePath, Spend},
 };
@@ -33,6 +36,8 @@ pub(super) enum What {
     AttemptFailed { attempt: u32, error: String, retry_at: Timestamp },
     /// An attempt failed; the next one asks another model at once.
     FellBack { attempt: u32, error: String, to: String },
+    /// A call waits for its turn.
+    Waits { model: String, reason: String, duration: Duration },
     /// The circuit breaker of a model has changed.
     Breaker { model: String, to: String, reason: String },
     /// The output is there.
@@ -75,10 +80,10 @@ impl Note {
             }
             EventBody::NodeSkipped { reason, .. } => What::Skipped(reason.clone()),
             EventBody::NodeCancelled { .. } => What::Cancelled,
-            EventBody::CallWaited { .. }
-            | EventBody::RunCreated { .. }
-            | EventBody::RunResumed { .. }
-            | EventBody::RunFinished { .. } => return None,
+            EventBody::CallWaited { model, reason, duration_ms, .. } => {
+                What::Waits { model: model.clone(), reason: reason.clone(), duration: Duration::from_millis(*duration_ms) }
+            }
+            EventBody::RunCreated { .. } | EventBody::RunResumed { .. } | EventBody::RunFinished { .. } => return None,
         };
         Some(Self { at: event.at, node: event.body.node()?.clone(), what })
     }
@@ -106,5 +111,19 @@ impl Note {
             }
         };
         Some(Self { at, node: node.clone(), what })
+    }
+}
+
+/// Shorter waits are not told on the screen.
+pub(super) const WORTH_A_LINE: Duration = Duration::from_secs(1);
+
+/// What a call waits for, in words.
+pub(super) fn why_it_waits(model: &str, reason: &str) -> String {
+    let model = clean::one_line(model);
+    match reason {
+        "breaker" => format!("{model} is left alone after failures"),
+        "pause" => format!("the server of {model} asked for a pause"),
+        "permit" => "other calls are in flight".to_owned(),
+        _ => format!("the rate of {model} is used up"),
     }
 }

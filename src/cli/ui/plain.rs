@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     cli::{
         clean, numbers,
-        ui::note::{Note, What},
+        ui::note::{Note, WORTH_A_LINE, What, why_it_waits},
     },
     model::Spend,
 };
@@ -74,6 +74,12 @@ impl Plain {
                 clean::short(error, REASON),
                 clean::one_line(to)
             )),
+            What::Waits { duration, .. } if many || *duration < WORTH_A_LINE => None,
+            What::Waits { model, reason, duration } => {
+                // How long other calls take is known only afterwards.
+                let waits = if reason == "permit" { "waited" } else { "waits" };
+                Some(format!("{name}: {waits} {}: {}", numbers::duration(*duration), why_it_waits(model, reason)))
+            }
             What::Breaker { model, to, reason } => {
                 let (model, reason) = (clean::one_line(model), clean::short(reason, REASON));
                 Some(format!("{name}: circuit breaker of {model} is {to}: {reason}"))

@@ -19,7 +19,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{AgentName, ChatRequest, ChatResponse, Cost, ModelRef, Price, ProviderName, Usage, Value},
     provider::{OnText, Provider, Providers},
-    resilience::{BreakerPolicy, Change},
+    resilience::{BreakerPolicy, Change, SharedClock},
     store::Store,
 };
 
@@ -117,6 +117,12 @@ impl Models {
             health: Health::default(),
             forms: Mutex::default(),
         }
+    }
+
+    /// The same models, before anything is known of them, with the time of `clock` for their breakers.
+    #[must_use]
+    pub fn with_clock(self, clock: SharedClock) -> Self {
+        Self { health: Health::with_clock(clock), ..self }
     }
 
     /// The providers.

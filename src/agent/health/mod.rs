@@ -52,6 +52,11 @@ pub(super) struct Admitted<'a> {
 }
 
 impl Health {
+    /// Nothing is known yet; the time is that of `clock`.
+    pub(super) fn with_clock(clock: SharedClock) -> Self {
+        Self { clock, ..Self::default() }
+    }
+
     /// Shares the breakers with all processes that have `store`. The first store that is given counts.
     pub(super) fn share_through(&self, store: &Arc<dyn Store>) {
         self.store.get_or_init(|| Arc::clone(store));

@@ -15,7 +15,7 @@ use crate::{
     crash::crash_point,
     error::ErrorKind,
     resilience::{Admission, Breaker, BreakerPolicy, Change, Outcome, Tally, Ticket},
-    store::{Key, Store, Version},
+    store::{Digest, Key, Store, Version},
 };
 
 /// How old the copy may be when a call asks for it.
@@ -88,8 +88,15 @@ impl SharedBreaker {
         if self.report_unchanged(ticket, outcome, now) {
             return None;
         }
-        let random = fastrand::f64();
+        let random = self.random(now);
         self.change(store, now, |breaker| breaker.report(&self.policy, ticket, outcome, now, random)).await
+    }
+
+    /// A number in [0, 1) that is another one for each target and moment.
+    fn random(&self, now: Timestamp) -> f64 {
+        let Digest(bytes) = Digest::of(format!("{}/{}", self.key, now.as_nanosecond()).as_bytes());
+        let head = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        f64::from(head) / (f64::from(u32::MAX) + 1.0)
     }
 
     /// Learns that a call was dropped before it ended. Others learn it with the next change, or when the lease of a probe ends.

@@ -13,12 +13,13 @@ use std::{
 };
 
 use agentflow::{
-    agent::{Models, ModelsSettings},
+    agent::{Models, ModelsSettings, ProviderLimits},
     engine::{Clock, Engine, EngineSettings, Observer, RunOptions, RunResult, RunState, Stop, read_run},
     error::{ErrorKind, Result},
     model::{Event, Owner, ProviderName, RunId, RunStatus},
     plan::Plan,
     provider::Providers,
+    resilience::{BreakerPolicy, SharedClock},
     store::{Record, Store},
 };
 use fastrand::Rng;
@@ -73,6 +74,7 @@ fn part_9_simulation() {
         ("fenced", totals.fenced),
         ("deaths", totals.deaths),
         ("stops", totals.stops),
+        ("breaker changes", totals.breaker_changes),
         ("succeeded", totals.succeeded),
     ] {
         part.figure(name, count);
@@ -98,6 +100,7 @@ struct Counts {
     fenced: u64,
     deaths: u64,
     stops: u64,
+    breaker_changes: u64,
     succeeded: u64,
 }
 
@@ -110,6 +113,7 @@ impl Counts {
         self.fenced += other.fenced;
         self.deaths += other.deaths;
         self.stops += other.stops;
+        self.breaker_changes += other.breaker_changes;
         self.succeeded += other.succeeded;
     }
 }
@@ -163,14 +167,21 @@ impl World {
         let graph = build::graph(rng.u64(..), NODES);
         let store = Arc::new(SimulatedStore::new(rng.u64(..)));
         let mut providers = Providers::default();
-        providers.register(ProviderName::new("openai").unwrap(), Arc::new(SimulatedProvider::new(rng.u64(..))));
-        let models = Arc::new(Models::new(providers, ModelsSettings::default()));
-        let engine = Engine::new(Arc::clone(&store) as Arc<dyn Store>, models, EngineSettings::default());
+        let openai = ProviderName::new("openai").unwrap();
+        providers.register(openai.clone(), Arc::new(SimulatedProvider::new(rng.u64(..))));
+        // Breakers that open at every second failure or so, and come back soon.
+        let open_for = Duration::from_secs(rng.u64(1..20));
+        let breaker = Some(BreakerPolicy { failures: rng.u32(1..5), open_for, ..BreakerPolicy::default() });
+        let limits = ProviderLimits { breaker, ..ProviderLimits::default() };
+        let settings = ModelsSettings { providers: BTreeMap::from([(openai, limits)]), ..ModelsSettings::default() };
+        let beginning = Timestamp::from_second(BEGINNING).unwrap();
+        let models = Models::new(providers, settings).with_clock(SharedClock::at(beginning));
+        let engine = Engine::new(Arc::clone(&store) as Arc<dyn Store>, Arc::new(models), EngineSettings::default());
         Self {
             plan: plan(&graph),
             inputs: IndexMap::from([("n".to_owned(), json!(graph.input))]),
             run: format!("01890000-0000-7000-8000-{:012x}", rng.u64(..) >> 16).parse().unwrap(),
-            clock: Clock::at(Timestamp::from_second(BEGINNING).unwrap()),
+            clock: Clock::at(beginning),
             rng,
             store,
             engine,
@@ -344,7 +355,8 @@ impl World {
     fn into_history(self) -> History {
         let log = self.store.records();
         let (faults, fenced) = self.store.faults();
-        let counts = Counts { records: log.len() as u64, faults, fenced, ..self.counts };
+        let breaker_changes = log.iter().filter(|record| record.kind == "breaker_changed").count() as u64;
+        let counts = Counts { records: log.len() as u64, faults, fenced, breaker_changes, ..self.counts };
         History { log, outcomes: self.outcomes, violations: self.store.violations(), counts }
     }
 }

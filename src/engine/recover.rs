@@ -37,6 +37,26 @@ impl RecordedRun {
             _ => None,
         }
     }
+
+    /// Reads what was recorded since.
+    ///
+    /// # Errors
+    /// As [`read_run`], but for `NotFound`.
+    pub(super) async fn read_on(&mut self, store: &Arc<dyn Store>) -> Result<()> {
+        let stream = StreamId::run(self.run);
+        loop {
+            let first = self.events.len() as u64;
+            let page = store.read(&stream, first, PAGE).await?;
+            self.last = verify_chain(&stream, first, self.last, &page)
+                .map_err(|error| error.hint(format!("`agentflow runs repair {}` makes a new run of those", self.run)))?;
+            for record in &page {
+                self.events.push(decode(&stream, record)?);
+            }
+            if page.len() < PAGE {
+                return Ok(());
+            }
+        }
+    }
 }
 
 /// Reads all events of a run and verifies that none is damaged or missing.
@@ -44,23 +64,10 @@ impl RecordedRun {
 /// # Errors
 /// `NotFound`; `Corrupt`, naming the first bad record, or the version that this program does not know; those of the store.
 pub async fn read_run(store: &Arc<dyn Store>, run: RunId) -> Result<RecordedRun> {
-    let stream = StreamId::run(run);
-    let mut events = Vec::new();
-    let mut last = Digest::ZERO;
-    loop {
-        let first = events.len() as u64;
-        let page = store.read(&stream, first, PAGE).await?;
-        last = verify_chain(&stream, first, last, &page)
-            .map_err(|error| error.hint(format!("`agentflow runs repair {run}` makes a new run of those")))?;
-        for record in &page {
-            events.push(decode(&stream, record)?);
-        }
-        if page.len() < PAGE {
-            break;
-        }
-    }
-    match events.first().map(|event| &event.body) {
-        Some(EventBody::RunCreated { .. }) => Ok(RecordedRun { run, events, last }),
+    let mut recorded = RecordedRun { run, events: Vec::new(), last: Digest::ZERO };
+    recorded.read_on(store).await?;
+    match recorded.events.first().map(|event| &event.body) {
+        Some(EventBody::RunCreated { .. }) => Ok(recorded),
         Some(_) => Err(Error::new(ErrorKind::Corrupt, format!("the log of run `{run}` does not begin with its creation"))),
         None => Err(Error::new(ErrorKind::NotFound, format!("there is no run `{run}`"))
             .hint("`agentflow runs list` shows the runs of this store; `--store` names another")),

@@ -3,6 +3,7 @@
 //! Nothing waits for a level of the graph: an attempt starts as soon as its own inputs are there, a place is free, and the events it
 //! rests on are durable.
 
+mod beginning;
 mod ending;
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
@@ -15,16 +16,13 @@ use tokio::{
 
 use self::ending::{in_words, renewed};
 use super::{
-    Engine, RunOptions, RunResult,
+    Engine, RunResult,
     attempt::{Attempt, Told},
     clock::Clock,
     deadlines::Deadlines,
     kill_points,
     log::RunLog,
     observer::{Observer, Progress},
-    recover::read_run,
-    reuse::Reuse,
-    revise,
     state::{InstanceId, MANY_EVENTS, MAX_EVENTS, RunState, Start, Step},
     stop::{Stop, Wish},
 };
@@ -33,8 +31,6 @@ use crate::{
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, RunId, Seq},
-    plan::Plan,
-    store::{Digest, StreamId},
 };
 
 /// What an attempt's task gives back.
@@ -85,119 +81,6 @@ enum Woken {
 }
 
 impl Scheduler {
-    /// Claims a new run and puts its first event into the log.
-    pub(super) async fn create(
-        engine: &Engine,
-        plan: Arc<Plan>,
-        options: RunOptions,
-        observer: Arc<dyn Observer>,
-    ) -> Result<Self> {
-        let reuse = match &options.origin {
-            Some(origin) => Some(Reuse::read(&engine.store, &plan, origin).await?),
-            None => None,
-        };
-        let stream = StreamId::run(options.run);
-        let epoch = engine.store.claim(&stream, &options.owner, engine.settings.lease).await?;
-        crash_point!("create.claimed");
-        let patience = engine.settings.store_patience;
-        let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, 0, Digest::ZERO, patience);
-        let state = engine.state(Arc::clone(&plan), &options.env).reusing(reuse);
-        let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
-        scheduler.record(EventBody::RunCreated {
-            run: options.run,
-            workflow: plan.name.clone(),
-            plan_digest: plan.digest.clone(),
-            sources: plan.stored_sources.clone(),
-            inputs: options.inputs,
-            settings: options.settings,
-            agentflow: env!("CARGO_PKG_VERSION").to_owned(),
-            owner: options.owner,
-            origin: options.origin,
-        })?;
-        crash_point!("create.queued");
-        Ok(scheduler)
-    }
-
-    /// Claims a recorded run and rebuilds its state.
-    pub(super) async fn recover(
-        engine: &Engine,
-        plan: Arc<Plan>,
-        options: RunOptions,
-        observer: Arc<dyn Observer>,
-    ) -> Result<Self> {
-        let recorded = read_run(&engine.store, options.run).await?;
-        crash_point!("resume.read");
-        let (epoch, recorded) = if recorded.has_ended() {
-            (0, recorded)
-        } else {
-            let epoch = engine.store.claim(&StreamId::run(options.run), &options.owner, engine.settings.lease).await?;
-            crash_point!("resume.claimed");
-            // The former owner may have written until the claim, the end of the run included.
-            (epoch, read_run(&engine.store, options.run).await?)
-        };
-        let ended = recorded.has_ended();
-        let revised = match options.revision {
-            Some(_) if ended => return Err(revise::ended(options.run)),
-            Some(revision) => Some(revision.check(options.run, &plan, &recorded.events)?),
-            None if revise::recorded_digest(&recorded.events) == Some(plan.digest.as_str()) => None,
-            None => {
-                return Err(Error::new(
-                    ErrorKind::Divergent,
-                    format!("run `{}` was recorded with another workflow", options.run),
-                ));
-            }
-        };
-        let reuse = match recorded.origin() {
-            Some(origin) if !ended => Reuse::read_again(&engine.store, &plan, origin).await,
-            _ => None,
-        };
-        let mut state = engine.state(plan, &options.env).reusing(reuse);
-        state.apply_all(&recorded.events)?;
-        crash_point!("resume.replayed");
-        let patience = engine.settings.store_patience;
-        let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, state.next_seq(), recorded.last, patience);
-        let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
-        scheduler.is_claimed = epoch > 0;
-        if !ended {
-            let given_up = scheduler.state.given_up();
-            scheduler.record(EventBody::RunResumed { owner: options.owner, revised })?;
-            crash_point!("resume.queued");
-            if let Some(error) = given_up {
-                scheduler.fail(&error)?;
-            }
-            for id in scheduler.state.timed() {
-                scheduler.deadlines.set(id, scheduler.state.time_left(id));
-            }
-        }
-        Ok(scheduler)
-    }
-
-    fn new(engine: &Engine, run: RunId, clock: Clock, observer: Arc<dyn Observer>, state: RunState, log: RunLog) -> Self {
-        let now = Instant::now();
-        let deadlines = Deadlines::of_run(state.run_time_left());
-        Self {
-            engine: engine.clone(),
-            run,
-            observer,
-            clock,
-            state,
-            log,
-            attempts: JoinSet::new(),
-            handles: HashMap::new(),
-            told: mpsc::unbounded_channel(),
-            held: Vec::new(),
-            unrecorded: Vec::new(),
-            deadlines,
-            is_urgent: true,
-            flush_at: None,
-            is_claimed: true,
-            renew_at: now + engine.settings.lease / 3,
-            renewal: None,
-            told_outage: false,
-            stop_at: None,
-        }
-    }
-
     /// Runs until the run has ended or is to stop.
     pub(super) async fn drive(mut self, stop: Stop) -> Result<RunResult> {
         let mut wishes = stop.watch();

@@ -102,7 +102,9 @@ fn the_doctor_tells_how_models_are_and_closes_their_breakers() {
     let project = project();
     // Nobody listens at port 9, so every call fails at once.
     let flow = "agents: { a: { model: lab/small } }\nnodes: { ask: { agent: a, prompt: hi, retry: { initial: 0s, jitter: none, max_attempts: 9 } } }\n";
-    let project = project.with("flow.yaml", flow);
+    // A breaker that is open for longer than a call waits for it.
+    let manifest = format!("{MANIFEST}breaker = {{ open_for = \"2m\" }}\n");
+    let project = project.with("flow.yaml", flow).with("agents.toml", &manifest);
     let mut command = project.command(&["run", "flow.yaml"]);
     command.env("LAB_KEY", "very-secret");
     project.ran(command).exit(1).says("model `lab/small` failed too often and is left alone since ");

@@ -74,8 +74,8 @@ async fn origin(
     let (plan, simulated) = (&prepared.plan, prepared.simulated);
     let origin = app::reuse::origin(engine.store(), plan, name, invalidated, simulated).await?;
     if origin.is_none() {
-        terminal
-            .note(&format!("there is no earlier run of `{}` in the store, so everything is asked", clean::one_line(&plan.name)));
+        let (which, name) = (if simulated { "simulated" } else { "real" }, clean::one_line(&plan.name));
+        terminal.note(&format!("there is no earlier {which} run of `{name}` in the store, so everything is asked"));
     }
     Ok(origin)
 }

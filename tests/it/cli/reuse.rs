@@ -126,7 +126,7 @@ fn a_simulated_answer_is_never_taken_for_a_real_one() {
     let manifest = "[providers.openai]\nbase_url = \"http://127.0.0.1:9/v1\"\n[defaults]\nretry = { max_attempts = 1 }\n";
     let project = project.with("agents.toml", manifest);
     let ran = project.ran(command);
-    ran.exit(1).says("there is no earlier run of `hello`");
+    ran.exit(1).says("there is no earlier real run of `hello`");
     let mock = project.run_ids()[1].clone();
     let mut command = project.command(&["run", "hello.yaml", "--reuse", &mock]);
     command.env("OPENAI_API_KEY", "a-key");
@@ -148,7 +148,7 @@ fn a_node_that_does_not_exist_is_told_before_anything_begins() {
 fn without_an_earlier_run_everything_is_asked() {
     let project = Project::new().with("report.yaml", FLOW).with("hello.yaml", HELLO);
     project.run(&["run", "hello.yaml", "--mock"]).exit(0);
-    project.run(&["run", "report.yaml", "--mock", "--reuse"]).exit(0).says("there is no earlier run of `report`");
+    project.run(&["run", "report.yaml", "--mock", "--reuse"]).exit(0).says("there is no earlier simulated run of `report`");
     assert_eq!(calls(&project), 4);
 }
 

@@ -134,7 +134,7 @@ pub struct RunArgs {
     /// Take over the answers of an earlier run that rest on the same: of RUN, or of the newest run of this workflow
     #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with = "dry_run")]
     pub reuse: Option<Option<String>>,
-    /// Ask this node anew, with all that is inside it, e.g. review or review[3]; may be given several times
+    /// Ask this node anew, with all that is inside it, e.g. review or improve@2.draft; may be given several times
     #[arg(long, value_name = "NODE", requires = "reuse")]
     pub invalidate: Vec<String>,
     /// Print what would be run and what it may cost, and run nothing
@@ -169,7 +169,7 @@ pub struct ForkArgs {
     /// The run: its id, the beginning of it, or `last`
     #[arg(value_name = "RUN")]
     pub run: String,
-    /// The node to begin at, e.g. improve, improve@2.draft or review[3]
+    /// The node to begin at, e.g. improve or improve@2.draft
     #[arg(long, value_name = "NODE")]
     pub from: String,
     /// The workflow file as it is now, instead of the one that is stored with the run
@@ -189,7 +189,7 @@ pub struct WhyArgs {
     /// The run: its id, the beginning of it, or `last`
     #[arg(value_name = "RUN")]
     pub run: String,
-    /// The node, e.g. review, review[3] or improve@2.draft
+    /// The node, e.g. review or improve@2.draft
     #[arg(value_name = "NODE")]
     pub node: String,
     /// Compare with this run, instead of the one it took answers of or the one before it

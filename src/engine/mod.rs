@@ -19,7 +19,11 @@ mod scheduler;
 mod state;
 mod stop;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use indexmap::IndexMap;
 
@@ -141,7 +145,8 @@ impl Engine {
 
     /// The state of a run of this engine before its first event.
     fn state(&self, plan: Arc<Plan>, env: &BTreeMap<String, String>) -> RunState {
-        let prices = plan.models().filter_map(|model| Some((model.clone(), self.models.price(model)?))).collect();
+        let models: HashSet<_> = plan.models().collect();
+        let prices = models.into_iter().filter_map(|model| Some((model.clone(), self.models.price(model)?))).collect();
         RunState::new(plan, env).simulated(self.models.providers().are_simulated()).priced(prices)
     }
 

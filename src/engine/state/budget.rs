@@ -21,8 +21,7 @@ impl RunState {
         if let Some(error) = self.exceeded_events() {
             return Some(error);
         }
-        let mut frame = self.frame(self.instance(id).frame);
-        loop {
+        self.frames_around(id).find_map(|frame| {
             let limits = &frame.plan.limits;
             if let Some(most) = limits.max_cost_usd
                 && frame.spend.usd >= most
@@ -34,8 +33,8 @@ impl RunState {
             {
                 return Some(spent("max_tokens", &format!("{} of {most} tokens", frame.spend.tokens())));
             }
-            frame = self.frame(self.instance(frame.owner?).frame);
-        }
+            None
+        })
     }
 
     /// Whether one more node instance would go beyond the run's bound.

@@ -30,15 +30,14 @@ impl RunState {
     /// How long a call of the instance waits for a model that is left alone: not at all when there is another one to ask, or nothing
     /// is to be tried again.
     pub(super) fn patience(&self, id: InstanceId) -> Duration {
-        let is_left_alone = Error::new(ErrorKind::CircuitOpen, "");
-        let waits = self.node(id).retry.max_attempts > 1 && self.next_target(id, &is_left_alone).is_none();
+        let waits = self.node(id).retry.max_attempts > 1 && self.next_target(id, ErrorKind::CircuitOpen).is_none();
         if waits { BREAKER_PATIENCE } else { Duration::ZERO }
     }
 
-    /// The model that is asked after the present one has failed with `error` and is not asked again.
-    pub(super) fn next_target(&self, id: InstanceId, error: &Error) -> Option<&ModelRef> {
+    /// The model that is asked after the present one has failed with `kind` and is not asked again.
+    pub(super) fn next_target(&self, id: InstanceId, kind: ErrorKind) -> Option<&ModelRef> {
         let node = self.agent_node(id)?;
-        let asked_for = match verdict(error.kind()).next {
+        let asked_for = match verdict(kind).next {
             Next::Never => return None,
             Next::AtOnce | Next::AfterRetries => None,
             Next::IfLarger => Some(FallbackReason::ContextLength),

@@ -202,6 +202,12 @@ impl RunState {
         })
     }
 
+    /// The frame of the instance and all frames around it, up to that of the run.
+    fn frames_around(&self, id: InstanceId) -> impl Iterator<Item = &Frame> {
+        let first = self.frame(self.instance(id).frame);
+        std::iter::successors(Some(first), |frame| Some(self.frame(self.instance(frame.owner?).frame)))
+    }
+
     fn instance(&self, id: InstanceId) -> &Instance {
         &self.instances[id.0 as usize]
     }

@@ -56,7 +56,7 @@ impl RunState {
 
     /// The event of an instance whose present attempt failed and which does not ask the same model again.
     pub(in crate::engine) fn failure_of_target(&self, id: InstanceId, error: &Error) -> EventBody {
-        match self.next_target(id, error) {
+        match self.next_target(id, error.kind()) {
             Some(next) => EventBody::FallbackTaken {
                 node: self.path(id).clone(),
                 attempt: self.instance(id).attempt,

@@ -49,26 +49,20 @@ impl RunState {
     /// A call whose answer is bounded by `max_tokens` never goes beyond. One without that bound is let through alone as long as
     /// something is left.
     pub(super) fn affords(&self, id: InstanceId, agent: &AgentNode, bytes: usize) -> Affords {
-        let mut frame = self.frame(self.instance(id).frame);
         let mut reserve = None;
-        loop {
-            let limits = &frame.plan.limits;
-            if limits.max_cost_usd.is_some() || limits.max_tokens.is_some() {
-                let reserve = *reserve.get_or_insert_with(|| self.reserve_for(id, agent, bytes));
-                if let Some(error) = beyond(frame, reserve) {
-                    if frame.running > 0 {
-                        return Affords::Later;
-                    }
-                    if agent.max_tokens.is_some() {
-                        return Affords::Never(error);
-                    }
+        let is_bounded = |frame: &&Frame| frame.plan.limits.max_cost_usd.is_some() || frame.plan.limits.max_tokens.is_some();
+        for frame in self.frames_around(id).filter(is_bounded) {
+            let reserve = *reserve.get_or_insert_with(|| self.reserve_for(id, agent, bytes));
+            if let Some(error) = beyond(frame, reserve) {
+                if frame.running > 0 {
+                    return Affords::Later;
+                }
+                if agent.max_tokens.is_some() {
+                    return Affords::Never(error);
                 }
             }
-            match frame.owner {
-                Some(owner) => frame = self.frame(self.instance(owner).frame),
-                None => return Affords::Yes(reserve.unwrap_or_default()),
-            }
         }
+        Affords::Yes(reserve.unwrap_or_default())
     }
 
     fn reserve_for(&self, id: InstanceId, agent: &AgentNode, bytes: usize) -> Reserve {

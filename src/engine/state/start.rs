@@ -102,17 +102,7 @@ impl RunState {
 
     /// Whether the inner workflows around the instance have a place free.
     fn has_place(&self, id: InstanceId) -> bool {
-        let mut frame = self.instance(id).frame;
-        loop {
-            let current = self.frame(frame);
-            if current.running >= current.plan.limits.concurrency {
-                return false;
-            }
-            match current.owner {
-                Some(owner) => frame = self.instance(owner).frame,
-                None => return true,
-            }
-        }
+        self.frames_around(id).all(|frame| frame.running < frame.plan.limits.concurrency)
     }
 
     /// Starts a queued instance: an agent, or the next attempt of a container.

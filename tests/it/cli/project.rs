@@ -127,6 +127,13 @@ impl Project {
         runs.as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// The nodes of the last run whose answers are recorded, in the order of the answers.
+    pub(super) fn asked(&self) -> Vec<String> {
+        let events = self.run(&["runs", "events", "last", "--format", "json"]).json();
+        let answers = events.as_array().unwrap().iter().filter(|event| event["type"] == "model_responded");
+        answers.map(|event| event["node"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// The status of the newest run.
     pub(super) fn last_status(&self) -> String {
         let shown = self.run(&["runs", "show", "last", "--format", "json"]);

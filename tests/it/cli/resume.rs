@@ -21,14 +21,7 @@ fn a_killed_run_is_finished_without_repeating_a_recorded_call() {
     assert_eq!((&shown["nodes"][0]["lost_calls"], &shown["nodes"][1]["lost_calls"]), (&serde_json::Value::Null, &1.into()));
     project.run(&["runs", "show", "last"]).exit(0).prints("simulated + 1 call lost");
     let events = project.run(&["runs", "events", "last", "--format", "json"]).json();
-    let asked: Vec<&str> = events
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|event| event["type"] == "model_responded")
-        .map(|event| event["node"].as_str().unwrap())
-        .collect();
-    assert_eq!(asked, ["first", "second"]);
+    assert_eq!(project.asked(), ["first", "second"]);
     assert!(events.as_array().unwrap().iter().any(|event| event["type"] == "run_resumed"));
 }
 

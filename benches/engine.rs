@@ -275,7 +275,13 @@ impl Provider for Timed {
         let prompt = &request.messages.last().unwrap().content;
         let millis = prompt.split(' ').next().unwrap().parse().unwrap();
         tokio::time::sleep(Duration::from_millis(millis)).await;
-        Ok(ChatResponse { content: "done".to_owned(), finish: FinishReason::Stop, usage: None, model: "timed".to_owned() })
+        Ok(ChatResponse {
+            content: "done".to_owned(),
+            tool_requests: Vec::new(),
+            finish: FinishReason::Stop,
+            usage: None,
+            model: "timed".to_owned(),
+        })
     }
 
     fn price(&self, _model: &str) -> Option<Price> {

@@ -34,6 +34,7 @@ impl Provider for WordCounter {
         // A server that streams would call this for every piece of its answer.
         on_text(&content);
         Ok(ChatResponse {
+            tool_requests: Vec::new(),
             content,
             finish: FinishReason::Stop,
             // Tokens and the price below make the cost of a run. `None` is fine: a cost that is not known is shown as such.

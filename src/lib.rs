@@ -35,5 +35,6 @@ pub mod resilience;
 pub mod schema;
 pub mod store;
 pub mod template;
+pub mod tool;
 
 pub use error::{Error, ErrorKind, Result};

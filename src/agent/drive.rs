@@ -135,6 +135,7 @@ async fn converse(
             },
             model: task.model.model.clone(),
             messages,
+            tools: Vec::new(),
             output: turn.output().cloned(),
             temperature: task.temperature,
             max_tokens: task.max_tokens,

@@ -5,13 +5,15 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{ChatMessage, ChatRequest, ModelRef, Value};
+use crate::model::{ChatMessage, ChatRequest, ModelRef, ToolSpec, Value};
 
 /// All that decides an answer. No keys, no addresses, no ids of the run.
 #[derive(Serialize)]
 struct Canonical<'a> {
     model: &'a ModelRef,
     messages: &'a [ChatMessage],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tools: &'a [ToolSpec],
     schema: Option<&'a Value>,
     temperature: Option<f64>,
     max_tokens: Option<u32>,
@@ -23,6 +25,7 @@ pub fn fingerprint(model: &ModelRef, request: &ChatRequest) -> String {
     let canonical = Canonical {
         model,
         messages: &request.messages,
+        tools: &request.tools,
         schema: request.output.as_ref().map(|output| &output.schema),
         temperature: request.temperature,
         max_tokens: request.max_tokens,
@@ -54,6 +57,7 @@ mod tests {
             },
             model: "m".to_owned(),
             messages: vec![ChatMessage::new(Role::User, "hello")],
+            tools: Vec::new(),
             output: Some(OutputSchema { name: "answer".to_owned(), schema, strict: true }),
             temperature: Some(0.5),
             max_tokens: None,

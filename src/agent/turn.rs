@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     fn response(content: &str, finish: FinishReason) -> ChatResponse {
-        ChatResponse { content: content.to_owned(), finish, usage: None, model: "m".to_owned() }
+        ChatResponse { content: content.to_owned(), tool_requests: Vec::new(), finish, usage: None, model: "m".to_owned() }
     }
 
     fn score() -> Value {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AgentName, NodePath, RunId, Value};
+use crate::model::{AgentName, NodePath, RunId, ToolRequest, ToolSpec, Value};
 
 /// Who says a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub enum Role {
     User,
     /// An answer of the model.
     Assistant,
+    /// The result of a tool the model asked for.
+    Tool,
 }
 
 /// One message of a conversation.
@@ -24,12 +26,28 @@ pub struct ChatMessage {
     pub role: Role,
     /// What is said.
     pub content: String,
+    /// Of an answer: the calls of tools that it asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_requests: Vec<ToolRequest>,
+    /// Of a result: the id of the request it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 impl ChatMessage {
     /// A message of `role` that says `content`.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into() }
+        Self { role, content: content.into(), tool_requests: Vec::new(), request_id: None }
+    }
+
+    /// An answer that asks for calls of tools, beside what it says.
+    pub fn requests(content: impl Into<String>, tool_requests: Vec<ToolRequest>) -> Self {
+        Self { tool_requests, ..Self::new(Role::Assistant, content) }
+    }
+
+    /// The result of the request `id`.
+    pub fn result(id: impl Into<String>, content: impl Into<String>) -> Self {
+        Self { request_id: Some(id.into()), ..Self::new(Role::Tool, content) }
     }
 }
 
@@ -68,6 +86,8 @@ pub struct ChatRequest {
     pub model: String,
     /// The conversation, oldest first; a system message, if any, is the first.
     pub messages: Vec<ChatMessage>,
+    /// The tools it may ask for.
+    pub tools: Vec<ToolSpec>,
     /// The schema of the answer; plain text when absent.
     pub output: Option<OutputSchema>,
     /// Sampling temperature, 0 to 2.
@@ -86,6 +106,8 @@ pub enum FinishReason {
     Length,
     /// The answer was withheld by a filter.
     ContentFilter,
+    /// The model waits for the results of tools.
+    ToolRequests,
 }
 
 /// Tokens of one call, as the provider counts them.
@@ -112,6 +134,9 @@ fn is_zero(count: &u64) -> bool {
 pub struct ChatResponse {
     /// The text of the answer; JSON text when the request had an output schema.
     pub content: String,
+    /// The calls of tools that it asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_requests: Vec<ToolRequest>,
     /// Why the model stopped.
     pub finish: FinishReason,
     /// Tokens, when the server reported them.

@@ -1,5 +1,6 @@
 //! Plain data that every room shares: ids, chat messages, agents, events, run states. No IO, no decisions.
 
+mod access;
 mod agent;
 mod chat;
 mod event;
@@ -7,8 +8,11 @@ mod id;
 mod origin;
 mod pattern;
 mod run;
+mod step;
+mod tool;
 mod trace;
 
+pub use access::{Access, AccessClass, Permission};
 pub use agent::{AgentProfile, BUILT_IN_PROVIDERS, CallRates, FallbackModel, FallbackReason, ModelRef, Rate};
 pub use chat::{CallOrigin, ChatMessage, ChatRequest, ChatResponse, FinishReason, OutputSchema, Role, Usage};
 pub use event::{Event, EventBody, Handled, StoredSource};
@@ -16,6 +20,8 @@ pub use id::{AgentName, NodeId, NodePath, Owner, ProviderName, RunId, Seq};
 pub use origin::{Basis, Origin, OriginKind, Reused, Revised, short_hex};
 pub use pattern::NodePattern;
 pub use run::{Cost, NodeStatus, Price, RunStatus, Spend};
+pub use step::{Decision, Question, QuestionKind, StepId, ToolOutcome};
+pub use tool::{Effect, ToolName, ToolPattern, ToolRequest, ToolSpec};
 pub use trace::{SpanId, TraceId};
 
 /// A JSON value; what flows between nodes.

@@ -157,7 +157,7 @@ impl MockProvider {
         hash.update(self.settings.seed.to_le_bytes());
         hash.update(request.origin.ordinal.to_le_bytes());
         hash.update(request.origin.node.as_str());
-        for ChatMessage { role, content } in &request.messages {
+        for ChatMessage { role, content, .. } in &request.messages {
             hash.update([0, u8::from(*role == Role::Assistant)]);
             hash.update(content);
         }
@@ -193,7 +193,13 @@ impl Provider for MockProvider {
         }
         let read: usize = request.messages.iter().map(|message| message.content.len()).sum();
         let usage = Usage { input_tokens: tokens(read), cached_tokens: 0, output_tokens: tokens(content.len()) };
-        Ok(ChatResponse { content, finish: FinishReason::Stop, usage: Some(usage), model: request.model.clone() })
+        Ok(ChatResponse {
+            content,
+            tool_requests: Vec::new(),
+            finish: FinishReason::Stop,
+            usage: Some(usage),
+            model: request.model.clone(),
+        })
     }
 
     fn price(&self, _model: &str) -> Option<Price> {

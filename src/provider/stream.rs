@@ -55,7 +55,13 @@ impl Draft {
         } else {
             (self.refusal, FinishReason::ContentFilter)
         };
-        Ok(ChatResponse { content, finish, usage: self.usage, model: self.model.unwrap_or_else(|| model.to_owned()) })
+        Ok(ChatResponse {
+            content,
+            tool_requests: Vec::new(),
+            finish,
+            usage: self.usage,
+            model: self.model.unwrap_or_else(|| model.to_owned()),
+        })
     }
 }
 

@@ -59,7 +59,7 @@ impl Provider for Script {
         let content = self.answers.lock().unwrap().pop_front().unwrap_or_else(|| Ok("more".to_owned()))?;
         on_text(&content);
         let usage = Some(Usage { input_tokens: 1_000_000, cached_tokens: 0, output_tokens: 0 });
-        Ok(ChatResponse { content, finish: FinishReason::Stop, usage, model: request.model.clone() })
+        Ok(ChatResponse { content, tool_requests: Vec::new(), finish: FinishReason::Stop, usage, model: request.model.clone() })
     }
 
     fn price(&self, _model: &str) -> Option<Price> {

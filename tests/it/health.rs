@@ -66,7 +66,13 @@ impl Provider for Server {
         if let Some((kind, delay)) = *self.failure.lock().unwrap() {
             return Err(Error::new(kind, "out of order").retry_after(delay));
         }
-        Ok(ChatResponse { content: "yes".to_owned(), finish: FinishReason::Stop, usage: None, model: request.model.clone() })
+        Ok(ChatResponse {
+            content: "yes".to_owned(),
+            tool_requests: Vec::new(),
+            finish: FinishReason::Stop,
+            usage: None,
+            model: request.model.clone(),
+        })
     }
 
     fn price(&self, _model: &str) -> Option<Price> {

@@ -128,6 +128,7 @@ mod tests {
                 ChatMessage::new(Role::Assistant, "{}"),
                 ChatMessage::new(Role::User, "Again"),
             ],
+            tools: Vec::new(),
             output: Some(OutputSchema { name: "answer".to_owned(), schema: json!({"type": "object"}), strict: false }),
             temperature: Some(0.5),
             max_tokens: None,

@@ -2,8 +2,8 @@
 
 use async_openai::types::chat::{
     ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,
-    ChatCompletionRequestUserMessage, ChatCompletionStreamOptions, CreateChatCompletionRequest, ResponseFormat,
-    ResponseFormatJsonSchema,
+    ChatCompletionRequestToolMessage, ChatCompletionRequestUserMessage, ChatCompletionStreamOptions, CreateChatCompletionRequest,
+    ResponseFormat, ResponseFormatJsonSchema,
 };
 
 use crate::{
@@ -93,13 +93,17 @@ impl Dialect {
         if let Some(words) = words.take_if(|_| request.messages.first().is_none_or(|first| first.role != Role::System)) {
             messages.push(system(&words));
         }
-        for ChatMessage { role, content } in &request.messages {
+        for ChatMessage { role, content, request_id, .. } in &request.messages {
             messages.push(match role {
                 Role::System => match words.take() {
                     Some(words) => system(&format!("{content}\n\n{words}")),
                     None => system(content),
                 },
                 Role::User => ChatCompletionRequestMessage::User(ChatCompletionRequestUserMessage::from(content.as_str())),
+                Role::Tool => ChatCompletionRequestMessage::Tool(ChatCompletionRequestToolMessage {
+                    content: content.as_str().into(),
+                    tool_call_id: request_id.clone().unwrap_or_default(),
+                }),
                 Role::Assistant => {
                     ChatCompletionRequestMessage::Assistant(ChatCompletionRequestAssistantMessage::from(content.as_str()))
                 }
@@ -199,6 +203,7 @@ mod tests {
             },
             model: "m".to_owned(),
             messages: vec![ChatMessage::new(Role::System, "Be brief."), ChatMessage::new(Role::User, "Hi")],
+            tools: Vec::new(),
             output: output.map(|schema| OutputSchema { name: "answer".to_owned(), schema, strict: true }),
             temperature: Some(0.2),
             max_tokens: Some(100),

@@ -45,7 +45,13 @@ impl Provider for Server {
         if self.asked.fetch_add(1, Ordering::SeqCst) < self.failing {
             return Err(Error::new(ErrorKind::Transient, "server answered 503"));
         }
-        Ok(ChatResponse { content: request.model.clone(), finish: FinishReason::Stop, usage: None, model: request.model.clone() })
+        Ok(ChatResponse {
+            content: request.model.clone(),
+            tool_requests: Vec::new(),
+            finish: FinishReason::Stop,
+            usage: None,
+            model: request.model.clone(),
+        })
     }
 
     fn price(&self, _model: &str) -> Option<Price> {

@@ -45,7 +45,13 @@ impl Provider for Outage {
         if request.model != "up" && fails() {
             return Err(Error::new(self.kind, "no connection"));
         }
-        Ok(ChatResponse { content: "here".to_owned(), finish: FinishReason::Stop, usage: None, model: "up".to_owned() })
+        Ok(ChatResponse {
+            content: "here".to_owned(),
+            tool_requests: Vec::new(),
+            finish: FinishReason::Stop,
+            usage: None,
+            model: "up".to_owned(),
+        })
     }
 
     fn price(&self, _model: &str) -> Option<Price> {

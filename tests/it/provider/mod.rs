@@ -29,6 +29,7 @@ pub(crate) fn request(model: &str) -> ChatRequest {
         },
         model: model.to_owned(),
         messages: vec![ChatMessage::new(Role::System, "Be brief."), ChatMessage::new(Role::User, "Say hello.")],
+        tools: Vec::new(),
         output: None,
         temperature: None,
         max_tokens: None,

@@ -215,5 +215,5 @@ fn answer_to(prompt: &str) -> i64 {
 
 fn response(content: &str, finish: FinishReason) -> ChatResponse {
     let usage = Usage { input_tokens: 1, cached_tokens: 0, output_tokens: 1 };
-    ChatResponse { content: content.to_owned(), finish, usage: Some(usage), model: "m".to_owned() }
+    ChatResponse { content: content.to_owned(), tool_requests: Vec::new(), finish, usage: Some(usage), model: "m".to_owned() }
 }

@@ -55,7 +55,7 @@ impl Provider for SimulatedProvider {
         };
         on_text(&content);
         let usage = (fate != 16).then_some(Usage { input_tokens: 2, cached_tokens: 0, output_tokens: 1 });
-        Ok(ChatResponse { content, finish, usage, model: "m".to_owned() })
+        Ok(ChatResponse { content, tool_requests: Vec::new(), finish, usage, model: "m".to_owned() })
     }
 
     fn price(&self, _model: &str) -> Option<Price> {

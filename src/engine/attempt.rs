@@ -10,7 +10,7 @@ use super::{
     state::{InstanceId, Start},
 };
 use crate::{
-    agent::{Answered, CallRecord, Journal, Models, Notice, Task, drive},
+    agent::{Answered, Entry, Journal, Models, Notice, Recorded, Task, Tools, drive},
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{NodePath, RunId},
@@ -18,11 +18,11 @@ use crate::{
 
 /// What an attempt tells while it goes on.
 pub(super) enum Told {
-    /// A model answered, and the attempt goes on: the answer is to be recorded first.
-    Called {
-        call: CallRecord,
+    /// Something that the log is to keep.
+    Kept {
+        entry: Entry,
         /// Told when it is durable, or why the attempt must end.
-        recorded: oneshot::Sender<Result<()>>,
+        recorded: Option<oneshot::Sender<Result<()>>>,
     },
     /// Something happened around a call.
     Noticed(Notice),
@@ -32,8 +32,9 @@ pub(super) enum Told {
 pub(super) struct Attempt {
     pub(super) run: RunId,
     pub(super) start: Start,
-    pub(super) recorded: Vec<CallRecord>,
+    pub(super) recorded: Recorded,
     pub(super) models: Arc<Models>,
+    pub(super) tools: Arc<Tools>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) tell: mpsc::UnboundedSender<(InstanceId, Told)>,
 }
@@ -62,10 +63,13 @@ impl Attempt {
             temperature: node.temperature,
             max_tokens: node.max_tokens,
             max_turns: node.max_turns,
+            tools: &[],
+            grants: &Arc::default(),
+            on_ambiguous: None,
             call_timeout: node.call_timeout,
         };
         let journal = Traces { attempt: &self, node: &self.start.path };
-        drive(task, &self.models, &self.recorded, &journal).await
+        drive(task, &self.models, &self.tools, &self.recorded, &journal).await
     }
 }
 
@@ -77,13 +81,19 @@ struct Traces<'a> {
 
 #[async_trait]
 impl Journal for Traces<'_> {
-    async fn record(&self, call: CallRecord) -> Result<()> {
+    async fn record(&self, entry: Entry) -> Result<()> {
         let (recorded, durable) = oneshot::channel();
         let gone = || Error::new(ErrorKind::Cancelled, "the run has ended");
-        self.attempt.tell.send((self.attempt.start.id, Told::Called { call, recorded })).map_err(|_| gone())?;
+        let told = Told::Kept { entry, recorded: Some(recorded) };
+        self.attempt.tell.send((self.attempt.start.id, told)).map_err(|_| gone())?;
         durable.await.map_err(|_| gone())??;
         crash_point!("journal.told");
         Ok(())
+    }
+
+    fn note(&self, entry: Entry) {
+        // A run that has ended keeps nothing more.
+        self.attempt.tell.send((self.attempt.start.id, Told::Kept { entry, recorded: None })).ok();
     }
 
     fn on_call(&self, ordinal: u32) {

@@ -33,11 +33,11 @@ pub use observer::{Observer, Progress};
 pub use recover::{RecordedRun, read_run};
 pub use reuse::{EarlierAnswer, Reuse, answers_of, invalidated};
 pub use revise::{Revision, changed_nodes, revised_files};
-pub use state::{Ending, RunState};
+pub use state::{Ending, OpenQuestion, RunState};
 pub use stop::Stop;
 
 use crate::{
-    agent::Models,
+    agent::{Models, Tools},
     error::{ErrorRecord, Result},
     model::{Origin, Owner, RunId, RunStatus, Spend, Value},
     plan::Plan,
@@ -49,6 +49,7 @@ use crate::{
 pub struct Engine {
     store: Arc<dyn Store>,
     models: Arc<Models>,
+    tools: Arc<Tools>,
     settings: EngineSettings,
 }
 
@@ -134,7 +135,14 @@ impl Engine {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, models: Arc<Models>, settings: EngineSettings) -> Self {
         models.share_health(&store);
-        Self { store, models, settings }
+        Self { store, models, tools: Arc::default(), settings }
+    }
+
+    /// The same engine, with tools that nodes may call.
+    #[must_use]
+    pub fn with_tools(self, tools: Arc<Tools>) -> Self {
+        tools.keep_in(&self.store);
+        Self { tools, ..self }
     }
 
     /// The store it keeps runs in.

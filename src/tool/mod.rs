@@ -38,6 +38,16 @@ pub trait Tool: fmt::Debug + Send + Sync {
         false
     }
 
+    /// How long a call may take, unless the manifest says otherwise.
+    fn usual_timeout(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    /// A result as the tool gives them, for runs that only pretend.
+    fn sample(&self) -> Option<Value> {
+        None
+    }
+
     /// All that a call with these arguments, which follow the schema, would touch when it begins. What turns up later (a
     /// redirect, the target of a link) the tool asks the [`Authorized`] call about, before it touches it.
     ///

@@ -10,6 +10,7 @@ mod decide;
 mod open;
 mod outcome;
 mod parts;
+mod questions;
 mod reserve;
 mod reuse;
 mod scope;
@@ -28,12 +29,13 @@ use jiff::Timestamp;
 pub(super) use budget::{MANY_EVENTS, MAX_EVENTS};
 pub(super) use decide::Step;
 pub(super) use parts::InstanceId;
+pub use questions::OpenQuestion;
 use parts::{Frame, FrameId, Inner, Instance};
 pub(super) use start::Start;
 use time::Course;
 
 use crate::{
-    agent::CallRecord,
+    agent::Recorded,
     engine::reuse::Reuse,
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{Event, ModelRef, NodePath, NodeStatus, Price, RunId, RunStatus, Seq, Spend, Value},
@@ -189,8 +191,8 @@ impl RunState {
         self.instance(id).status.is_final()
     }
 
-    /// Answers recorded in the present conversation of an agent's node, in order.
-    pub(super) fn recorded(&self, id: InstanceId) -> &[CallRecord] {
+    /// What is recorded of the present conversation of a node.
+    pub(super) fn recorded(&self, id: InstanceId) -> &Recorded {
         &self.instance(id).recorded
     }
 

@@ -44,12 +44,7 @@ pub async fn call_tool(task: ToolTask<'_>, tools: &Tools, recorded: &Recorded, j
     }
 }
 
-async fn make(
-    task: ToolTask<'_>,
-    tools: &Tools,
-    recorded: &Recorded,
-    journal: &dyn Journal,
-) -> Result<(Value, Vec<String>)> {
+async fn make(task: ToolTask<'_>, tools: &Tools, recorded: &Recorded, journal: &dyn Journal) -> Result<(Value, Vec<String>)> {
     let pattern = ToolPattern::new(task.tool.as_str())?;
     let found = tools.select(std::slice::from_ref(&pattern)).await?.pop();
     let tool = found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no tool `{}`", task.tool)))?;

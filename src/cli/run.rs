@@ -191,8 +191,9 @@ fn print_outputs(result: &RunResult, output: OutputForm, terminal: &Terminal) ->
     match (result.status, output) {
         (RunStatus::Succeeded, OutputForm::Text) => terminal.print(&outputs::text(terminal, &result.outputs)),
         (RunStatus::Succeeded, OutputForm::Json) => terminal.print(&json::document(&result.outputs)?),
-        (_, OutputForm::Jsonl)
-        | (RunStatus::Running | RunStatus::Failed | RunStatus::Cancelled | RunStatus::Waiting, _) => Ok(()),
+        (_, OutputForm::Jsonl) | (RunStatus::Running | RunStatus::Failed | RunStatus::Cancelled | RunStatus::Waiting, _) => {
+            Ok(())
+        }
     }
 }
 

@@ -29,8 +29,8 @@ use jiff::Timestamp;
 pub(super) use budget::{MANY_EVENTS, MAX_EVENTS};
 pub(super) use decide::Step;
 pub(super) use parts::InstanceId;
-pub use questions::OpenQuestion;
 use parts::{Frame, FrameId, Inner, Instance};
+pub use questions::OpenQuestion;
 pub(super) use start::Start;
 use time::Course;
 

@@ -34,7 +34,8 @@ impl RunState {
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         let idle = self.ending.is_none() && self.dirty.is_empty() && self.ready.is_empty() && self.running == 0;
-        idle && self.wakes.is_empty() && self.instances.iter().any(|instance| instance.paused.is_some() && !instance.status.is_final())
+        idle && self.wakes.is_empty()
+            && self.instances.iter().any(|instance| instance.paused.is_some() && !instance.status.is_final())
     }
 
     /// Whether the instance waits for a person.

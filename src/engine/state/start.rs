@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{RunState, Step, parts::InstanceId, reserve::Affords};
 use crate::{
-    error::Result,
+    error::{Error, ErrorKind, Result},
     model::{EventBody, ModelRef, NodePath, NodeStatus, Seq},
     plan::{AgentNode, GraphPlan, NodeKind},
 };
@@ -107,6 +107,9 @@ impl RunState {
 
     /// Starts a queued instance: an agent, or the next attempt of a container.
     fn start(&mut self, id: InstanceId, now: Timestamp) -> Result<Begun> {
+        if let NodeKind::Tool(node) = &self.node(id).kind {
+            return Err(Error::new(ErrorKind::Internal, format!("nothing calls the tool `{}` yet", node.tool)));
+        }
         let NodeKind::Agent(agent) = &self.node(id).kind else {
             return Ok(self.begin(id, now).map_or(Begun::Nothing, |body| Begun::Step(Step::Record(Box::new(body)))));
         };

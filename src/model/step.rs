@@ -120,6 +120,31 @@ pub struct ApprovalRequest {
     pub question: Question,
 }
 
+/// What becomes of a call that changes the world and was perhaps made, when the process died during it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnAmbiguous {
+    /// A person decides.
+    #[default]
+    Ask,
+    /// It is made again.
+    Rerun,
+    /// It counts as made; its result is not known.
+    AssumeDone,
+}
+
+impl OnAmbiguous {
+    /// The choice as written in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::Rerun => "rerun",
+            Self::AssumeDone => "assume_done",
+        }
+    }
+}
+
 /// Something that only a person can decide.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -210,17 +235,4 @@ impl Decision {
             QuestionKind::Ambiguous => matches!(self, Self::Rerun | Self::AssumeDone | Self::Reject),
         }
     }
-}
-
-/// What is done about a call that changes the world, when the process died during it and nobody knows whether it was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnAmbiguous {
-    /// A person is asked; the run waits.
-    #[default]
-    Ask,
-    /// It is made again.
-    Rerun,
-    /// It counts as made; its result is not known.
-    AssumeDone,
 }

@@ -4,6 +4,7 @@
 //! can only be given as an [`Authorized`] one; [`Policy::authorize`] alone makes these. Retries, time limits, caches, caps and the log
 //! are not its business: the `agent` room does that around every call.
 
+mod builtin;
 mod policy;
 mod toolbox;
 
@@ -11,6 +12,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
+pub use builtin::{BUILT_INS, BuiltIn};
 pub use policy::{Authorized, Denial, Grants, Level, Policy, Rules, Verdict};
 pub use toolbox::{ToolSource, Toolbox};
 

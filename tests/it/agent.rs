@@ -129,6 +129,8 @@ impl Agent {
             timeout: None,
             max_concurrent: None,
             rates: CallRates::default(),
+            tools: Vec::new(),
+            permissions: None,
         };
         Self {
             profile,

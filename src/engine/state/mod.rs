@@ -31,7 +31,7 @@ pub(super) use decide::Step;
 pub(super) use parts::InstanceId;
 use parts::{Frame, FrameId, Inner, Instance};
 pub use questions::OpenQuestion;
-pub(super) use start::Start;
+pub(super) use start::{Job, Start};
 use time::Course;
 
 use crate::{

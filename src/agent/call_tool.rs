@@ -35,7 +35,7 @@ pub struct ToolTask<'a> {
 /// Makes the call, or takes its result from the log.
 ///
 /// # Errors
-/// In `outcome`: why the call failed; `Waiting` when a person has to decide first; `Schema` when the result is not as the node wants
+/// In `outcome`: why the call failed; `Waiting` when a person has to decide first; `Invalid` when the result is not as the node wants
 /// it; `Divergent` and those of the journal.
 pub async fn call_tool(task: ToolTask<'_>, tools: &Tools, recorded: &Recorded, journal: &dyn Journal) -> Answered {
     match make(task, tools, recorded, journal).await {
@@ -60,7 +60,8 @@ async fn make(task: ToolTask<'_>, tools: &Tools, recorded: &Recorded, journal: &
                 let problems = Validator::new(schema)?.problems(&value);
                 if !problems.is_empty() {
                     let message = format!("the result of `{}` is not what `output` wants: {}", task.tool, problems.join("; "));
-                    return Err(Error::new(ErrorKind::Schema, message).raw_text(value.to_string()));
+                    // The call was made, and is not made again for this.
+                    return Err(Error::new(ErrorKind::Invalid, message).raw_text(value.to_string()));
                 }
             }
             Ok((value, result.notes))

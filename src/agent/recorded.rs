@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     agent::CallRecord,
-    model::{Approval, ApprovalRequest, QuestionKind, StepId, ToolIntent, ToolResult},
+    model::{Approval, ApprovalRequest, QuestionKind, StepId, ToolIntent, ToolOutcome, ToolResult},
 };
 
 /// What is recorded of the conversation of a node, over all attempts that go on with it.
@@ -71,6 +71,16 @@ impl Recorded {
     /// The questions that no person has answered, in the order of their steps.
     pub fn questions(&self) -> impl Iterator<Item = &ApprovalRequest> {
         self.steps.values().filter_map(|step| step.question.as_ref())
+    }
+
+    /// Forgets calls that failed, so that the next attempt makes them anew. What a person approved stays approved.
+    pub fn forget_failures(&mut self) {
+        for step in self.steps.values_mut() {
+            if matches!(&step.result, Some(ToolResult { outcome: ToolOutcome::Failed { .. }, .. })) {
+                step.result = None;
+                step.intent = None;
+            }
+        }
     }
 
     /// Forgets everything: the next attempt begins the conversation anew.

@@ -585,7 +585,7 @@ async fn a_tool_node_whose_result_is_not_what_it_wants_fails() {
         on_ambiguous: None,
     };
     let error = call_tool(task, &lab.tools, &Recorded::default(), &Log::default()).await.outcome.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Schema);
+    assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(lab.node("none", json!({}), &Recorded::default(), &Log::default()).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 

@@ -232,11 +232,14 @@ impl RunState {
             }
         }
         self.set_status(id, NodeStatus::Waiting);
+        let is_tool = matches!(self.node(id).kind, NodeKind::Tool(_));
         let instance = self.instance_mut(id);
         instance.inner = Inner::Nothing;
         instance.horizon = seq;
         instance.error = Some(error.clone());
-        if error.kind == ErrorKind::Schema {
+        if is_tool {
+            instance.recorded.forget_failures();
+        } else if error.kind == ErrorKind::Schema {
             // The next attempt is to ask anew, not to meet the same unusable answers again.
             instance.recorded.clear();
         }

@@ -10,12 +10,12 @@ mod decide;
 mod open;
 mod outcome;
 mod parts;
-mod questions;
 mod reserve;
 mod reuse;
 mod scope;
 mod start;
 mod time;
+mod waiting;
 
 use std::{
     cmp::Reverse,
@@ -30,7 +30,6 @@ pub(super) use budget::{MANY_EVENTS, MAX_EVENTS};
 pub(super) use decide::Step;
 pub(super) use parts::InstanceId;
 use parts::{Frame, FrameId, Inner, Instance};
-pub use questions::OpenQuestion;
 pub(super) use start::{Job, Start};
 use time::Course;
 

@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod builtin;
+mod calls;
 mod http;
 mod mock;
 mod openai;

@@ -226,7 +226,7 @@ fn in_words(output: &OutputSchema, with_tools: bool) -> String {
 /// Whether `message`, with which a server refuses a request with tools, says that it knows none: there is no other way to offer them.
 ///
 /// # Source
-/// In this order: Ollama; DeepSeek; vLLM; llama.cpp; OpenRouter; OpenAI. As of 2025.
+/// In this order: Ollama; `DeepSeek`; vLLM; llama.cpp; OpenRouter; OpenAI. As of 2025.
 pub(super) fn lacks_tools(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     [

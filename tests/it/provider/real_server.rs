@@ -6,7 +6,7 @@
 
 use agentflow::{
     agent::AnswerForm,
-    model::{ChatMessage, ChatRequest, FinishReason, Role},
+    model::{ChatMessage, ChatRequest, ChatResponse, FinishReason, Role, ToolRequest},
     provider::{AnthropicProvider, HttpClient, OpenAiProvider, Provider, ServerSettings},
     schema::Validator,
 };
@@ -72,11 +72,18 @@ async fn an_anthropic_compatible_server_converses() {
 async fn a_request_that_offers_tools_is_not_refused() {
     let Some((settings, model)) = server("AGENTFLOW_TEST_OPENAI_URL") else { return };
     let provider = OpenAiProvider::new(settings, HttpClient::default()).unwrap();
-    // Not beside a form of the answer: what a model without training writes then is no call and no answer.
     let asked = ChatRequest { max_tokens: Some(32), temperature: Some(0.0), ..offering(request(&model)) };
     let (response, _) = ask(&provider, &asked).await.unwrap();
     eprintln!("with tools: {:?}, {:?}, {:?}", response.finish, response.tool_requests, response.usage);
     assert!(response.usage.is_some_and(|usage| usage.output_tokens > 0), "{response:?}");
+
+    // Beside a form of the answer, and after results.
+    let asked = offering(structured_request(&model));
+    let (response, _) = ask(&provider, &asked).await.unwrap();
+    eprintln!("with tools and a form: {:?}, {:?}, {}", response.finish, response.tool_requests, response.content);
+    let call = ToolRequest { id: "a".to_owned(), name: "calculator".to_owned(), arguments: "{\"expression\":\"1\"}".to_owned() };
+    let response = ChatResponse { content: String::new(), tool_requests: vec![call], ..response };
+    ask(&provider, &after(&asked, &response, &["1"])).await.unwrap();
 }
 
 /// A request that says `prompt` and offers tools.

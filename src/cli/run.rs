@@ -191,7 +191,9 @@ fn print_outputs(result: &RunResult, output: OutputForm, terminal: &Terminal) ->
     match (result.status, output) {
         (RunStatus::Succeeded, OutputForm::Text) => terminal.print(&outputs::text(terminal, &result.outputs)),
         (RunStatus::Succeeded, OutputForm::Json) => terminal.print(&json::document(&result.outputs)?),
-        (_, OutputForm::Jsonl) | (RunStatus::Running | RunStatus::Failed | RunStatus::Cancelled, _) => Ok(()),
+        (_, OutputForm::Jsonl) | (RunStatus::Running | RunStatus::Failed | RunStatus::Cancelled | RunStatus::Waiting, _) => {
+            Ok(())
+        }
     }
 }
 
@@ -206,6 +208,7 @@ fn tell_failure(result: &RunResult, watch: &Watch, signals: &Signals, commands: 
                 return signals.exit_code();
             }
         }
+        RunStatus::Waiting => terminal.talk(&format!("run {run} waits for a person; {}", commands.answer(run))),
         RunStatus::Failed | RunStatus::Cancelled => {
             failure::tell(terminal, run, watch.failed().as_ref(), result.error.as_ref(), &commands.show(run));
         }
@@ -234,6 +237,13 @@ impl Commands {
             return "it was kept in memory only and cannot be gone on with".to_owned();
         }
         format!("go on with: agentflow resume {run}{}", self.suffix)
+    }
+
+    fn answer(&self, run: RunId) -> String {
+        if self.gone {
+            return "it was kept in memory only and cannot be gone on with".to_owned();
+        }
+        format!("see what it asks with: agentflow approve {run}{}", self.suffix)
     }
 
     fn show(&self, run: RunId) -> String {

@@ -4,6 +4,7 @@
 //! can only be given as an [`Authorized`] one; [`Policy::authorize`] alone makes these. Retries, time limits, caches, caps and the log
 //! are not its business: the `agent` room does that around every call.
 
+mod builtin;
 mod policy;
 mod toolbox;
 
@@ -11,6 +12,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
+pub use builtin::{BUILT_INS, BuiltIn};
 pub use policy::{Authorized, Denial, Grants, Level, Policy, Rules, Verdict};
 pub use toolbox::{ToolSource, Toolbox};
 
@@ -36,6 +38,16 @@ pub trait Tool: fmt::Debug + Send + Sync {
     /// Whether results may hold what strangers wrote.
     fn is_untrusted(&self) -> bool {
         false
+    }
+
+    /// How long a call may take, unless the manifest says otherwise.
+    fn usual_timeout(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    /// A result as the tool gives them, for runs that only pretend.
+    fn sample(&self) -> Option<Value> {
+        None
     }
 
     /// All that a call with these arguments, which follow the schema, would touch when it begins. What turns up later (a

@@ -29,7 +29,7 @@ pub struct Policy {
 }
 
 /// What a workflow, an agent or a node asks for at most.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Level {
     /// Who asks, for messages: ``agent `writer` ``.
     pub owner: String,

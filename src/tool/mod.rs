@@ -4,6 +4,8 @@
 //! can only be given as an [`Authorized`] one; [`Policy::authorize`] alone makes these. Retries, time limits, caches, caps and the log
 //! are not its business: the `agent` room does that around every call.
 
+mod arguments;
+pub mod files;
 mod policy;
 mod toolbox;
 

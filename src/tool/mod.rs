@@ -5,6 +5,9 @@
 //! are not its business: the `agent` room does that around every call.
 
 mod builtin;
+mod arguments;
+pub mod calculator;
+pub mod files;
 mod policy;
 mod toolbox;
 

@@ -49,6 +49,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("jsonschema", &["schema.rs"]),
     ("minijinja", &["template/"]),
     ("petgraph", &["plan/graph.rs"]),
+    ("regex", &["tool/files/"]),
     ("reqwest", &["provider/", "tool/"]),
     ("rmcp", &["tool/mcp/"]),
     ("rusqlite", &["store/sqlite/"]),

@@ -5,13 +5,17 @@
 //! are not its business: the `agent` room does that around every call.
 
 mod policy;
+mod redact;
+mod secrets;
 mod toolbox;
 
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
-pub use policy::{Authorized, Denial, Grants, Level, Policy, Rules, Verdict};
+pub use policy::{Approval, Authorized, Denial, Grants, Level, Policy, Rules, Standing, Verdict};
+pub use redact::{LiveSecrets, Redactor};
+pub use secrets::Secrets;
 pub use toolbox::{ToolSource, Toolbox};
 
 use crate::{

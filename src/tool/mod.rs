@@ -9,6 +9,8 @@ mod arguments;
 pub mod calculator;
 pub mod files;
 mod policy;
+mod redact;
+mod secrets;
 mod toolbox;
 
 use std::{fmt, time::Duration};
@@ -17,6 +19,9 @@ use async_trait::async_trait;
 
 pub use builtin::{BUILT_INS, BuiltIn};
 pub use policy::{Authorized, Denial, Grants, Level, Policy, Rules, Verdict};
+pub use policy::{Approval, Authorized, Denial, Grants, Level, Policy, Rules, Standing, Verdict};
+pub use redact::{LiveSecrets, Redactor};
+pub use secrets::Secrets;
 pub use toolbox::{ToolSource, Toolbox};
 
 use crate::{

@@ -33,6 +33,7 @@ const ALL_BEFORE: &[&str] = &["*"];
 
 /// Crates that are known in some places only: those whose paths in `src/` begin so.
 const CRATES: &[(&str, &[&str])] = &[
+    ("aho_corasick", &["tool/"]),
     ("annotate_snippets", &["diagnostic/render"]),
     ("anstyle", &["cli/", "diagnostic/render"]),
     ("async_openai", &["provider/openai"]),

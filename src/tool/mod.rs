@@ -6,6 +6,7 @@
 
 mod policy;
 mod toolbox;
+pub mod web;
 
 use std::{fmt, time::Duration};
 

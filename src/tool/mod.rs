@@ -12,6 +12,7 @@ mod policy;
 mod redact;
 mod secrets;
 mod toolbox;
+pub mod web;
 
 use std::{fmt, time::Duration};
 

@@ -4,6 +4,7 @@
 //! can only be given as an [`Authorized`] one; [`Policy::authorize`] alone makes these. Retries, time limits, caches, caps and the log
 //! are not its business: the `agent` room does that around every call.
 
+pub mod mcp;
 mod policy;
 mod toolbox;
 

@@ -1,0 +1,3 @@
+//! Tools, against what is really there.
+
+mod mcp;

@@ -65,7 +65,10 @@ enum Reply {
     Text(String),
     Result(Value),
     /// An error of the protocol.
-    Error { code: i64, message: String },
+    Error {
+        code: i64,
+        message: String,
+    },
     /// A line, whatever it is; `ID` stands for the id of the request.
     Line(String),
     Hang,

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, io, time::Duration};
 use rmcp::{
     model::{ErrorCode, ErrorData},
     service::{ClientInitializeError, ServiceError},
-    transport::streamable_http_client::{AuthRequiredError, HttpStatusError, InsufficientScopeError},
+    transport::streamable_http_client::StreamableHttpError,
 };
 
 use crate::error::{Error, ErrorKind};
@@ -96,45 +96,48 @@ impl<'a> Failures<'a> {
     }
 
     /// A request over HTTP did not get there, or was answered with a status that says no.
-    fn not_sent(&self, error: &(dyn StdError + 'static)) -> Error {
-        let mut cause = Some(error);
-        while let Some(at) = cause {
-            if at.is::<AuthRequiredError>() || at.is::<InsufficientScopeError>() {
-                return self.unauthorized();
+    fn not_sent(&self, error: &(dyn StdError + Send + Sync + 'static)) -> Error {
+        let (status, retry_after) = match error.downcast_ref::<StreamableHttpError<reqwest::Error>>() {
+            Some(StreamableHttpError::AuthRequired(_) | StreamableHttpError::InsufficientScope(_)) => (Some(401), None),
+            Some(StreamableHttpError::HttpStatus(error)) => (Some(error.status), error.retry_after.as_deref()),
+            Some(StreamableHttpError::Client(error)) => (error.status().map(|status| status.as_u16()), None),
+            // The status is told in words only.
+            Some(StreamableHttpError::UnexpectedServerResponse(said)) => (status_in(said), None),
+            Some(StreamableHttpError::ReservedHeaderConflict(name)) => {
+                return self.error(ErrorKind::Invalid, &format!("cannot be given the header `{}`", name.escape_debug()));
             }
-            if let Some(http) = at.downcast_ref::<HttpStatusError>() {
-                let seconds = http.retry_after.as_deref().and_then(|text| text.trim().parse().ok());
-                let kind = if http.status == 429 { ErrorKind::Throttle } else { ErrorKind::Transient };
-                return self
-                    .error(kind, &format!("answered {}", http.status))
-                    .retry_after(seconds.map(|seconds: u32| Duration::from_secs(seconds.into())));
+            Some(StreamableHttpError::ResponseBodyTooLarge { max_size }) => {
+                return self.error(ErrorKind::Request, &format!("answered with more than {} MiB", max_size >> 20));
             }
-            if let Some(status) = at.downcast_ref::<reqwest::Error>().and_then(reqwest::Error::status) {
-                return match status.as_u16() {
-                    401 | 403 => self.unauthorized(),
-                    404 => self.error(ErrorKind::NotFound, "is not there: 404").hint("check `url` of the server"),
-                    status => self.error(ErrorKind::Request, &format!("answered {status}")),
-                };
-            }
-            cause = at.source();
+            _ => (None, None),
+        };
+        match status {
+            Some(status) => self.status(status, retry_after),
+            None => self.error(ErrorKind::Transient, "cannot be reached").source(cut(&error.to_string())),
         }
-        let mut told = cut(&error.to_string());
-        // What the server sends instead of an answer begins with its status.
-        for (status, kind) in [("HTTP 401", ErrorKind::Auth), ("HTTP 403", ErrorKind::Auth), ("HTTP 3", ErrorKind::Request)] {
-            if told.contains(status) {
-                told.truncate(0);
-                return match kind {
-                    ErrorKind::Auth => self.unauthorized(),
-                    kind => self.error(kind, "answered with a redirect").hint("redirects are not followed; check `url` of the server"),
-                };
-            }
-        }
-        self.error(ErrorKind::Transient, "cannot be reached").source(told)
     }
 
-    fn unauthorized(&self) -> Error {
-        self.error(ErrorKind::Auth, "refuses the credentials").hint("check `headers` of the server")
+    fn status(&self, status: u16, retry_after: Option<&str>) -> Error {
+        let (kind, hint) = match status {
+            401 | 403 => {
+                let error = self.error(ErrorKind::Auth, "refuses the credentials");
+                return error.hint("check `headers` of the server");
+            }
+            300..=399 => (ErrorKind::Request, "redirects are not followed; check `url` of the server"),
+            404 => (ErrorKind::NotFound, "check `url` of the server"),
+            429 => (ErrorKind::Throttle, "it asks to be called more slowly"),
+            408 | 500.. => (ErrorKind::Transient, "it may be better after a while"),
+            _ => (ErrorKind::Request, "check `url` of the server"),
+        };
+        let seconds = retry_after.and_then(|text| text.trim().parse::<u32>().ok());
+        let delay = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        self.error(kind, &format!("answered {status}")).hint(hint).retry_after(delay)
     }
+}
+
+/// The status in `HTTP 404 Not Found: …`.
+fn status_in(said: &str) -> Option<u16> {
+    said.strip_prefix("HTTP ")?.get(..3)?.parse().ok()
 }
 
 fn with_last_words(error: Error, words: Option<&str>) -> Error {

@@ -134,7 +134,9 @@ mod tests {
         for name in ["", "a b", "..", "a\u{1b}[2J", "ünder"] {
             assert!(offered(&definition(name, &object)).is_none(), "{name:?}");
         }
-        for schema in [json!({ "type": "string" }), json!({ "type": "objekt" }), json!({ "properties": { "a": { "minimum": "x" } } })] {
+        for schema in
+            [json!({ "type": "string" }), json!({ "type": "objekt" }), json!({ "properties": { "a": { "minimum": "x" } } })]
+        {
             assert!(offered(&definition("t", &schema)).is_none(), "{schema}");
         }
         assert_eq!(offered(&definition("t", &json!({}))).unwrap().parameters, json!({ "type": "object" }));
@@ -147,6 +149,9 @@ mod tests {
         let effect = |effects: &[(ToolPattern, Effect)]| Offered::new("s", effects, &hinting).unwrap().spec.effect;
         assert_eq!(effect(&[]), Effect::Write);
         let told = |pattern: &str, effect| (ToolPattern::new(pattern).unwrap(), effect);
-        assert_eq!(effect(&[told("mcp:s/set_*", Effect::Pure), told("mcp:s/g*", Effect::Read), told("mcp:s/*", Effect::Pure)]), Effect::Read);
+        assert_eq!(
+            effect(&[told("mcp:s/set_*", Effect::Pure), told("mcp:s/g*", Effect::Read), told("mcp:s/*", Effect::Pure)]),
+            Effect::Read
+        );
     }
 }

@@ -66,9 +66,7 @@ impl ServerDefinition {
                 let count = command.len().to_string();
                 digest(["stdio", &count].into_iter().chain(words).chain(env.keys().map(String::as_str)))
             }
-            McpTransport::Http { url, headers } => {
-                digest(["http", url].into_iter().chain(headers.keys().map(String::as_str)))
-            }
+            McpTransport::Http { url, headers } => digest(["http", url].into_iter().chain(headers.keys().map(String::as_str))),
         };
         let parts = tools.iter().flat_map(|(name, tool)| [name.as_str(), &tool.description, &tool.schema]);
         let whole = digest([settings.name.as_str(), &launch].into_iter().chain(parts));

@@ -47,8 +47,8 @@ pub struct McpServer {
 struct Inner {
     settings: McpSettings,
     effects: Vec<(ToolPattern, Effect)>,
-    /// How often a start was tried.
-    tries: AtomicU64,
+    /// How many starts have come to an end, good or bad.
+    started: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -75,7 +75,7 @@ impl McpServer {
     /// `Invalid` for a name that is none, an empty command, and patterns that name no tools.
     pub fn new(settings: McpSettings) -> Result<Self> {
         let effects = settings.patterns()?;
-        let inner = Inner { settings, effects, tries: AtomicU64::new(0), state: Mutex::default() };
+        let inner = Inner { settings, effects, started: AtomicU64::new(0), state: Mutex::default() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -105,7 +105,7 @@ impl McpServer {
 
     /// The server, running and listed; started if it is not.
     pub(super) async fn ready(&self) -> Result<Arc<Ready>> {
-        let seen = self.inner.tries.load(Ordering::Acquire);
+        let seen = self.inner.started.load(Ordering::Acquire);
         let mut state = self.inner.state.lock().await;
         if let Some(ready) = state.ready.take_if(|ready| ready.connection.is_alive()) {
             let connection = Arc::clone(&ready.connection);
@@ -136,10 +136,11 @@ impl McpServer {
         }
         state.restarts = state.restarts.saturating_add(1);
         state.last_start = Some(Instant::now());
-        let number = self.inner.tries.fetch_add(1, Ordering::AcqRel) + 1;
-        tracing::debug!(server = self.name(), number, "starting an MCP server");
+        tracing::debug!(server = self.name(), in_a_row = state.restarts, "starting an MCP server");
         let started = async { self.approved(Arc::new(Connection::open(self.settings()).await?)).await };
-        match Box::pin(started).await {
+        let started = Box::pin(started).await;
+        let number = self.inner.started.fetch_add(1, Ordering::AcqRel) + 1;
+        match started {
             Ok(ready) => {
                 state.ready = Some(Arc::clone(&ready));
                 state.failure = None;

@@ -72,10 +72,11 @@ impl McpSettings {
     /// # Errors
     /// `Invalid` for a name of a server, or a pattern, that cannot be one.
     pub(super) fn patterns(&self) -> Result<Vec<(ToolPattern, Effect)>> {
-        ToolName::new(format!("mcp:{}/x", self.name)).map_err(|_| {
-            Error::new(ErrorKind::Invalid, format!("`{}` is no name of an MCP server", self.name.escape_default()))
-                .hint("use letters, digits, `_` and `-`")
-        })?;
+        if self.name.contains('/') || ToolName::new(format!("mcp:{}/x", self.name)).is_err() {
+            let shown = self.name.escape_default();
+            return Err(Error::new(ErrorKind::Invalid, format!("`{shown}` is no name of an MCP server"))
+                .hint("use letters, digits, `_` and `-`"));
+        }
         let pattern = |(pattern, effect): &(String, Effect)| {
             let whole = ToolPattern::new(format!("mcp:{}/{pattern}", self.name)).map_err(|_| {
                 let shown = pattern.escape_default();

@@ -8,6 +8,7 @@ mod builtin;
 mod arguments;
 pub mod calculator;
 pub mod files;
+pub mod mcp;
 mod policy;
 mod redact;
 mod secrets;

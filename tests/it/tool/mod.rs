@@ -2,3 +2,6 @@
 
 mod files;
 mod permitted;
+//! Tools, against what is really there.
+
+mod mcp;

@@ -21,8 +21,8 @@ pub(super) struct StepRecord {
     pub(super) intent: Option<ToolIntent>,
     /// A person is asked, and has not answered.
     pub(super) question: Option<ApprovalRequest>,
-    /// Whether it may be made, said by a person.
-    pub(super) permission: Option<Approval>,
+    /// Whether it may be made, said by a person to this question.
+    pub(super) permission: Option<(ApprovalRequest, Approval)>,
     /// What is done about the last intent, said by a person.
     pub(super) ambiguity: Option<Approval>,
     /// What came of it.
@@ -54,10 +54,10 @@ impl Recorded {
         let answers = |request: &ApprovalRequest| {
             request.fingerprint == approval.fingerprint && approval.decision.fits(request.question.kind)
         };
-        match step.question.take_if(|request| answers(request)).map(|request| request.question.kind) {
-            Some(QuestionKind::Permission) => step.permission = Some(approval),
-            Some(QuestionKind::Ambiguous) => step.ambiguity = Some(approval),
-            None => {}
+        let Some(request) = step.question.take_if(|request| answers(request)) else { return };
+        match request.question.kind {
+            QuestionKind::Permission => step.permission = Some((request, approval)),
+            QuestionKind::Ambiguous => step.ambiguity = Some(approval),
         }
     }
 

@@ -50,9 +50,7 @@ pub fn open_questions(events: &[Event]) -> Vec<OpenQuestion> {
 
 /// Whether an answer is one to this question.
 fn answers(approval: &Approval, request: &ApprovalRequest) -> bool {
-    approval.step == request.step
-        && approval.fingerprint == request.fingerprint
-        && approval.decision.fits(request.question.kind)
+    approval.step == request.step && approval.fingerprint == request.fingerprint && approval.decision.fits(request.question.kind)
 }
 
 /// Records answers to open questions of a run that no process holds. The first answer to a question counts.
@@ -88,8 +86,11 @@ async fn write(
     let mut records = Vec::with_capacity(given.len());
     for (node, attempt, approval) in given {
         if !open.iter().any(|question| question.node == *node && answers(approval, &question.request)) {
-            return Err(Error::new(ErrorKind::Invalid, format!("node `{node}` does not wait for an answer about call {}", approval.step))
-                .hint(format!("`agentflow approve {run}` shows what is asked")));
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!("node `{node}` does not wait for an answer about call {}", approval.step),
+            )
+            .hint(format!("`agentflow approve {run}` shows what is asked")));
         }
         let body = EventBody::ApprovalGiven { node: node.clone(), attempt: *attempt, approval: approval.clone() };
         let text = serde_json::to_string(&body)

@@ -4,8 +4,8 @@
 //! can only be given as an [`Authorized`] one; [`Policy::authorize`] alone makes these. Retries, time limits, caches, caps and the log
 //! are not its business: the `agent` room does that around every call.
 
-mod builtin;
 mod arguments;
+mod builtin;
 pub mod calculator;
 pub mod files;
 pub mod mcp;
@@ -20,7 +20,6 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 pub use builtin::{BUILT_INS, BuiltIn};
-pub use policy::{Authorized, Denial, Grants, Level, Policy, Rules, Verdict};
 pub use policy::{Approval, Authorized, Denial, Grants, Level, Policy, Rules, Standing, Verdict};
 pub use redact::{LiveSecrets, Redactor};
 pub use secrets::Secrets;

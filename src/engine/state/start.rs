@@ -58,11 +58,7 @@ enum Given {
 /// What is to be done.
 pub(in crate::engine) enum Job<'a> {
     /// Ask an agent.
-    Agent {
-        node: &'a AgentNode,
-        system: Option<&'a str>,
-        prompt: &'a str,
-    },
+    Agent { node: &'a AgentNode, system: Option<&'a str>, prompt: &'a str },
     /// Call a tool.
     Tool { node: &'a ToolNode, arguments: &'a Value },
 }
@@ -71,9 +67,7 @@ impl Work {
     /// What is to be done, in the words of the plan.
     pub(in crate::engine) fn job(&self) -> Job<'_> {
         match (&self.graph.nodes[self.node].kind, &self.given) {
-            (NodeKind::Agent(node), Given::Prompts { system, prompt }) => {
-                Job::Agent { node, system: system.as_deref(), prompt }
-            }
+            (NodeKind::Agent(node), Given::Prompts { system, prompt }) => Job::Agent { node, system: system.as_deref(), prompt },
             (NodeKind::Tool(node), Given::Arguments(arguments)) => Job::Tool { node, arguments },
             _ => unreachable!("work is made of agents with prompts and of tools with arguments"),
         }

@@ -61,7 +61,10 @@ pub(super) fn not_answered(err: &reqwest::Error, target: &Target) -> Error {
 pub(super) fn broken_off(err: &reqwest::Error, target: &Target) -> Error {
     let origin = target.origin();
     if err.is_decode() {
-        return Error::new(ErrorKind::Malformed, format!("`{origin}` answered with a body that cannot be unpacked: {}", root(err)));
+        return Error::new(
+            ErrorKind::Malformed,
+            format!("`{origin}` answered with a body that cannot be unpacked: {}", root(err)),
+        );
     }
     Error::new(ErrorKind::Truncated, format!("`{origin}` broke off in the middle of its answer: {}", root(err)))
 }

@@ -96,7 +96,8 @@ impl Tool for WebFetch {
     }
 
     async fn call(&self, call: Authorized<ToolCall>, _context: &CallContext<'_>) -> Result<ToolOutput> {
-        let accepted = HeaderValue::from_static("text/html, application/xhtml+xml, text/*;q=0.9, application/json;q=0.9, */*;q=0.1");
+        let accepted =
+            HeaderValue::from_static("text/html, application/xhtml+xml, text/*;q=0.9, application/json;q=0.9, */*;q=0.1");
         let request = Request {
             method: Method::GET,
             target: target_of(&call.arguments)?,

@@ -46,8 +46,7 @@ pub(super) struct GuardedResolver {
 impl GuardedResolver {
     /// The addresses of `host`: all of them are fit to be dialled.
     async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>> {
-        let unknown =
-            || Error::new(ErrorKind::Transient, format!("`{host}` has no address")).hint("check the name of the host");
+        let unknown = || Error::new(ErrorKind::Transient, format!("`{host}` has no address")).hint("check the name of the host");
         let found = self.lookup.lookup(host).await.map_err(|err| unknown().source(err))?;
         if found.is_empty() {
             return Err(unknown());

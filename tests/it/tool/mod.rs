@@ -1,7 +1,5 @@
-//! Tools as they are called: by arguments, under a policy.
+//! Tools as they are called: by arguments, under a policy, against what is really there.
 
 mod files;
-mod permitted;
-//! Tools, against what is really there.
-
 mod mcp;
+mod permitted;

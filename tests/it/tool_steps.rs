@@ -251,6 +251,8 @@ impl Lab {
                 timeout: None,
                 max_concurrent: None,
                 rates: CallRates::default(),
+                tools: Vec::new(),
+                permissions: None,
             },
             model: "lab/small".parse().unwrap(),
             node: NodePath::new("work"),

@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueParser};
 
 use crate::{
-    cli::values::{InputArg, ModelArg, parse_duration},
+    cli::{
+        policy::args::{PolicyArgs, PolicyCommand},
+        values::{InputArg, ModelArg, parse_duration},
+    },
     model::RunId,
 };
 
@@ -90,6 +93,9 @@ pub enum Command {
     /// Look at the runs in the store
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Look at what the operator permits tools to touch
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Print the JSON Schema of a file format, for editors
     Schema(SchemaArgs),
     /// Explain the code of a problem
@@ -148,6 +154,9 @@ pub struct RunArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `resume`.
@@ -162,13 +171,16 @@ pub struct ResumeArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 impl ResumeArgs {
     /// Those that go on with `run` as it is.
     #[must_use]
-    pub fn of(run: RunId) -> Self {
-        Self { run: run.to_string(), workflow: None, output: OutputForm::Text }
+    pub fn of(run: RunId, policy: PolicyArgs) -> Self {
+        Self { run: run.to_string(), workflow: None, output: OutputForm::Text, policy }
     }
 }
 
@@ -207,6 +219,9 @@ pub struct ApproveArgs {
     /// How the questions are shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ShowFormat,
+    /// What tools may touch when the run goes on.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `fork`.
@@ -231,6 +246,9 @@ pub struct ForkArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `why`.
@@ -290,6 +308,9 @@ pub struct ValidateArgs {
     /// Let warnings fail, too
     #[arg(long)]
     pub strict: bool,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// How problems are told.
@@ -468,6 +489,8 @@ pub enum SchemaName {
     Agents,
     /// A test file, *.test.yaml
     Test,
+    /// A policy, policy.toml
+    Policy,
 }
 
 /// `explain`.

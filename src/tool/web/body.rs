@@ -157,7 +157,11 @@ mod tests {
         check("text/plain", b"Gr\xfc\xdfe", Some("Grüße"));
         check("text/html; charset=shift_jis", b"\x83n\x83\x8d\x81[", Some("ハロー"));
         check("text/html", b"<meta charset=\"windows-1251\">\xcf\xf0", Some("<meta charset=\"windows-1251\">Пр"));
-        check("text/html", b"<meta http-equiv=x content='text/html; charset=koi8-r'>\xf0", Some("<meta http-equiv=x content='text/html; charset=koi8-r'>П"));
+        check(
+            "text/html",
+            b"<meta http-equiv=x content='text/html; charset=koi8-r'>\xf0",
+            Some("<meta http-equiv=x content='text/html; charset=koi8-r'>П"),
+        );
         check("text/plain", b"\xff\xfeh\0i\0", Some("hi"));
         check("text/plain; charset=nonsense", b"hi", Some("hi"));
         check("text/plain", b"\xef\xbb\xbfhi", Some("hi"));

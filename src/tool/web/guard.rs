@@ -95,7 +95,9 @@ impl Target {
         let secure = match url.scheme() {
             "https" => true,
             "http" => false,
-            scheme => return Err(Error::new(ErrorKind::Invalid, format!("`{scheme}:` is not spoken; only `https:` and `http:` are"))),
+            scheme => {
+                return Err(Error::new(ErrorKind::Invalid, format!("`{scheme}:` is not spoken; only `https:` and `http:` are")));
+            }
         };
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Error::new(ErrorKind::Invalid, "the URL carries credentials").hint("send them in a header"));

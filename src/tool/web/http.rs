@@ -37,10 +37,30 @@ pub fn http_tools() -> Vec<Arc<dyn Tool>> {
 #[must_use]
 pub fn http_tools_over(client: &WebClient) -> Vec<Arc<dyn Tool>> {
     let tools = [
-        ("http_get", Method::GET, Effect::Read, "Sends an HTTP GET request and returns the answer. Use it to call APIs; to read a web page, use `web_fetch`."),
-        ("http_post", Method::POST, Effect::Write, "Sends an HTTP POST request with a body and returns the answer. Use it to create something or to start an action; it may take effect again each time it is sent."),
-        ("http_put", Method::PUT, Effect::Idempotent, "Sends an HTTP PUT request with a body and returns the answer. Use it to write something at a known place, whole."),
-        ("http_delete", Method::DELETE, Effect::Idempotent, "Sends an HTTP DELETE request and returns the answer. Use it to remove what is at a URL."),
+        (
+            "http_get",
+            Method::GET,
+            Effect::Read,
+            "Sends an HTTP GET request and returns the answer. Use it to call APIs; to read a web page, use `web_fetch`.",
+        ),
+        (
+            "http_post",
+            Method::POST,
+            Effect::Write,
+            "Sends an HTTP POST request with a body and returns the answer. Use it to create something or to start an action; it may take effect again each time it is sent.",
+        ),
+        (
+            "http_put",
+            Method::PUT,
+            Effect::Idempotent,
+            "Sends an HTTP PUT request with a body and returns the answer. Use it to write something at a known place, whole.",
+        ),
+        (
+            "http_delete",
+            Method::DELETE,
+            Effect::Idempotent,
+            "Sends an HTTP DELETE request and returns the answer. Use it to remove what is at a URL.",
+        ),
     ];
     let make = |(name, method, effect, what): (&str, Method, Effect, &str)| {
         let spec = ToolSpec {

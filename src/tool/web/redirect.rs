@@ -101,8 +101,17 @@ mod tests {
     #[test]
     fn another_server_is_told_nothing_that_was_not_meant_for_all() {
         let names = [
-            "accept", "accept-language", "content-type", "user-agent", "authorization", "cookie", "x-api-key", "api-key",
-            "idempotency-key", "proxy-authorization", "x-anything",
+            "accept",
+            "accept-language",
+            "content-type",
+            "user-agent",
+            "authorization",
+            "cookie",
+            "x-api-key",
+            "api-key",
+            "idempotency-key",
+            "proxy-authorization",
+            "x-anything",
         ];
         let mut headers: HeaderMap =
             names.iter().map(|name| (name.parse::<HeaderName>().unwrap(), "v".parse().unwrap())).collect();

@@ -193,7 +193,9 @@ fn a_null_byte_host_is_refused() {
 
 #[test]
 fn credentials_in_a_url_are_refused() {
-    for url in ["https://user:pass@example.com", "https://user@example.com", "https://:pass@example.com", "https://a@b@example.com"] {
+    for url in
+        ["https://user:pass@example.com", "https://user@example.com", "https://:pass@example.com", "https://a@b@example.com"]
+    {
         check_invalid(url);
     }
 }

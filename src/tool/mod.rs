@@ -6,6 +6,7 @@
 
 mod arguments;
 pub mod calculator;
+pub mod command;
 pub mod files;
 mod policy;
 mod toolbox;

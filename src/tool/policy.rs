@@ -85,11 +85,16 @@ impl<T> Authorized<T> {
         }
     }
 
+    /// The operator's rules that permit `access`.
+    pub fn rules_for(&self, access: &Access) -> impl Iterator<Item = &Permission> {
+        let rules = self.held_to.rules.allow.iter().chain(&self.held_to.rules.ask);
+        rules.filter(move |rule| rule.covers(access))
+    }
+
     /// Whether a permission names exactly this host, so that it may be one that is not public: the operator's rules decide.
     #[must_use]
     pub fn names_host(&self, access: &Access) -> bool {
-        let mut rules = self.held_to.rules.allow.iter().chain(&self.held_to.rules.ask);
-        rules.any(|rule| rule.names_host() && rule.covers(access))
+        self.rules_for(access).any(Permission::names_host)
     }
 }
 

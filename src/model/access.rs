@@ -184,6 +184,15 @@ impl Permission {
         }
     }
 
+    /// The words with which the arguments of a program begin.
+    #[must_use]
+    pub fn words(&self) -> &[String] {
+        match &self.what {
+            What::Run { words, .. } => words,
+            _ => &[],
+        }
+    }
+
     /// Whether it permits `access`.
     #[must_use]
     pub fn covers(&self, access: &Access) -> bool {

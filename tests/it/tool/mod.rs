@@ -1,5 +1,6 @@
 //! Tools, called as the program calls them: a policy permits the call, or there is none.
 
+mod command;
 mod files;
 mod mcp;
 mod permitted;

@@ -98,7 +98,7 @@ async fn calls_of_tool(tool: &dyn Tool, at_once: usize) -> Duration {
         let (policy, grants, context) = (&policy, &grants, &context);
         async move {
             let call = ToolCall { tool: tool.spec().name.clone(), arguments: json!({ "n": number }) };
-            let Verdict::Allowed { call, .. } = policy.authorize(tool, call, grants, false).unwrap() else { panic!("denied") };
+            let Verdict::Allowed { call, .. } = policy.authorize(tool, call, grants, None).unwrap() else { panic!("denied") };
             usize::from(tool.call(call, context).await.unwrap().value.is_string())
         }
     });

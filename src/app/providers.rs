@@ -131,7 +131,7 @@ impl Needs {
                 }
                 NodeKind::Graph(inner) => self.add_graph(inner, &format!("{path}.")),
                 NodeKind::Workflow { plan, .. } => self.add_graph(&plan.graph, &format!("{path}.")),
-                NodeKind::Value(_) => {}
+                NodeKind::Tool(_) | NodeKind::Value(_) => {}
             }
         }
     }

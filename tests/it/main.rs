@@ -25,4 +25,5 @@ mod schema_agreement;
 mod store;
 mod strace;
 mod tool;
+mod tool_steps;
 mod validate;

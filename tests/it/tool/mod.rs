@@ -1,3 +1,5 @@
-//! Tools, against what is really there.
+//! Tools as they are called: by arguments, under a policy, against what is really there.
 
+mod files;
 mod mcp;
+mod permitted;

@@ -84,7 +84,7 @@ async fn call_with(tool: &dyn Tool, arguments: Value, context: &CallContext<'_>)
     let policy = Policy::new(Rules { allow: level.permissions.clone(), ..Rules::default() });
     let grants = Arc::new(Grants { levels: vec![level], always_ask: false });
     let call = ToolCall { tool: tool.spec().name.clone(), arguments };
-    match policy.authorize(tool, call, &grants, false).unwrap() {
+    match policy.authorize(tool, call, &grants, None).unwrap() {
         Verdict::Allowed { call, .. } => tool.call(call, context).await,
         verdict => panic!("not allowed: {verdict:?}"),
     }

@@ -97,6 +97,7 @@ impl<'a> Piece<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
     use serde_json::json;
 
     use super::*;
@@ -189,5 +190,64 @@ mod tests {
         for wrong in [json!("x"), json!({}), json!([{"function": "add"}])] {
             assert!(take(&wrong, false, &mut Calls::default()).is_err(), "{wrong}");
         }
+    }
+    proptest! {
+        #[test]
+        fn any_division_into_pieces_gives_the_same_calls(
+            calls in prop::collection::vec(("[a-z]{1,9}", "\\PC{0,12}"), 1..5),
+            size in 1usize..7, mixed: bool, numbered: bool, with_ids: bool,
+        ) {
+            let mut pieces = Vec::new();
+            for (number, (name, text)) in calls.iter().enumerate() {
+                let id = if with_ids { format!("id-{number}") } else { String::new() };
+                let arguments: Vec<char> = json!({ "x": text }).to_string().chars().collect();
+                let index = if numbered { json!(number) } else { Value::Null };
+                let first = json!({"index": index, "id": id, "function": {"name": name, "arguments": ""}});
+                let more = arguments.chunks(size).map(|chunk| {
+                    json!({"index": index, "function": {"arguments": chunk.iter().collect::<String>()}})
+                });
+                pieces.extend([first].into_iter().chain(more).enumerate());
+            }
+            if mixed && numbered {
+                // One piece of each call after the other, in lists.
+                pieces.sort_by_key(|(round, _)| *round);
+            }
+            let mut taken = Calls::default();
+            for (_, piece) in &pieces {
+                take(&json!([piece]), false, &mut taken).unwrap();
+            }
+            let told: Vec<_> = taken.into_requests(&[], false).unwrap().into_iter().map(|request| (request.name, request.arguments)).collect();
+            let expected: Vec<_> = calls.iter().map(|(name, text)| (name.clone(), json!({ "x": text }).to_string())).collect();
+            prop_assert_eq!(told, expected);
+        }
+
+        #[test]
+        fn anything_is_calls_or_refused(lists in prop::collection::vec(anything(), 0..8), whole: bool, cut: bool) {
+            let mut taken = Calls::default();
+            for list in &lists {
+                take(list, whole, &mut taken).ok();
+            }
+            let requests = taken.into_requests(&[], cut).unwrap_or_default();
+            let ids: std::collections::HashSet<_> = requests.iter().map(|request| &request.id).collect();
+            prop_assert_eq!(ids.len(), requests.len());
+        }
+    }
+
+    /// Lists of calls with whatever in them.
+    fn anything() -> impl Strategy<Value = Value> {
+        let text = || prop_oneof![Just(Value::Null), "[ab{}]{0,2}".prop_map(Value::from), Just(json!({"a": 1})), Just(json!(1))];
+        let function = prop_oneof![
+            Just(Value::Null),
+            Just(json!("f")),
+            (text(), text()).prop_map(|(name, arguments)| json!({"name": name, "arguments": arguments})),
+        ];
+        let index = prop_oneof![Just(Value::Null), (0u64..3).prop_map(Value::from), Just(json!(-1))];
+        let call =
+            (index, text(), function).prop_map(|(index, id, function)| json!({"index": index, "id": id, "function": function}));
+        prop_oneof![
+            prop::collection::vec(prop_oneof![call, any::<bool>().prop_map(Value::from)], 0..4).prop_map(Value::from),
+            Just(Value::Null),
+            Just(json!("x")),
+        ]
     }
 }

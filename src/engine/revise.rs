@@ -104,7 +104,9 @@ fn bound_to_models(events: &[Event]) -> BTreeSet<String> {
     let (mut open, mut fell_back) = (BTreeSet::new(), BTreeSet::new());
     for event in events {
         match &event.body {
-            EventBody::ModelResponded { node, .. } => {
+            EventBody::ModelResponded { node, .. }
+            | EventBody::ToolReturned { node, .. }
+            | EventBody::ToolCalled { node, .. } => {
                 open.insert(node);
             }
             EventBody::FallbackTaken { node, .. } => {
@@ -122,6 +124,10 @@ fn bound_to_models(events: &[Event]) -> BTreeSet<String> {
             | EventBody::IterationStarted { .. }
             | EventBody::AttemptFailed { .. }
             | EventBody::CallWaited { .. }
+            | EventBody::ToolDenied { .. }
+            | EventBody::ApprovalRequested { .. }
+            | EventBody::AttemptPaused { .. }
+            | EventBody::ApprovalGiven { .. }
             | EventBody::BreakerChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }

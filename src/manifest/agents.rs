@@ -144,7 +144,7 @@ pub struct ProviderManifest {
     pub latency: Option<Spanned<Duration>>,
     /// Mock: what the answers are derived from.
     pub seed: Option<Spanned<u64>>,
-    /// Mock: answers in turn, by node or agent name, each a value or `{ error: { status: … } }`.
+    /// Mock: answers in turn, by node or agent name, each a value, `{ tools: [{ name: … }] }` or `{ error: { status: … } }`.
     pub answers: Entries<Vec<Tree>>,
 }
 

@@ -193,7 +193,7 @@ impl RunState {
         }
     }
 
-    fn render(&self, id: InstanceId, tree: &TemplateTree) -> Result<Value> {
+    pub(super) fn render(&self, id: InstanceId, tree: &TemplateTree) -> Result<Value> {
         tree.render(&self.scope_at(id, tree.references(), None))
     }
 

@@ -11,6 +11,7 @@ use super::{
     reserve::Reserve,
 };
 use crate::{
+    agent::Recorded,
     error::{Error, ErrorKind, Result},
     model::{NodePath, NodeStatus, Seq, Spend, Value},
     plan::{GraphPlan, NodeKind, Plan},
@@ -165,7 +166,8 @@ impl Instance {
             began: None,
             ended_at: None,
             horizon: seq,
-            recorded: Vec::new(),
+            recorded: Recorded::default(),
+            paused: None,
             inner: Inner::Nothing,
             queued: false,
         }

@@ -223,7 +223,7 @@ static PROVIDER: Object = Object {
         Field::optional(
             "answers",
             Shape::Map { keys: NameRule::Filled, of: &Shape::List { of: &Shape::Data, min: 0 }, filled: false },
-            "Of the mock provider: answers in turn, by node or agent name.",
+            "Of the mock provider: answers in turn, by node or agent name. `{ tools = [{ name = \"read_file\", arguments = { path = \"README.md\" } }] }` asks for tools, `{ error = { status = 503 } }` fails.",
         ),
     ],
     later: &["cache"],

@@ -29,6 +29,7 @@ use std::{
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 use tracing::info;
 
 use crate::{
@@ -173,6 +174,8 @@ struct Services {
     models: Option<Arc<Models>>,
     tools: Arc<Tools>,
     pins: Arc<StorePins>,
+    /// Where programs are at home; gone with this.
+    _home: Option<TempDir>,
 }
 
 impl Services {
@@ -194,11 +197,11 @@ impl Services {
         if mock.is_none() {
             tools::refuse_what_cannot_work(plan, &policy)?;
         }
-        let ProjectTools { toolbox, settings, pins, .. } =
+        let ProjectTools { toolbox, settings, pins, home, .. } =
             tools::tools(manifest, folder, &Wanted::by(plan), mock.is_some(), &mut live)?;
         let tools = Tools::new(toolbox, policy, settings).with_secrets(secrets, Redactor::new(&live));
         let tools = if mock.is_some() { tools.simulated() } else { tools };
-        Ok(Self { models: Some(Arc::new(models)), tools: Arc::new(tools), pins })
+        Ok(Self { models: Some(Arc::new(models)), tools: Arc::new(tools), pins, _home: home })
     }
 }
 
@@ -243,7 +246,7 @@ impl Prepared {
     }
 
     fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
-        let Services { models, tools, pins } = &self.services;
+        let Services { models, tools, pins, .. } = &self.services;
         pins.keep_in(&store);
         let models = models.clone().unwrap_or_else(|| Arc::new(Models::new(Providers::default(), ModelsSettings::default())));
         Engine::new(store, models, environment::engine_settings()).with_tools(Arc::clone(tools))

@@ -11,6 +11,8 @@ pub use pins::{PinnedServers, StorePins};
 
 pub(super) use needs::refuse_what_cannot_work;
 
+use tempfile::TempDir;
+
 use crate::{
     agent::{CallLimits, ToolSettings},
     error::Result,
@@ -86,6 +88,8 @@ pub struct ProjectTools {
     pub settings: BTreeMap<String, ToolSettings>,
     /// The MCP servers, by name.
     pub servers: BTreeMap<String, McpServer>,
+    /// The folder that programs are told is their home; it is gone with this.
+    pub home: Option<TempDir>,
     /// What the servers offered when they were approved; knows nothing before it is given a store.
     pub pins: Arc<StorePins>,
 }

@@ -2,6 +2,7 @@
 //!
 //! The boundary of the library's API: front ends call this room. It prints nothing and decides nothing about how things look.
 
+pub mod audit;
 mod causes;
 pub mod compare;
 mod environment;
@@ -9,6 +10,7 @@ pub mod estimate;
 mod facts;
 pub mod inputs;
 mod lost_calls;
+mod open_questions;
 pub mod project;
 pub mod providers;
 mod recorded;

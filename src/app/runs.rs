@@ -1,18 +1,19 @@
 //! What the store knows of runs: found by name, listed, shown. Everything is read from their events.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    app::lost_calls::Attempts,
+    app::{lost_calls::Attempts, open_questions::OpenQuestions},
     engine::read_run,
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{Event, EventBody, NodePath, Origin, Owner, RunId, RunStatus, Seq, Spend, Value},
     store::{Store, StreamId, is_gone},
 };
+
+pub use crate::app::open_questions::OpenQuestion;
 
 /// How many runs are named when a prefix fits several.
 const NAMED: usize = 5;
@@ -110,6 +111,9 @@ pub struct RunDetail {
     pub origin: Option<Origin>,
     /// Its node instances, in the order in which they began.
     pub nodes: Vec<NodeSummary>,
+    /// What people were asked and have not answered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<OpenQuestion>,
 }
 
 /// A node instance of a run.
@@ -218,7 +222,9 @@ pub fn detail(run: RunId, events: &[Event]) -> Option<RunDetail> {
     let EventBody::RunCreated { inputs, owner, origin, .. } = &events.first()?.body else { return None };
     let mut owner = owner.clone();
     let mut outputs = None;
+    let mut questions = OpenQuestions::default();
     for event in events {
+        questions.take(event);
         match &event.body {
             EventBody::RunResumed { owner: next, .. } => owner = next.clone(),
             EventBody::RunFinished { status: RunStatus::Succeeded, outputs: given, .. } => {
@@ -228,7 +234,7 @@ pub fn detail(run: RunId, events: &[Event]) -> Option<RunDetail> {
         }
     }
     let inputs = Value::Object(inputs.clone().into_iter().collect());
-    Some(RunDetail { summary, inputs, outputs, owner, origin: origin.clone(), nodes: nodes(events) })
+    Some(RunDetail { summary, inputs, outputs, owner, origin: origin.clone(), nodes: nodes(events), questions: questions.list() })
 }
 
 /// The id of the run whose events are in `stream`.
@@ -281,19 +287,14 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>) -> Opt
     let mut spend = Spend::default();
     let (mut end, mut last) = (None, first.at);
     let mut attempts = Attempts::default();
-    let mut paused = HashSet::new();
+    let mut questions = OpenQuestions::default();
     for event in events {
         last = event.at;
         spend.lost_calls += attempts.take(event).len() as u64;
+        questions.take(event);
         match &event.body {
             EventBody::ModelResponded { response, cost, .. } => spend += Spend::of_call(response.usage, *cost),
             EventBody::ToolCalled { .. } => spend.tool_calls += 1,
-            EventBody::AttemptPaused { node, .. } => {
-                paused.insert(node);
-            }
-            EventBody::ApprovalGiven { node, .. } => {
-                paused.remove(node);
-            }
             EventBody::RunResumed { owner: next, .. } => owner = next,
             EventBody::RunFinished { status, error, spend: all, .. } => {
                 spend = *all;
@@ -304,7 +305,7 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>) -> Opt
     }
     let status = match &end {
         Some((_, status, _)) => status.as_str(),
-        None if is_gone(owner) && !paused.is_empty() => RunStatus::Waiting.as_str(),
+        None if is_gone(owner) && questions.is_waiting() => RunStatus::Waiting.as_str(),
         None if is_gone(owner) => "interrupted",
         None => RunStatus::Running.as_str(),
     };

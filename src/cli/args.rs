@@ -1,8 +1,14 @@
 //! The command line as clap reads it: one struct per command. Nothing here acts.
 
+mod audit;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueParser};
+
+pub use audit::{
+    AuditCommand, AuditExportArgs, AuditFilterArgs, AuditListArgs, AuditShowArgs, AuditVerifyArgs, DecisionArg, ExportFormat,
+};
 
 use crate::cli::values::{InputArg, ModelArg, parse_duration};
 
@@ -85,6 +91,9 @@ pub enum Command {
     /// Look at the runs in the store
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Look at what agents did with tools, and who permitted it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print the JSON Schema of a file format, for editors
     Schema(SchemaArgs),
     /// Explain the code of a problem

@@ -25,6 +25,24 @@ pub(super) fn short(text: &str, width: usize) -> String {
     console::truncate_str(&one_line(&enough), width, "…").into_owned()
 }
 
+/// JSON text in which everything a terminal may act on, or a person cannot see, is escaped: the same JSON, but all of it is shown.
+pub(super) fn json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\n' && (is_harmful(c) || is_invisible(c)) {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| shown.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{e0000}'..='\u{e007f}')
+}
+
 fn is_harmful(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
@@ -39,6 +57,16 @@ mod tests {
         assert_eq!(one_line("\u{1b}]0;title\u{7}x"), "x");
         assert_eq!(block("a\n\tb\u{8}\u{202e}c"), "a\n\tbc");
         assert!(!one_line("\u{1b}[").contains('\u{1b}'));
+    }
+
+    #[test]
+    fn json_shows_all_it_holds_and_stays_the_same_json() {
+        let value = serde_json::json!({"a\u{9b}2J": "x\u{1b}[31m\u{202e}\u{200b}\u{7f}\u{e0041}\n日本"});
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let shown = json(&text);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+        assert!(shown.chars().all(|c| c == '\n' || !is_harmful(c) && !is_invisible(c)), "{shown:?}");
+        assert!(shown.contains(r"\u202e\u200b\u007f\udb40\udc41") && shown.contains("日本"), "{shown}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod agents;
 pub mod args;
+mod audit;
 mod breakers;
 mod clean;
 mod completions;
@@ -97,6 +98,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Graph(args) => graph::graph(&args, &settings, terminal),
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
+        Command::Audit(command) => run::block_on(audit::audit(&command, &settings, terminal)),
         Command::Schema(args) => schema::schema(&args, terminal),
         Command::Explain(args) => explain::explain(&args, terminal),
         Command::Init(args) => init::init(&args, terminal),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     error::ErrorRecord,
@@ -92,6 +93,23 @@ pub enum ToolOutcome {
         /// All that is known.
         error: ErrorRecord,
     },
+}
+
+impl ToolOutcome {
+    /// SHA-256, in hex, of the result as JSON, or of what is told of the failure.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let text = match self {
+            Self::Output(value) => value.to_string(),
+            Self::Failed { told, .. } => told.clone(),
+        };
+        let mut hasher = Sha256::new();
+        for part in [b"result".as_slice(), text.as_bytes()] {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// A call that is not permitted.

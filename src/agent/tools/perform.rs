@@ -276,11 +276,7 @@ fn result(step: StepId, tool: String, fingerprint: String, made: Made) -> ToolRe
         Ok(ToolOutput { value, notes }) => (ToolOutcome::Output(value), notes),
         Err(error) => (ToolOutcome::Failed { told: error.message().to_owned(), error: error.to_record() }, Vec::new()),
     };
-    let text = match &outcome {
-        ToolOutcome::Output(value) => value.to_string(),
-        ToolOutcome::Failed { told, .. } => told.clone(),
-    };
-    let digest = key::digest(&[b"result", text.as_bytes()]);
+    let digest = outcome.digest();
     ToolResult { step, tool, fingerprint, outcome, notes, digest, untrusted, cached, duration_ms }
 }
 

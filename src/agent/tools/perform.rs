@@ -320,6 +320,9 @@ fn timed_out(tool: &str, timeout: std::time::Duration, effect: Effect) -> Error 
 /// The log has the result of another call than the one that is asked for now.
 fn divergent(node: &NodePath, step: StepId, recorded: &str, asked: &str) -> Error {
     let what = if recorded == asked { "with other arguments".to_owned() } else { format!("of `{recorded}`") };
-    Error::new(ErrorKind::Divergent, format!("node `{node}`: the log holds a call {what} as step {step}, where `{asked}` is called now"))
-        .hint("the run was recorded with another workflow or other answers; begin a new run to use the changed ones")
+    Error::new(
+        ErrorKind::Divergent,
+        format!("node `{node}`: the log holds a call {what} as step {step}, where `{asked}` is called now"),
+    )
+    .hint("the run was recorded with another workflow or other answers; begin a new run to use the changed ones")
 }

@@ -90,7 +90,9 @@ pub async fn show(store: &Arc<dyn Store>, name: &str) -> Result<AuditDetail> {
             Err(error) => return Err(error),
         }
     }
-    let same = |other: &&AuditRecord| record.fingerprint.is_none() || other.fingerprint.is_none() || other.fingerprint == record.fingerprint;
+    let same = |other: &&AuditRecord| {
+        record.fingerprint.is_none() || other.fingerprint.is_none() || other.fingerprint == record.fingerprint
+    };
     let returned = of_step.iter().filter(same).find(|other| other.event == AuditEvent::ToolReturned && other.id.seq >= seq);
     let result = match returned.map(|returned| returned.id) {
         Some(id) => result(store, id).await?,

@@ -24,7 +24,8 @@ impl AuditFilter {
     /// Whether `record`, which is of a run that is wanted, fits.
     #[must_use]
     pub fn fits(&self, record: &AuditRecord) -> bool {
-        let by_agent = self.agent.as_ref().is_none_or(|wanted| record.agent.as_ref().is_some_and(|agent| agent.as_str() == wanted));
+        let by_agent =
+            self.agent.as_ref().is_none_or(|wanted| record.agent.as_ref().is_some_and(|agent| agent.as_str() == wanted));
         let by_tool = || {
             let name = ToolName::new(record.tool.clone());
             self.tools.is_empty() || name.is_ok_and(|name| self.tools.iter().any(|pattern| pattern.covers(&name)))

@@ -51,9 +51,9 @@ impl Heads {
             file.as_file().sync_all()?;
             Ok(file.persist(path)?)
         });
-        written
-            .map(drop)
-            .map_err(|err| Error::new(ErrorKind::Invalid, format!("cannot write the heads into `{}`", path.display())).source(err))
+        written.map(drop).map_err(|err| {
+            Error::new(ErrorKind::Invalid, format!("cannot write the heads into `{}`", path.display())).source(err)
+        })
     }
 }
 

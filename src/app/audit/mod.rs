@@ -7,6 +7,8 @@ mod heads;
 mod proof;
 mod reader;
 mod record;
+#[cfg(test)]
+mod script;
 mod trail;
 mod verify;
 

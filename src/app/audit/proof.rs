@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use crate::{
     error::ErrorKind,
     model::{
-        Approval, ApprovalRequest, Decision, Event, EventBody, NodePath, QuestionKind, StepId, ToolIntent, ToolOutcome, ToolResult,
+        Approval, ApprovalRequest, Decision, Event, EventBody, NodePath, QuestionKind, StepId, ToolIntent, ToolOutcome,
+        ToolResult,
     },
 };
 
@@ -140,5 +141,110 @@ impl Step {
             self.permission = Some((fingerprint, approval.decision == Decision::Approve));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        app::audit::script::{answered, asked, called, denied, events, failed, intent, node, result, returned},
+        model::{Effect, ToolIntent},
+    };
+
+    /// The number of the first event that cannot be true, and why.
+    fn first_lie(bodies: Vec<EventBody>) -> Option<(u64, String)> {
+        let mut proof = Proof::default();
+        events(bodies).iter().find_map(|event| proof.take(event).err().map(|why| (event.seq, why)))
+    }
+
+    #[track_caller]
+    fn lies(bodies: Vec<EventBody>, at: u64, why: &str) {
+        let (seq, told) = first_lie(bodies).expect("a lie is found");
+        assert!(seq == at && told.contains(why), "{seq}: {told}");
+    }
+
+    fn output() -> ToolResult {
+        result("t", ToolOutcome::Output(json!({"a": 0.1})))
+    }
+
+    fn unmade(kind: ErrorKind) -> ToolResult {
+        ToolResult { duration_ms: 0, ..result("t", failed(kind)) }
+    }
+
+    fn writes() -> ToolIntent {
+        ToolIntent { effect: Effect::Write, ..intent("t") }
+    }
+
+    fn approved() -> ToolIntent {
+        ToolIntent { approved: true, ..writes() }
+    }
+
+    #[test]
+    fn what_can_happen_is_believed() {
+        let question = || asked("t", QuestionKind::Permission);
+        let stories = [
+            vec![called(intent("t")), returned(output())],
+            // A call that the process died in is made again.
+            vec![called(intent("t")), called(intent("t")), returned(output())],
+            vec![denied("t"), returned(unmade(ErrorKind::Denied))],
+            vec![returned(unmade(ErrorKind::NotFound))],
+            vec![question(), answered(Decision::Approve, "f"), called(approved()), returned(output())],
+            vec![question(), answered(Decision::Reject, "f"), returned(unmade(ErrorKind::Denied))],
+            vec![called(writes()), asked("t", QuestionKind::Ambiguous), answered(Decision::AssumeDone, "f"), returned(output())],
+            // A rerun does not take the permission back.
+            vec![
+                question(),
+                answered(Decision::Approve, "f"),
+                called(approved()),
+                asked("t", QuestionKind::Ambiguous),
+                answered(Decision::Rerun, "f"),
+                called(approved()),
+            ],
+            // A delegate is permitted by what it does itself.
+            vec![called(ToolIntent { accesses: Vec::new(), rules: Vec::new(), tool: "agent:critic".to_owned(), ..writes() })],
+        ];
+        for story in stories {
+            assert_eq!(first_lie(story.clone()), None, "{story:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_without_a_permission_is_found() {
+        lies(vec![called(ToolIntent { rules: Vec::new(), ..intent("t") })], 0, "none of its rules permits");
+        lies(vec![called(ToolIntent { rules: vec!["net:other.com".parse().unwrap()], ..intent("t") })], 0, "net:example.com");
+        let nothing = ToolIntent { accesses: Vec::new(), rules: Vec::new(), ..writes() };
+        lies(vec![called(nothing)], 0, "neither a rule nor a person");
+    }
+
+    #[test]
+    fn an_approval_must_have_been_given_for_this_call_and_asked_for() {
+        let question = || asked("t", QuestionKind::Permission);
+        lies(vec![called(approved())], 0, "nobody approved");
+        lies(vec![question(), called(approved())], 1, "nobody approved");
+        lies(vec![answered(Decision::Approve, "f")], 0, "nobody asked");
+        lies(vec![question(), answered(Decision::Approve, "other")], 1, "nobody asked");
+        lies(vec![question(), answered(Decision::Rerun, "f")], 1, "nobody asked");
+        lies(vec![question(), answered(Decision::Reject, "f"), called(writes())], 2, "rejected");
+        let schema = EventBody::AttemptFailed {
+            node: node(),
+            attempt: 1,
+            error: crate::error::Error::new(ErrorKind::Schema, "x").to_record(),
+            retry_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        lies(vec![question(), answered(Decision::Approve, "f"), schema, called(approved())], 3, "nobody approved");
+    }
+
+    #[test]
+    fn a_result_without_its_call_or_its_digest_is_found() {
+        lies(vec![returned(output())], 0, "no record of that call");
+        let other = ToolIntent { fingerprint: "other".to_owned(), ..intent("t") };
+        lies(vec![called(other), returned(output())], 1, "no record of that call");
+        lies(vec![returned(result("t", failed(ErrorKind::Timeout)))], 0, "no record of that call");
+        lies(vec![returned(unmade(ErrorKind::Denied))], 0, "who did so");
+        let forged = ToolResult { outcome: ToolOutcome::Output(json!({"a": 0.2})), ..output() };
+        lies(vec![called(intent("t")), returned(forged)], 1, "digest");
     }
 }

@@ -172,3 +172,63 @@ impl Trail {
 fn text(text: &str) -> Option<String> {
     Some(text).filter(|text| !text.is_empty()).map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        app::audit::script::{answered, asked, called, created, denied, events, failed, intent, node, result, returned, started},
+        error::ErrorKind,
+        model::QuestionKind,
+    };
+
+    fn records(bodies: Vec<EventBody>) -> Vec<AuditRecord> {
+        let run = RunId::generate();
+        let mut trail = Trail::new(run);
+        let all = [vec![created(run), started()], bodies].concat();
+        events(all).iter().filter_map(|event| trail.take(event, Digest::ZERO)).collect()
+    }
+
+    #[test]
+    fn each_record_says_who_acts_where_and_what_was_decided() {
+        let records = records(vec![
+            called(intent("web_fetch")),
+            returned(result("web_fetch", ToolOutcome::Output(json!("text")))),
+            denied("command"),
+            returned(result("command", failed(ErrorKind::Denied))),
+        ]);
+        let told: Vec<_> = records.iter().map(|record| (record.id.seq, record.tool.as_str(), record.decision.as_str())).collect();
+        let expected =
+            [(2, "web_fetch", "allowed"), (3, "web_fetch", "returned"), (4, "command", "denied"), (5, "command", "failed")];
+        assert_eq!(told, expected);
+        for record in &records {
+            assert_eq!(record.agent.as_ref().map(AgentName::as_str), Some("writer"));
+            assert_eq!((record.workflow.as_str(), record.node.as_str(), record.attempt), ("research", "fetch", 1));
+        }
+        assert_eq!(records[0].rules[0].as_str(), "net:*.com");
+        assert_eq!((records[1].effect, records[1].duration_ms), (Some(Effect::Read), Some(12)));
+        assert_eq!(records[3].reason.as_deref(), Some("it was not made"));
+    }
+
+    #[test]
+    fn a_call_that_a_person_approved_names_the_person() {
+        let mut call = intent("http_post");
+        call.approved = true;
+        let bodies = vec![asked("http_post", QuestionKind::Permission), answered(Decision::Approve, "f"), called(call)];
+        let records = records(bodies);
+        let told: Vec<_> = records.iter().map(|record| (record.event.as_str(), record.decision.as_str())).collect();
+        assert_eq!(told, [("approval_requested", "asked"), ("approval_given", "approved"), ("tool_called", "approved")]);
+        // The answer itself does not say which tool it is about; the question did.
+        assert_eq!((records[1].tool.as_str(), records[1].comment.as_deref()), ("http_post", Some("once")));
+        assert_eq!(records[2].by.as_deref(), Some("alice"));
+    }
+
+    #[test]
+    fn what_is_known_of_a_step_ends_with_its_node() {
+        let end = EventBody::NodeCancelled { node: node() };
+        let records = records(vec![called(intent("web_fetch")), end, answered(Decision::Reject, "f")]);
+        assert_eq!((records[1].tool.as_str(), records[1].agent.as_ref()), ("", None));
+    }
+}

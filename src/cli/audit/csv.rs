@@ -89,7 +89,10 @@ mod tests {
 
     #[test]
     fn what_divides_cells_is_quoted() {
-        assert_eq!(line(["a".to_owned(), "b,c".to_owned(), "say \"hi\"\nthere".to_owned()]), "a,\"b,c\",\"say \"\"hi\"\"\nthere\"\r\n");
+        assert_eq!(
+            line(["a".to_owned(), "b,c".to_owned(), "say \"hi\"\nthere".to_owned()]),
+            "a,\"b,c\",\"say \"\"hi\"\"\nthere\"\r\n"
+        );
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub struct ToolTask<'a> {
 /// Makes the call, or takes its result from the log.
 ///
 /// # Errors
-/// In `outcome`: why the call failed; `Waiting` when a person has to decide first; `Schema` when the result is not as the node wants
+/// In `outcome`: why the call failed; `Waiting` when a person has to decide first; `Invalid` when the result is not as the node wants
 /// it; `Divergent` and those of the journal.
 pub async fn call_tool(task: ToolTask<'_>, tools: &Tools, recorded: &Recorded, journal: &dyn Journal) -> Answered {
     match make(task, tools, recorded, journal).await {
@@ -44,12 +44,7 @@ pub async fn call_tool(task: ToolTask<'_>, tools: &Tools, recorded: &Recorded, j
     }
 }
 
-async fn make(
-    task: ToolTask<'_>,
-    tools: &Tools,
-    recorded: &Recorded,
-    journal: &dyn Journal,
-) -> Result<(Value, Vec<String>)> {
+async fn make(task: ToolTask<'_>, tools: &Tools, recorded: &Recorded, journal: &dyn Journal) -> Result<(Value, Vec<String>)> {
     let pattern = ToolPattern::new(task.tool.as_str())?;
     let found = tools.select(std::slice::from_ref(&pattern)).await?.pop();
     let tool = found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no tool `{}`", task.tool)))?;
@@ -65,7 +60,8 @@ async fn make(
                 let problems = Validator::new(schema)?.problems(&value);
                 if !problems.is_empty() {
                     let message = format!("the result of `{}` is not what `output` wants: {}", task.tool, problems.join("; "));
-                    return Err(Error::new(ErrorKind::Schema, message).raw_text(value.to_string()));
+                    // The call was made, and is not made again for this.
+                    return Err(Error::new(ErrorKind::Invalid, message).raw_text(value.to_string()));
                 }
             }
             Ok((value, result.notes))

@@ -11,7 +11,10 @@ use crate::{
     },
     crash::crash_point,
     error::{Error, ErrorKind, Result},
-    model::{AgentProfile, CallOrigin, ChatMessage, ChatRequest, ModelRef, NodePath, OnAmbiguous, RunId, StepId, ToolPattern, ToolRequest, ToolSpec, Value},
+    model::{
+        AgentProfile, CallOrigin, ChatMessage, ChatRequest, ModelRef, NodePath, OnAmbiguous, RunId, StepId, ToolPattern,
+        ToolRequest, ToolSpec, Value,
+    },
     tool::{Grants, Tool},
 };
 
@@ -181,12 +184,8 @@ impl Conversation<'_> {
         if let Some(answer) = self.pending.take() {
             self.journal.note(Entry::Answer(answer));
         }
-        let around = Around {
-            run: self.task.run,
-            node: self.task.node,
-            grants: self.task.grants,
-            on_ambiguous: self.task.on_ambiguous,
-        };
+        let around =
+            Around { run: self.task.run, node: self.task.node, grants: self.task.grants, on_ambiguous: self.task.on_ambiguous };
         let steps = requests.iter().zip(0..).map(|(request, index)| {
             let step = self.step(StepId { turn, index }, request);
             self.tools.perform(step, around, self.recorded, self.journal)
@@ -218,7 +217,8 @@ impl Conversation<'_> {
 
     fn unknown_tool(&self, name: &str) -> Error {
         let names: Vec<_> = self.offered.iter().map(|tool| format!("`{}`", tool.spec().name.wire())).collect();
-        let there_are = if names.is_empty() { "there are no tools".to_owned() } else { format!("the tools are {}", names.join(", ")) };
+        let there_are =
+            if names.is_empty() { "there are no tools".to_owned() } else { format!("the tools are {}", names.join(", ")) };
         Error::new(ErrorKind::NotFound, format!("there is no tool `{}`; {there_are}", name.escape_debug()))
     }
 }

@@ -28,5 +28,6 @@ pub use models::{Call, Called, Models, ModelsSettings, ProviderLimits, estimated
 pub use notice::{Notice, OnNotice};
 pub use patience::BREAKER_PATIENCE;
 pub use recorded::Recorded;
-pub use tools::{ToolSettings, Tools};
+pub(crate) use tools::run_key;
+pub use tools::{ToolSettings, Tools, result_digest};
 pub use turn::{Answer, MAX_REPAIRS, Step, Turn};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     agent::CallRecord,
-    model::{Approval, ApprovalRequest, QuestionKind, StepId, ToolIntent, ToolResult},
+    model::{Approval, ApprovalRequest, QuestionKind, StepId, ToolIntent, ToolOutcome, ToolResult},
 };
 
 /// What is recorded of the conversation of a node, over all attempts that go on with it.
@@ -21,8 +21,8 @@ pub(super) struct StepRecord {
     pub(super) intent: Option<ToolIntent>,
     /// A person is asked, and has not answered.
     pub(super) question: Option<ApprovalRequest>,
-    /// Whether it may be made, said by a person.
-    pub(super) permission: Option<Approval>,
+    /// Whether it may be made, said by a person to this question.
+    pub(super) permission: Option<(ApprovalRequest, Approval)>,
     /// What is done about the last intent, said by a person.
     pub(super) ambiguity: Option<Approval>,
     /// What came of it.
@@ -54,10 +54,10 @@ impl Recorded {
         let answers = |request: &ApprovalRequest| {
             request.fingerprint == approval.fingerprint && approval.decision.fits(request.question.kind)
         };
-        match step.question.take_if(|request| answers(request)).map(|request| request.question.kind) {
-            Some(QuestionKind::Permission) => step.permission = Some(approval),
-            Some(QuestionKind::Ambiguous) => step.ambiguity = Some(approval),
-            None => {}
+        let Some(request) = step.question.take_if(|request| answers(request)) else { return };
+        match request.question.kind {
+            QuestionKind::Permission => step.permission = Some((request, approval)),
+            QuestionKind::Ambiguous => step.ambiguity = Some(approval),
         }
     }
 
@@ -71,6 +71,16 @@ impl Recorded {
     /// The questions that no person has answered, in the order of their steps.
     pub fn questions(&self) -> impl Iterator<Item = &ApprovalRequest> {
         self.steps.values().filter_map(|step| step.question.as_ref())
+    }
+
+    /// Forgets calls that failed, so that the next attempt makes them anew. What a person approved stays approved.
+    pub fn forget_failures(&mut self) {
+        for step in self.steps.values_mut() {
+            if matches!(&step.result, Some(ToolResult { outcome: ToolOutcome::Failed { .. }, .. })) {
+                step.result = None;
+                step.intent = None;
+            }
+        }
     }
 
     /// Forgets everything: the next attempt begins the conversation anew.

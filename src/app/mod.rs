@@ -2,6 +2,7 @@
 //!
 //! The boundary of the library's API: front ends call this room. It prints nothing and decides nothing about how things look.
 
+pub mod approve;
 pub mod audit;
 mod causes;
 pub mod compare;
@@ -10,13 +11,13 @@ pub mod estimate;
 mod facts;
 pub mod inputs;
 mod lost_calls;
-mod open_questions;
 pub mod project;
 pub mod providers;
 mod recorded;
 pub mod reuse;
 pub mod runs;
 mod text_diff;
+pub mod tools;
 pub mod verify;
 pub mod why;
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     app::{
         self, Settings,
-        runs::{self, NodeSummary, OpenQuestion, RunDetail, RunSummary},
+        runs::{self, NodeSummary, QuestionReport, RunDetail, RunSummary},
     },
     cli::{
         args::{RunsCommand, ShowFormat},
@@ -175,8 +175,8 @@ fn nodes(nodes: &[NodeSummary], terminal: &Terminal) -> String {
 }
 
 /// A question that is open, with all that is to be known to answer it.
-fn ask(question: &OpenQuestion, page: &mut Page, terminal: &Terminal) -> Result<()> {
-    let OpenQuestion { node, request, .. } = question;
+fn ask(question: &QuestionReport, page: &mut Page, terminal: &Terminal) -> Result<()> {
+    let QuestionReport { node, request, .. } = question;
     let asked = &request.question;
     let heading = terminal.paint_out(YELLOW, &format!("{node}, call {}:", request.step));
     page.line(&format!("{heading} {}", clean::one_line(&asked.in_words())));

@@ -1,4 +1,4 @@
-//! One attempt of an agent's node, as a task of its own; it speaks to the scheduler by messages only.
+//! One attempt of a node that asks an agent or calls a tool, as a task of its own; it speaks to the scheduler by messages only.
 
 use std::sync::Arc;
 
@@ -7,13 +7,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     observer::{Observer, Progress},
-    state::{InstanceId, Start},
+    state::{InstanceId, Job, Start},
 };
 use crate::{
-    agent::{Answered, Entry, Journal, Models, Notice, Recorded, Task, Tools, drive},
+    agent::{Answered, Entry, Journal, Models, Notice, Recorded, Task, ToolTask, Tools, call_tool, drive},
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{NodePath, RunId},
+    plan::AgentNode,
 };
 
 /// What an attempt tells while it goes on.
@@ -43,7 +44,25 @@ impl Attempt {
     /// Runs to the end.
     pub(super) async fn run(self) -> Answered {
         crash_point!("attempt.begun");
-        let node = self.start.work.node();
+        let journal = Traces { attempt: &self, node: &self.start.path };
+        match self.start.work.job() {
+            Job::Agent { node, system, prompt } => self.ask(node, system, prompt, &journal).await,
+            Job::Tool { node, arguments } => {
+                let task = ToolTask {
+                    run: self.run,
+                    node: &self.start.path,
+                    tool: &node.tool,
+                    arguments: arguments.clone(),
+                    output: node.output.as_deref(),
+                    grants: &node.grants,
+                    on_ambiguous: node.on_ambiguous,
+                };
+                call_tool(task, &self.tools, &self.recorded, &journal).await
+            }
+        }
+    }
+
+    async fn ask(&self, node: &AgentNode, system: Option<&str>, prompt: &str, journal: &Traces<'_>) -> Answered {
         let Some(model) = &self.start.model else {
             let error = Error::new(ErrorKind::Invalid, format!("agent `{}` has no model", node.agent.name))
                 .hint("give the agent a `model`, or `[defaults] model` in the manifest");
@@ -57,19 +76,18 @@ impl Attempt {
             model,
             chain: node.models().collect(),
             patience: self.start.patience,
-            system: self.start.work.system.clone(),
-            prompt: self.start.work.prompt.clone(),
+            system: system.map(str::to_owned),
+            prompt: prompt.to_owned(),
             output: node.output.as_deref(),
             temperature: node.temperature,
             max_tokens: node.max_tokens,
             max_turns: node.max_turns,
-            tools: &[],
-            grants: &Arc::default(),
-            on_ambiguous: None,
+            tools: &node.tools,
+            grants: &node.grants,
+            on_ambiguous: node.on_ambiguous,
             call_timeout: node.call_timeout,
         };
-        let journal = Traces { attempt: &self, node: &self.start.path };
-        drive(task, &self.models, &self.tools, &self.recorded, &journal).await
+        drive(task, &self.models, &self.tools, &self.recorded, journal).await
     }
 }
 

@@ -4,6 +4,7 @@
 //! everything the call rests on is durable; `recover` reads a log back, `pages` bit by bit, `inspect` also one that is damaged;
 //! `reuse` finds answers in an earlier run, `revise` lets a run go on with other files.
 
+mod answer;
 mod append;
 mod attempt;
 mod clock;
@@ -28,6 +29,7 @@ use std::{
 
 use indexmap::IndexMap;
 
+pub use answer::{OpenQuestion, answer, open_questions};
 pub use clock::Clock;
 pub use inspect::{BadRecord, Inspection, inspect};
 pub use observer::{Observer, Progress};
@@ -35,7 +37,7 @@ pub use pages::EventPages;
 pub use recover::{RecordedRun, read_run};
 pub use reuse::{EarlierAnswer, Reuse, answers_of, invalidated};
 pub use revise::{Revision, changed_nodes, revised_files};
-pub use state::{Ending, OpenQuestion, RunState};
+pub use state::{Ending, RunState};
 pub use stop::Stop;
 
 use crate::{

@@ -23,7 +23,7 @@ use super::{
     kill_points,
     log::RunLog,
     observer::{Observer, Progress},
-    state::{InstanceId, MANY_EVENTS, MAX_EVENTS, RunState, Start, Step},
+    state::{InstanceId, Job, MANY_EVENTS, MAX_EVENTS, RunState, Start, Step},
     stop::{Stop, Wish},
 };
 use crate::{
@@ -178,9 +178,11 @@ impl Scheduler {
                 self.held.push(start);
                 continue;
             }
-            let node = start.work.node();
             let model = start.model.as_ref().map(ToString::to_string).unwrap_or_default();
-            let agent = Some((node.agent.name.as_str(), model.as_str()));
+            let agent = match start.work.job() {
+                Job::Agent { node, .. } => Some((node.agent.name.as_str(), model.as_str())),
+                Job::Tool { .. } => None,
+            };
             self.observer.on_progress(self.run, &Progress::AttemptStarted { node: &start.path, attempt: start.attempt, agent });
             let id = start.id;
             let attempt = Attempt {

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     error::ErrorRecord,
@@ -95,23 +94,6 @@ pub enum ToolOutcome {
     },
 }
 
-impl ToolOutcome {
-    /// SHA-256, in hex, of the result as JSON, or of what is told of the failure.
-    #[must_use]
-    pub fn digest(&self) -> String {
-        let text = match self {
-            Self::Output(value) => value.to_string(),
-            Self::Failed { told, .. } => told.clone(),
-        };
-        let mut hasher = Sha256::new();
-        for part in [b"result".as_slice(), text.as_bytes()] {
-            hasher.update((part.len() as u64).to_be_bytes());
-            hasher.update(part);
-        }
-        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
 /// A call that is not permitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -136,6 +118,31 @@ pub struct ApprovalRequest {
     pub fingerprint: String,
     /// What is asked.
     pub question: Question,
+}
+
+/// What becomes of a call that changes the world and was perhaps made, when the process died during it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnAmbiguous {
+    /// A person decides.
+    #[default]
+    Ask,
+    /// It is made again.
+    Rerun,
+    /// It counts as made; its result is not known.
+    AssumeDone,
+}
+
+impl OnAmbiguous {
+    /// The choice as written in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::Rerun => "rerun",
+            Self::AssumeDone => "assume_done",
+        }
+    }
 }
 
 /// Something that only a person can decide.
@@ -228,17 +235,4 @@ impl Decision {
             QuestionKind::Ambiguous => matches!(self, Self::Rerun | Self::AssumeDone | Self::Reject),
         }
     }
-}
-
-/// What is done about a call that changes the world, when the process died during it and nobody knows whether it was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnAmbiguous {
-    /// A person is asked; the run waits.
-    #[default]
-    Ask,
-    /// It is made again.
-    Rerun,
-    /// It counts as made; its result is not known.
-    AssumeDone,
 }

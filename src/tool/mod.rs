@@ -4,14 +4,25 @@
 //! can only be given as an [`Authorized`] one; [`Policy::authorize`] alone makes these. Retries, time limits, caches, caps and the log
 //! are not its business: the `agent` room does that around every call.
 
+mod arguments;
+mod builtin;
+pub mod calculator;
+pub mod files;
+pub mod mcp;
 mod policy;
+mod redact;
+mod secrets;
 mod toolbox;
+pub mod web;
 
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
-pub use policy::{Authorized, Denial, Grants, Level, Policy, Rules, Verdict};
+pub use builtin::{BUILT_INS, BuiltIn};
+pub use policy::{Approval, Authorized, Denial, Grants, Level, Policy, Rules, Standing, Verdict};
+pub use redact::{LiveSecrets, Redactor};
+pub use secrets::Secrets;
 pub use toolbox::{ToolSource, Toolbox};
 
 use crate::{

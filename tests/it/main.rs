@@ -24,4 +24,6 @@ mod reliability;
 mod schema_agreement;
 mod store;
 mod strace;
+mod tool;
+mod tool_steps;
 mod validate;

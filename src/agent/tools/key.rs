@@ -15,7 +15,7 @@ pub(super) fn fingerprint(tool: &str, arguments: &Value) -> String {
 }
 
 /// SHA-256, in hex, over parts that cannot be mistaken for one another.
-fn digest(parts: &[&[u8]]) -> String {
+pub(super) fn digest(parts: &[&[u8]]) -> String {
     data_encoding::HEXLOWER.encode(&hash(parts))
 }
 

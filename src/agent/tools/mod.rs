@@ -13,7 +13,8 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use perform::{Around, Performed, ToolStep};
+pub use perform::result_digest;
+pub(crate) use perform::{Around, Performed, ToolStep, run_key};
 pub(crate) use told::told;
 
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     model::{Effect, OnAmbiguous, ToolName, ToolPattern, Value},
     schema::Validator,
     store::Store,
-    tool::{Policy, Tool, Toolbox},
+    tool::{Policy, Redactor, Secrets, Tool, Toolbox},
 };
 
 /// How many bytes of a result are kept, unless set otherwise.
@@ -52,6 +53,8 @@ pub struct ToolSettings {
 pub struct Tools {
     toolbox: Toolbox,
     policy: Policy,
+    secrets: Secrets,
+    redactor: Option<Redactor>,
     settings: BTreeMap<String, ToolSettings>,
     simulated: bool,
     store: OnceLock<Arc<dyn Store>>,
@@ -64,6 +67,12 @@ impl Tools {
     #[must_use]
     pub fn new(toolbox: Toolbox, policy: Policy, settings: BTreeMap<String, ToolSettings>) -> Self {
         Self { toolbox, policy, settings, ..Self::default() }
+    }
+
+    /// The same tools, with secrets that calls may be lent, and with all that is to be kept out of what is recorded and told.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Secrets, redactor: Redactor) -> Self {
+        Self { secrets, redactor: Some(redactor), ..self }
     }
 
     /// The same tools, none of which does anything but compute: results are made up, nothing is touched, nothing need be permitted.

@@ -14,7 +14,7 @@ use crate::{
         Access, ApprovalRequest, Decision, Effect, NodePath, OnAmbiguous, Permission, Question, QuestionKind, RunId, StepId,
         ToolDenial, ToolIntent, ToolOutcome, ToolResult, Value,
     },
-    tool::{Authorized, CallContext, Grants, Tool, ToolCall, ToolOutput, Verdict},
+    tool::{Approval, Authorized, CallContext, Grants, Tool, ToolCall, ToolOutput, Verdict},
 };
 
 /// A call that is asked for.
@@ -105,7 +105,7 @@ impl Tools {
             return Err(divergent(around.node, id, &intent.tool, &tool));
         }
         let Some(made) = self.make(step, around, &fingerprint, recorded, journal).await? else { return Ok(Performed::Waits) };
-        let result = result(id, tool, fingerprint, made);
+        let result = self.result(id, tool, fingerprint, made);
         crash_point!("tool.result-in-hand");
         journal.record(Entry::Result(result.clone())).await?;
         crash_point!("tool.result-durable");
@@ -132,17 +132,18 @@ impl Tools {
         let settings = self.settings(&name);
         let effect = settings.effect.unwrap_or_else(|| tool.effect(&arguments));
         let known = recorded.step(step.id);
-        let permission = known.and_then(|known| known.permission.as_ref()).filter(|given| given.fingerprint == fingerprint);
-        if let Some(given) = permission.filter(|given| given.decision == Decision::Reject) {
+        let permission = known.and_then(|known| known.permission.as_ref()).filter(|(_, given)| given.fingerprint == fingerprint);
+        if let Some((_, given)) = permission.filter(|(_, given)| given.decision == Decision::Reject) {
             return Ok(Some(Made::failed(rejected(given.comment.as_deref()))));
         }
+        let approval = permission.and_then(|(request, _)| Approval::of(&request.question));
         let ask = |kind, accesses, reason| ApprovalRequest {
             step: step.id,
             fingerprint: fingerprint.to_owned(),
             question: Question { kind, tool: name.to_string(), arguments: arguments.clone(), effect, accesses, reason },
         };
         let call = ToolCall { tool: name.clone(), arguments: arguments.clone() };
-        let verdict = match self.policy.authorize(tool.as_ref(), call, around.grants, permission.is_some()) {
+        let verdict = match self.policy.authorize(tool.as_ref(), call, around.grants, approval.as_ref()) {
             Ok(verdict) => verdict,
             Err(error) => return Ok(Some(Made::failed(error))),
         };
@@ -175,7 +176,7 @@ impl Tools {
                 }
             }
         }
-        let ready = Ready { tool, call, effect, settings, step: step.id, fingerprint, approved: permission.is_some() };
+        let ready = Ready { tool, call, effect, settings, step: step.id, fingerprint, approved: approval.is_some() };
         self.call(ready, accesses, rules, around, journal).await.map(Some)
     }
 
@@ -210,6 +211,10 @@ impl Tools {
             approved,
         };
         let idempotency_key = intent.key.clone();
+        let call = match call.reveal(tool.as_ref(), &self.secrets, &run_key(around.run)) {
+            Ok(call) => call,
+            Err(error) => return Ok(Made::failed(error)),
+        };
         let untrusted = tool.is_untrusted();
         let kept = settings.cache.filter(|_| effect == Effect::Read).zip(self.store.get());
         if let Some((ttl, store)) = kept
@@ -270,14 +275,49 @@ async fn put_question(request: ApprovalRequest, recorded: &Recorded, journal: &d
     Ok(None)
 }
 
-fn result(step: StepId, tool: String, fingerprint: String, made: Made) -> ToolResult {
-    let Made { outcome, untrusted, cached, duration_ms } = made;
-    let (outcome, notes) = match outcome {
-        Ok(ToolOutput { value, notes }) => (ToolOutcome::Output(value), notes),
-        Err(error) => (ToolOutcome::Failed { told: error.message().to_owned(), error: error.to_record() }, Vec::new()),
+impl Tools {
+    /// What is kept and told of a call: without any secret, whoever gave it away.
+    fn result(&self, step: StepId, tool: String, fingerprint: String, made: Made) -> ToolResult {
+        let Made { outcome, untrusted, cached, duration_ms } = made;
+        let redact = |text: &str| match &self.redactor {
+            Some(redactor) => redactor.redact(text).into_owned(),
+            None => text.to_owned(),
+        };
+        let (outcome, notes) = match outcome {
+            Ok(ToolOutput { value, notes }) => {
+                let notes = notes.iter().map(|note| redact(note)).collect();
+                let value = match &self.redactor {
+                    Some(redactor) => redactor.redact_value(&value).into_owned(),
+                    None => value,
+                };
+                (ToolOutcome::Output(value), notes)
+            }
+            Err(error) => {
+                let mut record = error.to_record();
+                record.message = redact(&record.message);
+                record.raw_text = record.raw_text.as_deref().map(redact);
+                record.hints = record.hints.iter().map(|hint| redact(hint)).collect();
+                (ToolOutcome::Failed { told: redact(error.message()), error: record }, Vec::new())
+            }
+        };
+        let digest = result_digest(&outcome);
+        ToolResult { step, tool, fingerprint, outcome, notes, digest, untrusted, cached, duration_ms }
+    }
+}
+
+/// By what the audit tells that a result is what it was.
+#[must_use]
+pub fn result_digest(outcome: &ToolOutcome) -> String {
+    let text = match outcome {
+        ToolOutcome::Output(value) => value.to_string(),
+        ToolOutcome::Failed { told, .. } => told.clone(),
     };
-    let digest = outcome.digest();
-    ToolResult { step, tool, fingerprint, outcome, notes, digest, untrusted, cached, duration_ms }
+    key::digest(&[b"result", text.as_bytes()])
+}
+
+/// By what the placeholders of secrets in a run are made.
+pub(crate) fn run_key(run: RunId) -> [u8; 16] {
+    run.as_u128().to_be_bytes()
 }
 
 /// Cuts a result that is too long: text at a character, anything else becomes the beginning of its JSON.

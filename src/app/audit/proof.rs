@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
+    agent::result_digest,
     error::ErrorKind,
     model::{
         Approval, ApprovalRequest, Decision, Event, EventBody, NodePath, QuestionKind, StepId, ToolIntent, ToolOutcome,
@@ -104,7 +105,7 @@ impl Step {
 
     fn returned(&mut self, result: &ToolResult) -> Result<(), String> {
         let ToolResult { tool, .. } = result;
-        if result.outcome.digest() != result.digest {
+        if result_digest(&result.outcome) != result.digest {
             return Err(format!("the result of `{tool}` is not the one that its digest was made of"));
         }
         self.question = None;

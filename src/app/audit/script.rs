@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::{
+    agent::result_digest,
     error::{Error, ErrorKind},
     model::{
         Access, AgentName, Approval, ApprovalRequest, Decision, Effect, Event, EventBody, NodePath, Question, QuestionKind,
@@ -63,7 +64,7 @@ pub(super) fn called(call: ToolIntent) -> EventBody {
 }
 
 pub(super) fn result(tool: &str, outcome: ToolOutcome) -> ToolResult {
-    let digest = outcome.digest();
+    let digest = result_digest(&outcome);
     ToolResult {
         step: step(),
         tool: tool.to_owned(),

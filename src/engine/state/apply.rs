@@ -15,7 +15,7 @@ use crate::{
     agent::{CallRecord, Recorded},
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{Event, EventBody, Handled, NodePath, NodeStatus, RunId, Seq, Spend, Value},
-    plan::{JoinMode, OnError},
+    plan::{JoinMode, NodeKind, OnError},
     template::Shared,
 };
 
@@ -138,7 +138,9 @@ impl RunState {
     fn on_resumed(&mut self, seq: Seq) {
         for id in self.running_attempts() {
             // Whether a call was under way is not known: it may have been paid for.
-            self.add_spend(id, Spend { lost_calls: 1, ..Spend::default() });
+            if matches!(self.node(id).kind, NodeKind::Agent(_)) {
+                self.add_spend(id, Spend { lost_calls: 1, ..Spend::default() });
+            }
             self.set_status(id, NodeStatus::Pending);
             let instance = self.instance_mut(id);
             instance.queued = false;
@@ -230,11 +232,14 @@ impl RunState {
             }
         }
         self.set_status(id, NodeStatus::Waiting);
+        let is_tool = matches!(self.node(id).kind, NodeKind::Tool(_));
         let instance = self.instance_mut(id);
         instance.inner = Inner::Nothing;
         instance.horizon = seq;
         instance.error = Some(error.clone());
-        if error.kind == ErrorKind::Schema {
+        if is_tool {
+            instance.recorded.forget_failures();
+        } else if error.kind == ErrorKind::Schema {
             // The next attempt is to ask anew, not to meet the same unusable answers again.
             instance.recorded.clear();
         }

@@ -10,12 +10,12 @@ mod decide;
 mod open;
 mod outcome;
 mod parts;
-mod questions;
 mod reserve;
 mod reuse;
 mod scope;
 mod start;
 mod time;
+mod waiting;
 
 use std::{
     cmp::Reverse,
@@ -29,9 +29,8 @@ use jiff::Timestamp;
 pub(super) use budget::{MANY_EVENTS, MAX_EVENTS};
 pub(super) use decide::Step;
 pub(super) use parts::InstanceId;
-pub use questions::OpenQuestion;
 use parts::{Frame, FrameId, Inner, Instance};
-pub(super) use start::Start;
+pub(super) use start::{Job, Start};
 use time::Course;
 
 use crate::{

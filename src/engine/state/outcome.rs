@@ -154,8 +154,8 @@ impl RunState {
     }
 
     pub(super) fn is_running_attempt(&self, id: InstanceId) -> bool {
-        let is_agent = matches!(self.node(id).kind, NodeKind::Agent(_));
-        is_agent && self.instance(id).status == NodeStatus::Running && !self.is_mapped_parent(id)
+        let goes_out = matches!(self.node(id).kind, NodeKind::Agent(_) | NodeKind::Tool(_));
+        goes_out && self.instance(id).status == NodeStatus::Running && !self.is_mapped_parent(id)
     }
 
     /// Attempts of agents in flight inside an instance, not itself.

@@ -4,6 +4,7 @@
 mod agents;
 mod interchange;
 mod test_file;
+mod tools;
 mod workflow;
 
 pub(super) use agents::MANIFEST;

@@ -3,6 +3,7 @@
 //! The boundary of the library's API: front ends call this room. It prints nothing and decides nothing about how things look.
 
 pub mod approve;
+pub mod audit;
 mod causes;
 pub mod compare;
 mod environment;

@@ -1,8 +1,14 @@
 //! The command line as clap reads it: one struct per command. Nothing here acts.
 
+mod audit;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueParser};
+
+pub use audit::{
+    AuditCommand, AuditExportArgs, AuditFilterArgs, AuditListArgs, AuditShowArgs, AuditVerifyArgs, DecisionArg, ExportFormat,
+};
 
 use crate::{
     cli::{
@@ -96,6 +102,9 @@ pub enum Command {
     /// Look at what the operator permits tools to touch
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Look at what agents did with tools, and who permitted it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print the JSON Schema of a file format, for editors
     Schema(SchemaArgs),
     /// Explain the code of a problem

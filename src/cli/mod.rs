@@ -3,6 +3,7 @@
 mod agents;
 mod approve;
 pub mod args;
+mod audit;
 mod breakers;
 mod clean;
 mod completions;
@@ -109,6 +110,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
         Command::Policy(command) => policy::policy(&command, &settings, terminal),
+        Command::Audit(command) => run::block_on(audit::audit(&command, &settings, terminal)),
         Command::Schema(args) => schema::schema(&args, terminal),
         Command::Explain(args) => explain::explain(&args, terminal),
         Command::Init(args) => init::init(&args, terminal),
@@ -150,6 +152,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         | Command::Graph(_)
         | Command::Agents(_)
         | Command::Runs(_)
+        | Command::Audit(_)
         | Command::Schema(_)
         | Command::Explain(_)
         | Command::Init(_)

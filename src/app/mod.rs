@@ -2,6 +2,7 @@
 //!
 //! The boundary of the library's API: front ends call this room. It prints nothing and decides nothing about how things look.
 
+pub mod approve;
 mod causes;
 pub mod compare;
 mod environment;
@@ -16,6 +17,7 @@ mod recorded;
 pub mod reuse;
 pub mod runs;
 mod text_diff;
+pub mod tools;
 pub mod verify;
 pub mod why;
 

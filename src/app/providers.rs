@@ -141,7 +141,7 @@ impl Needs {
                 }
                 NodeKind::Graph(inner) => self.add_graph(inner, &format!("{path}.")),
                 NodeKind::Workflow { plan, .. } => self.add_graph(&plan.graph, &format!("{path}.")),
-                NodeKind::Value(_) => {}
+                NodeKind::Tool(_) | NodeKind::Value(_) => {}
             }
         }
     }
@@ -202,6 +202,28 @@ fn resolve(name: &str, written: Option<&ProviderManifest>, folder: &Path) -> Opt
     };
     let base_url = own_url.or_else(|| usual_url.map(str::to_owned));
     Some(Resolved { kind, base_url, key, secret })
+}
+
+/// The key of something other than a provider, noted in `live`. `owner` is whose it is, for messages.
+///
+/// # Errors
+/// `Invalid` when it is not there, naming where it was looked for.
+pub(super) fn key(api_key: &ApiKey, folder: &Path, owner: &str, live: &mut LiveSecrets) -> Result<SecretString> {
+    let (state, secret) = match api_key {
+        ApiKey::Env(variable) => key_of_variable(&variable.value),
+        ApiKey::File(file) => key_of_file(&folder.join(&file.value)),
+    };
+    match (state?, secret) {
+        (_, Some(secret)) => {
+            live.note(owner, secret.clone());
+            Ok(secret)
+        }
+        (KeyState::Missing { source } | KeyState::Found { source }, None) => {
+            Err(Error::new(ErrorKind::Invalid, format!("{owner} has no key: `{source}` is not set"))
+                .hint(format!("set `{source}` and run again; with `--mock` no key is needed")))
+        }
+        (KeyState::NotNeeded, None) => Err(Error::new(ErrorKind::Invalid, format!("{owner} has no key"))),
+    }
 }
 
 fn key_of_variable(name: &str) -> (Result<KeyState>, Option<SecretString>) {

@@ -1,6 +1,7 @@
 //! The command line: reads arguments, calls `app`, prints. The only room that writes to standard output and standard error.
 
 mod agents;
+mod approve;
 pub mod args;
 mod breakers;
 mod clean;
@@ -23,6 +24,7 @@ mod page;
 pub mod policy;
 mod problem;
 mod prompt;
+mod questions;
 mod resume;
 mod reuse;
 mod run;
@@ -51,7 +53,7 @@ use crate::{
     error::Result,
 };
 
-use args::{Cli, Command};
+use args::{Cli, Command, ResumeArgs};
 use policy::args::PolicyCommand;
 
 /// Runs the command that the process was started with.
@@ -92,6 +94,13 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
     match cli.command {
         Command::Run(args) => run::run(&args, &settings, verbose, terminal),
         Command::Resume(args) => resume::resume(&args, &settings, verbose, terminal),
+        Command::Approve(args) => {
+            let (code, goes_on) = run::block_on(approve::approve(&args, &settings, terminal))?;
+            match goes_on {
+                Some(run) => resume::resume(&ResumeArgs::of(run, args.policy), &settings, verbose, terminal),
+                None => Ok(code),
+            }
+        }
         Command::Fork(args) => fork::fork(&args, &settings, verbose, terminal),
         Command::Why(args) => run::block_on(why::why(&args, &settings, terminal)),
         Command::Diff(args) => run::block_on(diff::diff(&args, &settings, terminal)),
@@ -128,6 +137,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
     let args = match command {
         Command::Run(args) => &args.policy,
         Command::Resume(args) => &args.policy,
+        Command::Approve(args) => &args.policy,
         Command::Fork(args) => &args.policy,
         Command::Validate(args) => &args.policy,
         Command::Policy(PolicyCommand::Show(args)) => &args.policy,

@@ -75,8 +75,13 @@ impl Definitions {
     }
 
     fn make_object(&mut self, object: &'static Object) -> Value {
-        let properties: Map<String, Value> =
-            object.all_fields().map(|field| (field.name.to_owned(), self.field(field))).collect();
+        let mut properties = Map::new();
+        for field in object.all_fields() {
+            // What kinds share has the words of the first.
+            if !properties.contains_key(field.name) {
+                properties.insert(field.name.to_owned(), self.field(field));
+            }
+        }
         let required: Vec<&str> = object.fields.iter().filter(|field| field.required).map(|field| field.name).collect();
         let mut schema = json!({
             "type": "object",
@@ -88,7 +93,7 @@ impl Definitions {
         let mut dependencies = Map::new();
         let mut all: Vec<Value> = object.rules.iter().filter_map(|rule| rule_schema(rule, &mut dependencies)).collect();
         for kind in object.kinds {
-            dependencies.extend(kind.fields.iter().map(|field| (field.name.to_owned(), json!([kind.field.name]))));
+            dependencies.extend(kind.fields.iter().map(|field| (field.name.to_owned(), kinds_with(object, field.name))));
             let rules: Vec<Value> = kind.rules.iter().filter_map(|rule| rule_schema(rule, &mut dependencies)).collect();
             if !rules.is_empty() {
                 all.push(json!({ "if": { "required": [kind.field.name] }, "then": { "allOf": rules } }));
@@ -315,6 +320,16 @@ fn is_full() -> Value {
     ] })
 }
 
+/// Of a key that only some kinds have: that it is one of these.
+fn kinds_with(object: &Object, key: &str) -> Value {
+    let has = |kind: &&super::grammar::Kind| kind.fields.iter().any(|field| field.name == key);
+    let kinds: Vec<&str> = object.kinds.iter().filter(has).map(|kind| kind.field.name).collect();
+    match kinds[..] {
+        [only] => json!([only]),
+        _ => json!({ "anyOf": kinds.iter().map(|kind| json!({ "required": [kind] })).collect::<Vec<_>>() }),
+    }
+}
+
 fn rule_schema(rule: &Rule, dependencies: &mut Map<String, Value>) -> Option<Value> {
     match *rule {
         Rule::NotBoth(one, other) => Some(json!({ "not": { "required": [one, other] } })),
@@ -328,7 +343,7 @@ fn rule_schema(rule: &Rule, dependencies: &mut Map<String, Value>) -> Option<Val
 
 /// In the interchange form `config` has the key that `node_type` names.
 fn agreement_of_type_and_config() -> impl Iterator<Item = Value> {
-    ["agent", "value", "workflow", "nodes"].into_iter().map(|kind| {
+    ["agent", "tool", "value", "workflow", "nodes"].into_iter().map(|kind| {
         json!({
             "if": { "required": ["node_type"], "properties": { "node_type": { "const": kind } } },
             "then": { "properties": { "config": { "required": [kind] } } },

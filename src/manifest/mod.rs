@@ -19,8 +19,8 @@ mod units;
 mod workflow;
 
 pub use agents::{
-    AgentManifest, ApiKey, BreakerManifest, FallbackManifest, Manifest, ManifestDefaults, ProviderKind, ProviderManifest,
-    RateManifest, StoreManifest,
+    AgentManifest, ApiKey, BreakerManifest, FallbackManifest, Manifest, ManifestDefaults, McpManifest, ProviderKind,
+    ProviderManifest, RateManifest, StoreManifest, ToolManifest,
 };
 pub use json_schema::{SchemaOf, json_schema};
 pub use policy::{PolicyManifest, ProjectManifest, RulesManifest};
@@ -28,6 +28,6 @@ pub use read::{read_data, read_data_text, read_manifest, read_policy_text, read_
 pub use tree::{Tree, TreeKind};
 pub use units::{MAX_COUNT, parse_count, parse_duration, parse_rate};
 pub use workflow::{
-    AgentChoice, EdgeManifest, Entries, InputManifest, Join, LimitsManifest, LoopManifest, NodeKindManifest, NodeManifest,
-    OnErrorManifest, RetryManifest, RouteManifest, Schema, WorkflowManifest,
+    AgentChoice, CallsManifest, EdgeManifest, Entries, InputManifest, Join, LimitsManifest, LoopManifest, NodeKindManifest,
+    NodeManifest, OnErrorManifest, RetryManifest, RouteManifest, Schema, WorkflowManifest,
 };

@@ -24,4 +24,5 @@ mod reliability;
 mod schema_agreement;
 mod store;
 mod strace;
+mod tool;
 mod validate;

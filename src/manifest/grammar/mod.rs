@@ -5,6 +5,7 @@ mod agents;
 mod interchange;
 mod policy;
 mod test_file;
+mod tools;
 mod workflow;
 
 pub(super) use agents::MANIFEST;

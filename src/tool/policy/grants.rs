@@ -4,7 +4,7 @@
 use crate::model::{Access, AccessClass, Permission};
 
 /// What a workflow, an agent or a node asks for at most.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Level {
     /// Who asks, for messages: ``agent `writer` ``.
     pub owner: String,

@@ -20,15 +20,6 @@ pub(super) fn block(text: &str) -> String {
     console::strip_ansi_codes(text).chars().filter(|&c| c == '\n' || c == '\t' || !is_harmful(c)).collect()
 }
 
-/// `text` with everything that could deceive a reader written out, and nothing taken away: for what a person is to decide about.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_harmful(c) { escaped.extend(c.escape_unicode()) } else { escaped.push(c) }
-    }
-    escaped
-}
-
 /// `text` on one line of at most `width` columns, cut with `…`.
 pub(super) fn short(text: &str, width: usize) -> String {
     // Only as much is cleaned as can be shown.
@@ -36,10 +27,10 @@ pub(super) fn short(text: &str, width: usize) -> String {
     console::truncate_str(&one_line(&enough), width, "…").into_owned()
 }
 
-/// `text` with all of it to be seen, where a person decides by it: what a terminal would act on, or not show, is written as `\u{1b}`. Line
-/// breaks and tabs stay.
+/// `text` on one line with all of it to be seen, where a person decides by it: what a terminal would act on, or not show, is written as
+/// `\u{1b}`, and nothing is taken away.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    let is_hidden = |c: char| c != '\n' && c != '\t' && (is_harmful(c) || is_invisible(c));
+    let is_hidden = |c: char| is_harmful(c) || is_invisible(c);
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
     }
@@ -75,7 +66,7 @@ mod tests {
     fn escapes_and_controls_do_not_reach_the_terminal() {
         assert_eq!(one_line("a\u{1b}[31mred\u{1b}[0m\r\n\tb\u{7}\u{9b}2J"), "ared b");
         assert_eq!(one_line("\u{1b}]0;title\u{7}x"), "x");
-        assert_eq!(escaped("a\u{1b}[2J\u{202e}"), "a\\u{1b}[2J\\u{202e}");
+        assert_eq!(printable("a\u{1b}[2J\u{202e}"), "a\\u{1b}[2J\\u{202e}");
         assert_eq!(block("a\n\tb\u{8}\u{202e}c"), "a\n\tbc");
         assert!(!one_line("\u{1b}[").contains('\u{1b}'));
     }
@@ -85,7 +76,8 @@ mod tests {
         assert_eq!(printable("rm\u{1b}[2K\u{1b}[1Gls\u{8}\r\u{9b}x"), r"rm\u{1b}[2K\u{1b}[1Gls\u{8}\u{d}\u{9b}x");
         assert_eq!(printable("a\u{202e}txt.exe\u{2069}\u{200f}"), r"a\u{202e}txt.exe\u{2069}\u{200f}");
         assert_eq!(printable("he\u{200b}llo\u{e0041}\u{ad}"), r"he\u{200b}llo\u{e0041}\u{ad}");
-        assert!(matches!(printable("plain: é 日本\n\ttext ✔"), Cow::Borrowed(_)));
+        assert_eq!(printable("a\nallow: yes"), r"a\u{a}allow: yes");
+        assert!(matches!(printable("plain: é 日本 ✔"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -33,6 +33,7 @@ const ALL_BEFORE: &[&str] = &["*"];
 
 /// Crates that are known in some places only: those whose paths in `src/` begin so.
 const CRATES: &[(&str, &[&str])] = &[
+    ("aho_corasick", &["tool/"]),
     ("annotate_snippets", &["diagnostic/render"]),
     ("anstyle", &["cli/", "diagnostic/render"]),
     ("async_openai", &["provider/openai"]),
@@ -50,6 +51,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("jsonschema", &["schema.rs"]),
     ("minijinja", &["template/"]),
     ("petgraph", &["plan/graph.rs"]),
+    ("regex", &["tool/files/"]),
     ("reqwest", &["provider/", "tool/"]),
     ("rmcp", &["tool/mcp/"]),
     ("rusqlite", &["store/sqlite/"]),

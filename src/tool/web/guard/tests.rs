@@ -41,7 +41,7 @@ fn call(permissions: &[&str]) -> Authorized<ToolCall> {
     let levels = vec![Level { owner: "the workflow".to_owned(), permissions: permissions.clone() }];
     let grants = Arc::new(Grants { levels, always_ask: false });
     let policy = Policy::new(Rules { allow: permissions, ..Rules::default() });
-    match policy.authorize(&tool, ToolCall { tool: name, arguments: json!({}) }, &grants, false).unwrap() {
+    match policy.authorize(&tool, ToolCall { tool: name, arguments: json!({}) }, &grants, None).unwrap() {
         Verdict::Allowed { call, .. } => call,
         other => panic!("{other:?}"),
     }

@@ -231,7 +231,7 @@ async fn a_call_goes_nowhere_without_a_rule_for_it() {
     let error = authorize(&*get, json!({"url": "https://example.com"}), &["net:example.org"]).unwrap_err();
     assert_eq!(
         (error.kind(), error.message()),
-        (ErrorKind::Denied, "`net:example.com` is not permitted: the workflow does not ask for it")
+        (ErrorKind::Denied, "`net:example.com` is not permitted: the workflow does not ask for it under `permissions`")
     );
 }
 

@@ -14,8 +14,7 @@ use wiremock::{
     matchers::{any, body_json, body_string, header, header_exists, method, path, query_param},
 };
 
-use super::{names, port, requests, tool};
-use crate::tool::{authorize, call};
+use super::{authorize, call, names, port, requests, tool};
 
 #[tokio::test]
 async fn a_get_gives_status_headers_and_parsed_json() {

@@ -1,11 +1,20 @@
 //! The command line as clap reads it: one struct per command. Nothing here acts.
 
+mod audit;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueParser};
 
+pub use audit::{
+    AuditCommand, AuditExportArgs, AuditFilterArgs, AuditListArgs, AuditShowArgs, AuditVerifyArgs, DecisionArg, ExportFormat,
+};
+
 use crate::{
-    cli::values::{InputArg, ModelArg, parse_duration},
+    cli::{
+        policy::args::{PolicyArgs, PolicyCommand},
+        values::{InputArg, ModelArg, parse_duration},
+    },
     model::RunId,
 };
 
@@ -90,6 +99,12 @@ pub enum Command {
     /// Look at the runs in the store
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Look at what the operator permits tools to touch
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Look at what agents did with tools, and who permitted it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print the JSON Schema of a file format, for editors
     Schema(SchemaArgs),
     /// Explain the code of a problem
@@ -148,6 +163,9 @@ pub struct RunArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `resume`.
@@ -162,13 +180,16 @@ pub struct ResumeArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 impl ResumeArgs {
     /// Those that go on with `run` as it is.
     #[must_use]
-    pub fn of(run: RunId) -> Self {
-        Self { run: run.to_string(), workflow: None, output: OutputForm::Text }
+    pub fn of(run: RunId, policy: PolicyArgs) -> Self {
+        Self { run: run.to_string(), workflow: None, output: OutputForm::Text, policy }
     }
 }
 
@@ -207,6 +228,9 @@ pub struct ApproveArgs {
     /// How the questions are shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ShowFormat,
+    /// What tools may touch when the run goes on.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `fork`.
@@ -231,6 +255,9 @@ pub struct ForkArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `why`.
@@ -290,6 +317,9 @@ pub struct ValidateArgs {
     /// Let warnings fail, too
     #[arg(long)]
     pub strict: bool,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// How problems are told.
@@ -468,6 +498,8 @@ pub enum SchemaName {
     Agents,
     /// A test file, *.test.yaml
     Test,
+    /// A policy, policy.toml
+    Policy,
 }
 
 /// `explain`.

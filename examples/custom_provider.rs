@@ -10,7 +10,7 @@ use agentflow::{
     agent::{Models, ModelsSettings},
     diagnostic::DiskFiles,
     engine::{Engine, EngineSettings, RunOptions, RunResult, Stop},
-    model::{ChatRequest, ChatResponse, FinishReason, Price, ProviderName, Role, Usage},
+    model::{ChatRequest, ChatResponse, Price, ProviderName, Role, Usage},
     plan::{CompileOptions, GraphBuilder, NodeSpec},
     provider::{OnText, Provider, Providers},
     store::InMemoryStore,
@@ -34,12 +34,9 @@ impl Provider for WordCounter {
         // A server that streams would call this for every piece of its answer.
         on_text(&content);
         Ok(ChatResponse {
-            tool_requests: Vec::new(),
-            content,
-            finish: FinishReason::Stop,
             // Tokens and the price below make the cost of a run. `None` is fine: a cost that is not known is shown as such.
             usage: Some(Usage { input_tokens: words as u64, cached_tokens: 0, output_tokens: 2 }),
-            model: request.model.clone(),
+            ..ChatResponse::text(content, &request.model)
         })
     }
 

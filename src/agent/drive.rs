@@ -1,14 +1,21 @@
 //! Carries a [`Turn`] through: asks the model what the machine wants to know, or takes the answer from the log.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
+use futures::future::join_all;
 
 use crate::{
-    agent::{Call, CallLimits, Models, Notice, Step, Turn, fingerprint},
+    agent::{
+        Call, CallLimits, CallRecord, Entry, Journal, Models, Recorded, Step, Tools, Turn, fingerprint,
+        tools::{Around, Performed, ToolStep, told},
+    },
     crash::crash_point,
     error::{Error, ErrorKind, Result},
-    model::{AgentProfile, CallOrigin, ChatRequest, ChatResponse, Cost, ModelRef, NodePath, RunId, Value},
+    model::{
+        AgentProfile, CallOrigin, ChatMessage, ChatRequest, ModelRef, NodePath, OnAmbiguous, RunId, StepId, ToolPattern,
+        ToolRequest, ToolSpec, Value,
+    },
+    tool::{Grants, Tool},
 };
 
 /// What an agent is asked to do in one attempt of a node.
@@ -40,44 +47,14 @@ pub struct Task<'a> {
     pub max_tokens: Option<u32>,
     /// The most model calls, repair turns included.
     pub max_turns: u32,
+    /// The tools it may ask for.
+    pub tools: &'a [ToolPattern],
+    /// What calls of tools are held to.
+    pub grants: &'a Arc<Grants>,
+    /// What is done about calls of which nobody knows whether they were made; `None` leaves it to the tool's settings.
+    pub on_ambiguous: Option<OnAmbiguous>,
     /// How long one call may take.
     pub call_timeout: Duration,
-}
-
-/// An answered call, as the log keeps it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CallRecord {
-    /// Its number in the attempt, from 0.
-    pub ordinal: u32,
-    /// `provider/model` that was asked.
-    pub model: String,
-    /// SHA-256 of what was asked, in hex: see [`fingerprint()`].
-    pub fingerprint: String,
-    /// The answer.
-    pub response: ChatResponse,
-    /// What it cost.
-    pub cost: Cost,
-    /// From the request to the last byte, in milliseconds.
-    pub duration_ms: u64,
-}
-
-/// Where an attempt leaves its traces.
-#[async_trait]
-pub trait Journal: Send + Sync {
-    /// Keeps `call`, which will be followed by another one. It is durable on return.
-    ///
-    /// # Errors
-    /// Those of the store; the attempt ends with them.
-    async fn record(&self, call: CallRecord) -> Result<()>;
-
-    /// Call `ordinal` begins; a recorded answer that is taken is no call.
-    fn on_call(&self, ordinal: u32);
-
-    /// The next piece of the answer under way.
-    fn on_text(&self, text: &str);
-
-    /// Something happened around the call under way: it waited, or its model's breaker changed.
-    fn on_notice(&self, notice: Notice);
 }
 
 /// How an attempt ended.
@@ -93,54 +70,85 @@ pub struct Answered {
 
 /// Makes one attempt at `task`.
 ///
-/// `recorded` are the calls of this very attempt that are in the log, in order: their answers are taken, never asked for again.
-/// Makes no retries; a failed call ends the attempt. Dropping the future ends the call under way.
+/// `recorded` is what the log has of this conversation: its answers and results are taken, never asked for again. Makes no retries;
+/// a failed call of a model ends the attempt, a failed call of a tool is told to the model. Dropping the future ends the calls
+/// under way.
 ///
 /// # Errors
-/// In `outcome`: those of [`Models::call`]; `Schema` with the raw text when the answer cannot be used; `Refused`; `Divergent`
-/// when the log holds an answer to another question; those of the journal.
-pub async fn drive(task: Task<'_>, models: &Models, recorded: &[CallRecord], journal: &dyn Journal) -> Answered {
-    let mut pending = None;
-    let outcome = Box::pin(converse(task, models, recorded, journal, &mut pending)).await;
+/// In `outcome`: those of [`Models::call`] and of listing the tools; `Schema` with the raw text when the answer cannot be used;
+/// `Refused`; `Budget` when the turns are used up; `Waiting` when a person has to decide about a call first; `Divergent` when the log
+/// holds an answer to another question; those of the journal.
+pub async fn drive(task: Task<'_>, models: &Models, tools: &Tools, recorded: &Recorded, journal: &dyn Journal) -> Answered {
+    let mut conversation = Conversation { task, models, tools, offered: Vec::new(), recorded, journal, pending: None };
+    let outcome = Box::pin(conversation.run()).await;
+    let last_call = conversation.pending;
     match outcome {
-        Ok((value, notes)) => Answered { outcome: Ok(value), last_call: pending, notes },
-        Err(error) => Answered { outcome: Err(error), last_call: pending, notes: Vec::new() },
+        Ok((value, notes)) => Answered { outcome: Ok(value), last_call, notes },
+        Err(error) => Answered { outcome: Err(error), last_call, notes: Vec::new() },
     }
 }
 
-async fn converse(
-    task: Task<'_>,
-    models: &Models,
-    recorded: &[CallRecord],
-    journal: &dyn Journal,
-    pending: &mut Option<CallRecord>,
-) -> Result<(Value, Vec<String>)> {
-    let mut turn = Turn::new(task.system, task.prompt, models.form(task.output)?, task.max_turns);
-    loop {
-        let messages = match turn.step() {
-            Step::Done(answer) => return answer.map(|answer| (answer.value, answer.notes)),
-            Step::CallModel(messages) => messages.to_vec(),
-        };
-        if let Some(call) = pending.take() {
-            journal.record(call).await?;
+/// An attempt under way.
+struct Conversation<'a> {
+    task: Task<'a>,
+    models: &'a Models,
+    tools: &'a Tools,
+    /// The tools the model is told of.
+    offered: Vec<Arc<dyn Tool>>,
+    recorded: &'a Recorded,
+    journal: &'a dyn Journal,
+    /// The last answer, which is not in the log yet.
+    pending: Option<CallRecord>,
+}
+
+impl Conversation<'_> {
+    async fn run(&mut self) -> Result<(Value, Vec<String>)> {
+        let form = self.models.form(self.task.output)?;
+        self.offered = self.tools.select(self.task.tools).await?;
+        let specs: Vec<ToolSpec> = self.offered.iter().map(|tool| tool.spec().clone()).collect();
+        let (system, prompt) = (self.task.system.take(), std::mem::take(&mut self.task.prompt));
+        let mut turn = Turn::new(system, prompt, form, self.task.max_turns);
+        loop {
+            match turn.step() {
+                Step::Done(answer) => return answer.map(|answer| (answer.value, answer.notes)),
+                Step::CallModel(messages) => {
+                    let request = self.request(messages, &specs, &turn);
+                    self.call_model(request, &mut turn).await?;
+                }
+                Step::CallTools(requests) => {
+                    let results = self.call_tools(turn.turns() - 1, requests).await?;
+                    turn.take_results(results);
+                }
+            }
         }
-        let ordinal = turn.turns();
-        let request = ChatRequest {
+    }
+
+    fn request(&self, messages: &[ChatMessage], tools: &[ToolSpec], turn: &Turn) -> ChatRequest {
+        let task = &self.task;
+        ChatRequest {
             origin: CallOrigin {
                 run: task.run,
                 node: task.node.clone(),
                 agent: task.agent.name.clone(),
                 attempt: task.attempt,
-                ordinal,
+                ordinal: turn.turns(),
             },
             model: task.model.model.clone(),
-            messages,
-            tools: Vec::new(),
+            messages: messages.to_vec(),
+            tools: tools.to_vec(),
             output: turn.output().cloned(),
             temperature: task.temperature,
             max_tokens: task.max_tokens,
-        };
-        if let Some(known) = recorded.iter().find(|call| call.ordinal == ordinal) {
+        }
+    }
+
+    /// Asks the model, or takes its answer from the log.
+    async fn call_model(&mut self, request: ChatRequest, turn: &mut Turn) -> Result<()> {
+        let (task, ordinal) = (&self.task, turn.turns());
+        if let Some(call) = self.pending.take() {
+            self.journal.record(Entry::Answer(call)).await?;
+        }
+        if let Some(known) = self.recorded.call(ordinal) {
             // An answer of the model before in the chain is as good as one of this.
             let asked = task.chain.iter().find(|model| model.to_string() == known.model);
             if asked.is_none_or(|model| known.fingerprint != fingerprint(model, &request)) {
@@ -148,18 +156,19 @@ async fn converse(
             }
             turn.take(&known.response);
             crash_point!("replay.answer-taken");
-            continue;
+            return Ok(());
         }
-        journal.on_call(ordinal);
+        self.journal.on_call(ordinal);
         crash_point!("call.before");
         crash_point!("call.before-repair" if ordinal > 0);
         let agent_limits = CallLimits { max_concurrent: task.agent.max_concurrent, rates: task.agent.rates };
         let call =
             Call { model: task.model, agent_limits, timeout: task.call_timeout, patience: task.patience, request: &request };
-        let called = models.call(call, &|text| journal.on_text(text), &|notice| journal.on_notice(notice)).await?;
+        let journal = self.journal;
+        let called = self.models.call(call, &|text| journal.on_text(text), &|notice| journal.on_notice(notice)).await?;
         crash_point!("call.answered");
         turn.take(&called.response);
-        *pending = Some(CallRecord {
+        self.pending = Some(CallRecord {
             ordinal,
             model: task.model.to_string(),
             fingerprint: fingerprint(task.model, &request),
@@ -167,6 +176,50 @@ async fn converse(
             cost: called.cost,
             duration_ms: u64::try_from(called.duration.as_millis()).unwrap_or(u64::MAX),
         });
+        Ok(())
+    }
+
+    /// Makes the calls that an answer asks for, all at once; returns what the model is told of each, in order.
+    async fn call_tools(&mut self, turn: u32, requests: &[ToolRequest]) -> Result<Vec<String>> {
+        if let Some(answer) = self.pending.take() {
+            self.journal.note(Entry::Answer(answer));
+        }
+        let around =
+            Around { run: self.task.run, node: self.task.node, grants: self.task.grants, on_ambiguous: self.task.on_ambiguous };
+        let steps = requests.iter().zip(0..).map(|(request, index)| {
+            let step = self.step(StepId { turn, index }, request);
+            self.tools.perform(step, around, self.recorded, self.journal)
+        });
+        let mut results = Vec::with_capacity(requests.len());
+        let mut waits = false;
+        for performed in join_all(steps).await {
+            match performed? {
+                Performed::Result(result) => results.push(told(&result)),
+                Performed::Waits => waits = true,
+            }
+        }
+        if waits {
+            return Err(Error::new(ErrorKind::Waiting, "a person has to decide about a call of a tool first"));
+        }
+        Ok(results)
+    }
+
+    fn step(&self, id: StepId, request: &ToolRequest) -> ToolStep {
+        let tool = self.offered.iter().find(|tool| tool.spec().name.wire() == request.name).cloned();
+        let tool = tool.ok_or_else(|| (request.name.clone(), self.unknown_tool(&request.name)));
+        let text = if request.arguments.trim().is_empty() { "{}" } else { &request.arguments };
+        let arguments = serde_json::from_str(text).map_err(|error| {
+            let problem = Error::new(ErrorKind::Invalid, format!("the arguments are no JSON: {error}"));
+            (Value::String(request.arguments.clone()), problem)
+        });
+        ToolStep { id, tool, arguments }
+    }
+
+    fn unknown_tool(&self, name: &str) -> Error {
+        let names: Vec<_> = self.offered.iter().map(|tool| format!("`{}`", tool.spec().name.wire())).collect();
+        let there_are =
+            if names.is_empty() { "there are no tools".to_owned() } else { format!("the tools are {}", names.join(", ")) };
+        Error::new(ErrorKind::NotFound, format!("there is no tool `{}`; {there_are}", name.escape_debug()))
     }
 }
 
@@ -179,5 +232,5 @@ fn divergent(node: &NodePath, known: &CallRecord, model: &ModelRef) -> Error {
         ErrorKind::Divergent,
         format!("node `{node}`: the log holds the answer to {what} as call {ordinal} of this attempt"),
     )
-    .hint("the run was recorded with another prompt, model or schema; begin a new run to use the changed ones")
+    .hint("the run was recorded with another prompt, model, schema or tools; begin a new run to use the changed ones")
 }

@@ -1,23 +1,33 @@
-//! A conversation with a model until there is an answer: the decisions ([`Turn`], no IO), the calls ([`Models`]: permits, rates,
-//! breakers, time limit, price), and [`drive()`], which joins the two and takes recorded answers instead of asking again.
+//! A conversation with a model until there is an answer: the decisions ([`Turn`], no IO), the calls of models ([`Models`]: permits,
+//! rates, breakers, time limit, price) and of tools ([`Tools`]: policy, approval, cache, time limit), and [`drive()`], which joins them
+//! and takes recorded answers and results instead of asking again.
 
 mod answer;
+mod call_tool;
 mod drive;
 mod fingerprint;
 mod gate;
 mod health;
+mod journal;
 mod json;
 mod models;
 mod notice;
 mod patience;
+mod recorded;
+mod tools;
 mod turn;
 
 pub use answer::AnswerForm;
-pub use drive::{Answered, CallRecord, Journal, Task, drive};
+pub use call_tool::{ToolTask, call_tool};
+pub use drive::{Answered, Task, drive};
 pub use fingerprint::fingerprint;
 pub use gate::CallLimits;
 pub use health::{TargetHealth, TargetId, health_of_all, reset_breakers};
+pub use journal::{CallRecord, Entry, Journal};
 pub use models::{Call, Called, Models, ModelsSettings, ProviderLimits, estimated_tokens};
 pub use notice::{Notice, OnNotice};
 pub use patience::BREAKER_PATIENCE;
+pub use recorded::Recorded;
+pub(crate) use tools::run_key;
+pub use tools::{ToolSettings, Tools, result_digest};
 pub use turn::{Answer, MAX_REPAIRS, Step, Turn};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     agent::{answer::AnswerForm, json},
     error::{Error, ErrorKind, ErrorRecord, Result},
-    model::{ChatMessage, ChatResponse, FinishReason, OutputSchema, Role, Value},
+    model::{ChatMessage, ChatResponse, FinishReason, OutputSchema, Role, ToolRequest, Value},
 };
 
 /// How often a model is told what is wrong with its answer.
@@ -20,6 +20,8 @@ pub struct Turn {
     max_turns: u32,
     turns: u32,
     repairs: u32,
+    /// Calls of tools that the last answer asks for.
+    requests: Vec<ToolRequest>,
     done: Option<End>,
 }
 
@@ -45,6 +47,8 @@ pub struct Answer {
 pub enum Step<'a> {
     /// Send these messages to the model, and tell the machine what it answers.
     CallModel(&'a [ChatMessage]),
+    /// Make these calls of tools, and tell the machine what comes of each.
+    CallTools(&'a [ToolRequest]),
     /// It is over.
     Done(Result<Answer>),
 }
@@ -56,13 +60,14 @@ impl Turn {
     pub fn new(system: Option<String>, prompt: String, form: AnswerForm, max_turns: u32) -> Self {
         let system = system.filter(|text| !text.trim().is_empty()).map(|text| ChatMessage::new(Role::System, text));
         let messages = system.into_iter().chain([ChatMessage::new(Role::User, prompt)]).collect();
-        Self { form, messages, max_turns: max_turns.max(1), turns: 0, repairs: 0, done: None }
+        Self { form, messages, max_turns: max_turns.max(1), turns: 0, repairs: 0, requests: Vec::new(), done: None }
     }
 
     /// What comes next.
     #[must_use]
     pub fn step(&self) -> Step<'_> {
         match &self.done {
+            None if !self.requests.is_empty() => Step::CallTools(&self.requests),
             None => Step::CallModel(&self.messages),
             Some(End::Answer(answer)) => Step::Done(Ok(answer.clone())),
             Some(End::Failure(record)) => Step::Done(Err(record.clone().into())),
@@ -83,7 +88,7 @@ impl Turn {
 
     /// Tells the machine what the model answered. After the end nothing changes any more.
     pub fn take(&mut self, response: &ChatResponse) {
-        if self.done.is_some() {
+        if self.done.is_some() || !self.requests.is_empty() {
             return;
         }
         self.turns += 1;
@@ -95,6 +100,9 @@ impl Turn {
                 format!("the model refused to answer: {said}")
             };
             return self.fail(ErrorKind::Refused, message, None, &response.content);
+        }
+        if !response.tool_requests.is_empty() {
+            return self.take_requests(response);
         }
         match &self.form {
             AnswerForm::Text => self.take_text(response),
@@ -118,6 +126,22 @@ impl Turn {
                 }
             }
         }
+    }
+
+    /// Tells the machine what came of the calls that were asked for, in their order.
+    pub fn take_results(&mut self, results: Vec<String>) {
+        let requests = std::mem::take(&mut self.requests);
+        self.messages.extend(requests.into_iter().zip(results).map(|(request, text)| ChatMessage::result(request.id, text)));
+    }
+
+    fn take_requests(&mut self, response: &ChatResponse) {
+        if self.turns >= self.max_turns {
+            let message = format!("the model asks for tools in the last of its {} turns, and has not answered", self.max_turns);
+            let hint = "raise `max_turns` of the agent or node, or `limits.turns` of the workflow, or ask for less";
+            return self.fail(ErrorKind::Budget, message, Some(hint), &response.content);
+        }
+        self.messages.push(ChatMessage::requests(&response.content, response.tool_requests.clone()));
+        self.requests.clone_from(&response.tool_requests);
     }
 
     fn take_text(&mut self, response: &ChatResponse) {
@@ -193,14 +217,14 @@ mod tests {
     fn asked(turn: &Turn) -> &[ChatMessage] {
         match turn.step() {
             Step::CallModel(messages) => messages,
-            Step::Done(end) => panic!("over: {end:?}"),
+            other => panic!("no call of a model: {other:?}"),
         }
     }
 
     fn ended(turn: &Turn) -> Result<Answer> {
         match turn.step() {
             Step::Done(end) => end,
-            Step::CallModel(messages) => panic!("not over: {messages:?}"),
+            other => panic!("not over: {other:?}"),
         }
     }
 

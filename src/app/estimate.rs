@@ -177,6 +177,10 @@ impl Estimator<'_> {
         let attempts = Times { least: 1, expected: 1.0, most: u64::from(node.retry.max_attempts) };
         match &node.kind {
             NodeKind::Value(_) => self.nodes.push(entry),
+            NodeKind::Tool(_) => {
+                entry.kind = "tool";
+                self.nodes.push(entry);
+            }
             NodeKind::Agent(agent) => {
                 self.agent(agent, node, instances, &mut entry);
                 self.nodes.push(entry);
@@ -190,6 +194,10 @@ impl Estimator<'_> {
                         self.nodes.push(entry);
                     }
                     NodeKind::Value(_) => self.nodes.push(entry),
+                    NodeKind::Tool(_) => {
+                        entry.kind = "tool";
+                        self.nodes.push(entry);
+                    }
                     NodeKind::Workflow { plan, .. } => {
                         entry.kind = "workflow";
                         self.nodes.push(entry);

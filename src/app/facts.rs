@@ -93,6 +93,12 @@ impl<'a> NodeFacts<'a> {
             | EventBody::AttemptFailed { .. }
             | EventBody::FallbackTaken { .. }
             | EventBody::CallWaited { .. }
+            | EventBody::ToolCalled { .. }
+            | EventBody::ToolReturned { .. }
+            | EventBody::ToolDenied { .. }
+            | EventBody::ApprovalRequested { .. }
+            | EventBody::AttemptPaused { .. }
+            | EventBody::ApprovalGiven { .. }
             | EventBody::BreakerChanged { .. }
             | EventBody::NodeCancelled { .. }
             | EventBody::RunFinished { .. } => {}

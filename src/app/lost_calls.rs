@@ -23,13 +23,19 @@ impl<'a> Attempts<'a> {
             | EventBody::NodeSucceeded { node, .. }
             | EventBody::NodeFailed { node, .. }
             | EventBody::NodeSkipped { node, .. }
-            | EventBody::NodeCancelled { node } => {
+            | EventBody::NodeCancelled { node }
+            | EventBody::AttemptPaused { node, .. } => {
                 self.running.remove(node);
             }
             EventBody::RunCreated { .. }
             | EventBody::AttemptStarted { .. }
             | EventBody::ModelResponded { .. }
             | EventBody::CallWaited { .. }
+            | EventBody::ToolCalled { .. }
+            | EventBody::ToolReturned { .. }
+            | EventBody::ToolDenied { .. }
+            | EventBody::ApprovalRequested { .. }
+            | EventBody::ApprovalGiven { .. }
             | EventBody::BreakerChanged { .. }
             | EventBody::IterationStarted { .. }
             | EventBody::RunFinished { .. } => {}

@@ -23,6 +23,7 @@ use crate::{
         AnthropicProvider, BuiltInKind, HttpClient, MockAnswer, MockProvider, MockSettings, OpenAiProvider, Provider, Providers,
         ServerSettings, builtin,
     },
+    tool::LiveSecrets,
 };
 
 /// The models that the nodes of a plan ask, and the nodes that have none.
@@ -34,11 +35,17 @@ struct Needs {
     without: Vec<(String, String)>,
 }
 
-/// Makes the models that `plan` needs. `folder` is what relative key files are relative to.
+/// Makes the models that `plan` needs. `folder` is what relative key files are relative to; keys that are read are noted in `live`.
 ///
 /// # Errors
 /// `Invalid` when a node has no model, or its model no provider that can be used.
-pub fn models(plan: &Plan, manifest: Option<&Manifest>, folder: &Path, mock: Option<MockOptions>) -> Result<Models> {
+pub fn models(
+    plan: &Plan,
+    manifest: Option<&Manifest>,
+    folder: &Path,
+    mock: Option<MockOptions>,
+    live: &mut LiveSecrets,
+) -> Result<Models> {
     let max_concurrent = manifest.and_then(|manifest| manifest.defaults.max_concurrent.as_ref()).map(|limit| limit.value);
     let mut settings = ModelsSettings { max_concurrent, ..ModelsSettings::default() };
     let mut providers = Providers::default();
@@ -66,6 +73,9 @@ pub fn models(plan: &Plan, manifest: Option<&Manifest>, folder: &Path, mock: Opt
         if let KeyState::Missing { source } = state {
             missing.push((name.clone(), source, model.clone(), node.to_owned()));
             continue;
+        }
+        if let Some(key) = &resolved.secret {
+            live.note(format!("key of {name}"), key.clone());
         }
         settings.providers.insert(name.clone(), limits(manifest, written));
         providers.register(name.clone(), provider(name, written, resolved, &http)?);
@@ -131,7 +141,7 @@ impl Needs {
                 }
                 NodeKind::Graph(inner) => self.add_graph(inner, &format!("{path}.")),
                 NodeKind::Workflow { plan, .. } => self.add_graph(&plan.graph, &format!("{path}.")),
-                NodeKind::Value(_) => {}
+                NodeKind::Tool(_) | NodeKind::Value(_) => {}
             }
         }
     }
@@ -192,6 +202,28 @@ fn resolve(name: &str, written: Option<&ProviderManifest>, folder: &Path) -> Opt
     };
     let base_url = own_url.or_else(|| usual_url.map(str::to_owned));
     Some(Resolved { kind, base_url, key, secret })
+}
+
+/// The key of something other than a provider, noted in `live`. `owner` is whose it is, for messages.
+///
+/// # Errors
+/// `Invalid` when it is not there, naming where it was looked for.
+pub(super) fn key(api_key: &ApiKey, folder: &Path, owner: &str, live: &mut LiveSecrets) -> Result<SecretString> {
+    let (state, secret) = match api_key {
+        ApiKey::Env(variable) => key_of_variable(&variable.value),
+        ApiKey::File(file) => key_of_file(&folder.join(&file.value)),
+    };
+    match (state?, secret) {
+        (_, Some(secret)) => {
+            live.note(owner, secret.clone());
+            Ok(secret)
+        }
+        (KeyState::Missing { source } | KeyState::Found { source }, None) => {
+            Err(Error::new(ErrorKind::Invalid, format!("{owner} has no key: `{source}` is not set"))
+                .hint(format!("set `{source}` and run again; with `--mock` no key is needed")))
+        }
+        (KeyState::NotNeeded, None) => Err(Error::new(ErrorKind::Invalid, format!("{owner} has no key"))),
+    }
 }
 
 fn key_of_variable(name: &str) -> (Result<KeyState>, Option<SecretString>) {

@@ -1,5 +1,6 @@
 //! What the store knows of runs: found by name, listed, shown. Everything is read from their events.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -57,6 +58,9 @@ pub struct SpendReport {
     /// Calls that may have been under way when a process died, and were made again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_calls: Option<u64>,
+    /// Calls of tools that were made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<u64>,
 }
 
 impl From<Spend> for SpendReport {
@@ -69,6 +73,7 @@ impl From<Spend> for SpendReport {
             output_tokens: spend.output_tokens,
             cost_usd: spend.usd,
             lost_calls: Some(spend.lost_calls).filter(|lost| *lost > 0),
+            tool_calls: Some(spend.tool_calls).filter(|calls| *calls > 0),
         }
     }
 }
@@ -83,6 +88,7 @@ impl From<SpendReport> for Spend {
             output_tokens: report.output_tokens,
             usd: report.cost_usd,
             lost_calls: report.lost_calls.unwrap_or_default(),
+            tool_calls: report.tool_calls.unwrap_or_default(),
         }
     }
 }
@@ -275,11 +281,19 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>) -> Opt
     let mut spend = Spend::default();
     let (mut end, mut last) = (None, first.at);
     let mut attempts = Attempts::default();
+    let mut paused = HashSet::new();
     for event in events {
         last = event.at;
         spend.lost_calls += attempts.take(event).len() as u64;
         match &event.body {
             EventBody::ModelResponded { response, cost, .. } => spend += Spend::of_call(response.usage, *cost),
+            EventBody::ToolCalled { .. } => spend.tool_calls += 1,
+            EventBody::AttemptPaused { node, .. } => {
+                paused.insert(node);
+            }
+            EventBody::ApprovalGiven { node, .. } => {
+                paused.remove(node);
+            }
             EventBody::RunResumed { owner: next, .. } => owner = next,
             EventBody::RunFinished { status, error, spend: all, .. } => {
                 spend = *all;
@@ -290,6 +304,7 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>) -> Opt
     }
     let status = match &end {
         Some((_, status, _)) => status.as_str(),
+        None if is_gone(owner) && !paused.is_empty() => RunStatus::Waiting.as_str(),
         None if is_gone(owner) => "interrupted",
         None => RunStatus::Running.as_str(),
     };
@@ -345,6 +360,14 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
                 node.spend = spend.into();
                 node.model = Some(model.clone());
             }
+            EventBody::ToolCalled { .. } => {
+                let mut spend = Spend::from(node.spend);
+                spend.tool_calls += 1;
+                node.spend = spend.into();
+            }
+            EventBody::ApprovalRequested { request, .. } => node.reason = Some(request.question.in_words()),
+            EventBody::AttemptPaused { .. } => node.status = "waiting",
+            EventBody::ApprovalGiven { .. } => node.reason = None,
             EventBody::AttemptFailed { error, .. } | EventBody::FallbackTaken { error, .. } => {
                 node.status = "waiting";
                 node.reason = Some(error.message.clone());
@@ -364,6 +387,8 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             }
             EventBody::NodeCancelled { .. } => node.status = "cancelled",
             EventBody::IterationStarted { .. }
+            | EventBody::ToolReturned { .. }
+            | EventBody::ToolDenied { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
             | EventBody::RunCreated { .. }

@@ -140,7 +140,7 @@ impl Side {
     fn agent(&self, path: &NodePath) -> Option<&AgentNode> {
         match &self.plan.as_ref()?.node_at(&path.without_instances())?.1.kind {
             NodeKind::Agent(agent) => Some(agent),
-            NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => None,
+            NodeKind::Tool(_) | NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => None,
         }
     }
 }

@@ -4,7 +4,13 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueParser};
 
-use crate::cli::values::{InputArg, ModelArg, parse_duration};
+use crate::{
+    cli::{
+        policy::args::{PolicyArgs, PolicyCommand},
+        values::{InputArg, ModelArg, parse_duration},
+    },
+    model::RunId,
+};
 
 /// agentflow: workflows of LLM agents, declared in YAML or TOML.
 #[derive(Debug, Parser)]
@@ -69,6 +75,8 @@ pub enum Command {
     Run(RunArgs),
     /// Go on with a run that was interrupted
     Resume(ResumeArgs),
+    /// Show what a run asks a person, and answer it
+    Approve(ApproveArgs),
     /// Run again from a node on, and take over all that comes before it
     Fork(ForkArgs),
     /// Tell why the agents of a node were asked, or were not
@@ -85,6 +93,9 @@ pub enum Command {
     /// Look at the runs in the store
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Look at what the operator permits tools to touch
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Print the JSON Schema of a file format, for editors
     Schema(SchemaArgs),
     /// Explain the code of a problem
@@ -143,6 +154,9 @@ pub struct RunArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `resume`.
@@ -157,6 +171,57 @@ pub struct ResumeArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+impl ResumeArgs {
+    /// Those that go on with `run` as it is.
+    #[must_use]
+    pub fn of(run: RunId, policy: PolicyArgs) -> Self {
+        Self { run: run.to_string(), workflow: None, output: OutputForm::Text, policy }
+    }
+}
+
+/// `approve`.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  agentflow approve last
+  agentflow approve last publish --resume
+  agentflow approve 0193 publish --reject --comment 'not on a Friday'")]
+pub struct ApproveArgs {
+    /// The run: its id, the beginning of it, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// The nodes whose questions are answered; without any, the questions are shown
+    #[arg(value_name = "NODE")]
+    pub nodes: Vec<String>,
+    /// Answer all questions of the run
+    #[arg(long, conflicts_with = "nodes")]
+    pub all: bool,
+    /// The call may not be made
+    #[arg(long, group = "decision")]
+    pub reject: bool,
+    /// A call during which the process died is made again
+    #[arg(long, group = "decision")]
+    pub rerun: bool,
+    /// A call during which the process died counts as made
+    #[arg(long, group = "decision")]
+    pub assume_done: bool,
+    /// What there is to say; a model whose call is rejected is told
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+    /// Go on with the run when nothing more is asked
+    #[arg(long)]
+    pub resume: bool,
+    /// How the questions are shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ShowFormat,
+    /// What tools may touch when the run goes on.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `fork`.
@@ -181,6 +246,9 @@ pub struct ForkArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `why`.
@@ -240,6 +308,9 @@ pub struct ValidateArgs {
     /// Let warnings fail, too
     #[arg(long)]
     pub strict: bool,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// How problems are told.
@@ -418,6 +489,8 @@ pub enum SchemaName {
     Agents,
     /// A test file, *.test.yaml
     Test,
+    /// A policy, policy.toml
+    Policy,
 }
 
 /// `explain`.

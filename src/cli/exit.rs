@@ -42,6 +42,7 @@ pub fn of_error(error: &Error) -> u8 {
 pub fn of_run(status: RunStatus, why: Option<ErrorKind>) -> u8 {
     match (status, why) {
         (RunStatus::Succeeded, _) => SUCCEEDED,
+        (RunStatus::Waiting, _) => WAITING,
         (RunStatus::Running | RunStatus::Failed | RunStatus::Cancelled, Some(kind)) => of_failed_run(kind),
         (RunStatus::Running, None) => WAITING,
         (RunStatus::Failed | RunStatus::Cancelled, None) => RUN_FAILED,
@@ -115,5 +116,6 @@ mod tests {
         assert_eq!(of_run(RunStatus::Succeeded, None), 0);
         assert_eq!(of_run(RunStatus::Failed, None), 1);
         assert_eq!(of_run(RunStatus::Running, None), 3);
+        assert_eq!(of_run(RunStatus::Waiting, None), 3);
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: reads arguments, calls `app`, prints. The only room that writes to standard output and standard error.
 
 mod agents;
+mod approve;
 pub mod args;
 mod breakers;
 mod clean;
@@ -20,8 +21,10 @@ mod man;
 mod numbers;
 mod outputs;
 mod page;
+pub mod policy;
 mod problem;
 mod prompt;
+mod questions;
 mod resume;
 mod reuse;
 mod run;
@@ -45,12 +48,13 @@ use std::{
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
-    app::{MockOptions, Settings},
+    app::{MockOptions, Settings, policy::PolicySettings},
     cli::terminal::Terminal,
     error::Result,
 };
 
-use args::{Cli, Command};
+use args::{Cli, Command, ResumeArgs};
+use policy::args::PolicyCommand;
 
 /// Runs the command that the process was started with.
 #[must_use]
@@ -90,6 +94,13 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
     match cli.command {
         Command::Run(args) => run::run(&args, &settings, verbose, terminal),
         Command::Resume(args) => resume::resume(&args, &settings, verbose, terminal),
+        Command::Approve(args) => {
+            let (code, goes_on) = run::block_on(approve::approve(&args, &settings, terminal))?;
+            match goes_on {
+                Some(run) => resume::resume(&ResumeArgs::of(run, args.policy), &settings, verbose, terminal),
+                None => Ok(code),
+            }
+        }
         Command::Fork(args) => fork::fork(&args, &settings, verbose, terminal),
         Command::Why(args) => run::block_on(why::why(&args, &settings, terminal)),
         Command::Diff(args) => run::block_on(diff::diff(&args, &settings, terminal)),
@@ -97,6 +108,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Graph(args) => graph::graph(&args, &settings, terminal),
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
+        Command::Policy(command) => policy::policy(&command, &settings, terminal),
         Command::Schema(args) => schema::schema(&args, terminal),
         Command::Explain(args) => explain::explain(&args, terminal),
         Command::Init(args) => init::init(&args, terminal),
@@ -116,7 +128,36 @@ fn settings(cli: &Cli) -> Settings {
         });
         settings.models = args.model.iter().map(|arg| (arg.agent.to_string(), arg.model.clone())).collect();
     }
+    settings.policy = policy_settings(&cli.command);
     settings
+}
+
+/// What the options say about the policy. Those of commands that call no tools say nothing.
+fn policy_settings(command: &Command) -> PolicySettings {
+    let args = match command {
+        Command::Run(args) => &args.policy,
+        Command::Resume(args) => &args.policy,
+        Command::Approve(args) => &args.policy,
+        Command::Fork(args) => &args.policy,
+        Command::Validate(args) => &args.policy,
+        Command::Policy(PolicyCommand::Show(args)) => &args.policy,
+        Command::Policy(PolicyCommand::Check(args)) => &args.policy,
+        Command::Policy(PolicyCommand::Init(args)) => {
+            return PolicySettings { file: args.policy.clone(), ..PolicySettings::default() };
+        }
+        Command::Why(_)
+        | Command::Diff(_)
+        | Command::Graph(_)
+        | Command::Agents(_)
+        | Command::Runs(_)
+        | Command::Schema(_)
+        | Command::Explain(_)
+        | Command::Init(_)
+        | Command::Doctor(_)
+        | Command::Completions(_)
+        | Command::Man(_) => return PolicySettings::default(),
+    };
+    args.to_settings()
 }
 
 /// `--color` as far as it matters for help and usage errors, which are printed before there are any options.

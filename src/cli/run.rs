@@ -12,7 +12,7 @@ use tracing::{debug, trace};
 
 use crate::{
     app::{
-        self, Prepared, Settings, WorkflowSource,
+        self, Prepared, Settings, WorkflowSource, approve,
         inputs::{Gathered, GivenInput, GivenValue, StandardInput, gather, missing_error},
     },
     cli::{
@@ -21,14 +21,14 @@ use crate::{
         failure::{self, FailedNode},
         json, numbers, outputs,
         outputs::EventLines,
-        prompt,
+        prompt, questions,
         reuse::Tally,
         signals::Signals,
         terminal::{Terminal, YELLOW},
         ui::{Speaker, Style, Ui},
     },
     crash::crash_point,
-    engine::{Engine, Observer, Progress, RunOptions, RunResult, Stop},
+    engine::{Engine, Observer, Progress, RunOptions, RunResult, Stop, open_questions, read_run},
     error::{Error, ErrorKind, Result},
     model::{Event, Origin, RunId, RunStatus},
     plan::Plan,
@@ -115,6 +115,7 @@ pub(super) enum Begin {
 }
 
 /// How a run is shown.
+#[derive(Clone, Copy)]
 pub(super) struct Showing<'a> {
     /// What standard output carries.
     pub(super) output: OutputForm,
@@ -137,7 +138,8 @@ impl Showing<'_> {
     }
 }
 
-/// Runs `prepared`, shows it, and writes what came of it; returns the exit code.
+/// Runs `prepared`, shows it, and writes what came of it; returns the exit code. Where somebody can be asked, what the run asks is put
+/// to them, and it goes on with their answers.
 pub(super) async fn drive(
     prepared: &Prepared,
     engine: &Engine,
@@ -151,6 +153,43 @@ pub(super) async fn drive(
         terminal
             .talk(&terminal.paint_err(YELLOW, "SIMULATED: `--mock` answers every model call; nothing below was said by a model"));
     }
+    let run = options.run;
+    let mut past = showing.past.to_vec();
+    let mut begin = begin;
+    loop {
+        let showing = Showing { past: &past, ..*showing };
+        let driven = drive_once(prepared, engine, options.clone(), begin, &showing, settings, terminal).await?;
+        let can_ask = terminal.can_ask && terminal.err.is_terminal;
+        if driven.status != RunStatus::Waiting || !can_ask {
+            return Ok(driven.code);
+        }
+        past = read_run(engine.store(), run).await?.events;
+        let answers = questions::ask(terminal, open_questions(&past));
+        if answers.is_empty() {
+            terminal.talk(&Commands::of(prepared, settings).answer(run));
+            return Ok(driven.code);
+        }
+        approve::give(engine.store(), run, &answers).await?;
+        past = read_run(engine.store(), run).await?.events;
+        begin = Begin::Again;
+    }
+}
+
+/// How a run stands after it was driven.
+struct Driven {
+    status: RunStatus,
+    code: u8,
+}
+
+async fn drive_once(
+    prepared: &Prepared,
+    engine: &Engine,
+    options: RunOptions,
+    begin: Begin,
+    showing: &Showing<'_>,
+    settings: &Settings,
+    terminal: &Terminal,
+) -> Result<Driven> {
     let run = options.run;
     let stop = Stop::default();
     let mut ui = Ui::start(&prepared.plan, terminal, showing.style(terminal), showing.past);
@@ -183,7 +222,7 @@ pub(super) async fn drive(
         terminal.note(&line);
     }
     let code = tell_failure(&result, &watch, &signals, &Commands::of(prepared, settings), terminal);
-    written.map(|()| code)
+    written.map(|()| Driven { status: result.status, code })
 }
 
 /// Writes the outputs of a run that succeeded.
@@ -191,7 +230,9 @@ fn print_outputs(result: &RunResult, output: OutputForm, terminal: &Terminal) ->
     match (result.status, output) {
         (RunStatus::Succeeded, OutputForm::Text) => terminal.print(&outputs::text(terminal, &result.outputs)),
         (RunStatus::Succeeded, OutputForm::Json) => terminal.print(&json::document(&result.outputs)?),
-        (_, OutputForm::Jsonl) | (RunStatus::Running | RunStatus::Failed | RunStatus::Cancelled, _) => Ok(()),
+        (_, OutputForm::Jsonl) | (RunStatus::Running | RunStatus::Failed | RunStatus::Cancelled | RunStatus::Waiting, _) => {
+            Ok(())
+        }
     }
 }
 
@@ -206,6 +247,8 @@ fn tell_failure(result: &RunResult, watch: &Watch, signals: &Signals, commands: 
                 return signals.exit_code();
             }
         }
+        RunStatus::Waiting if terminal.can_ask && terminal.err.is_terminal => {}
+        RunStatus::Waiting => terminal.talk(&format!("run {run} waits for a person; {}", commands.answer(run))),
         RunStatus::Failed | RunStatus::Cancelled => {
             failure::tell(terminal, run, watch.failed().as_ref(), result.error.as_ref(), &commands.show(run));
         }
@@ -234,6 +277,13 @@ impl Commands {
             return "it was kept in memory only and cannot be gone on with".to_owned();
         }
         format!("go on with: agentflow resume {run}{}", self.suffix)
+    }
+
+    fn answer(&self, run: RunId) -> String {
+        if self.gone {
+            return "it was kept in memory only and cannot be gone on with".to_owned();
+        }
+        format!("see what it asks with: agentflow approve {run}{}", self.suffix)
     }
 
     fn show(&self, run: RunId) -> String {

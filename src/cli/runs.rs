@@ -21,7 +21,7 @@ use crate::{
     crash::crash_point,
     engine::read_run,
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, Origin, OriginKind, RunId, Spend},
+    model::{Event, EventBody, Origin, OriginKind, RunId, Spend, ToolOutcome},
     store::{Store, StreamId},
 };
 
@@ -217,6 +217,29 @@ fn told(body: &EventBody) -> String {
                 numbers::count(spend.tokens()),
                 numbers::duration(Duration::from_millis(*duration_ms))
             )
+        }
+        EventBody::ToolCalled { call, .. } => {
+            let approved = if call.approved { ", approved" } else { "" };
+            format!("call {}, {} ({}{approved}): {}", call.step, call.tool, call.effect.as_str(), call.arguments)
+        }
+        EventBody::ToolReturned { result, .. } => {
+            let how = if result.cached {
+                "from the cache".to_owned()
+            } else {
+                numbers::duration(Duration::from_millis(result.duration_ms))
+            };
+            let outcome = match &result.outcome {
+                ToolOutcome::Output(value) => value.to_string(),
+                ToolOutcome::Failed { error, .. } => format!("failed: {}", error.message),
+            };
+            format!("call {}, {}, {how}: {outcome}", result.step, result.tool)
+        }
+        EventBody::ToolDenied { denial, .. } => format!("call {}, {}: {}", denial.step, denial.tool, denial.error.message),
+        EventBody::ApprovalRequested { request, .. } => format!("call {}, {}", request.step, request.question.in_words()),
+        EventBody::AttemptPaused { attempt, .. } => format!("attempt {attempt} waits for a person"),
+        EventBody::ApprovalGiven { approval, .. } => {
+            let comment = approval.comment.as_ref().map(|comment| format!(": {comment}")).unwrap_or_default();
+            format!("call {}, {}, by {}{comment}", approval.step, approval.decision.as_str(), approval.by)
         }
         EventBody::IterationStarted { iteration, .. } => format!("iteration {iteration}"),
         EventBody::AttemptFailed { attempt, error, .. } => format!("attempt {attempt}, tried again: {}", error.message),

@@ -59,6 +59,8 @@ codes! {
     VALUE_BREAKS_SCHEMA = 17, "value does not match its schema";
     /// Keys that exclude or need each other.
     KEY_COMBINATION = 18, "keys do not go together";
+    /// A permission that cannot be read.
+    BAD_PERMISSION = 19, "bad permission";
     /// A template that cannot be parsed.
     TEMPLATE_SYNTAX = 20, "template syntax error";
     /// An expression that cannot be parsed.
@@ -79,7 +81,7 @@ codes! {
     UNKNOWN_AGENT = 31, "unknown agent";
     /// A capability that no agent has.
     UNKNOWN_CAPABILITY = 32, "unknown capability";
-    /// A tool that does not exist.
+    /// A tool that does not exist, or that the agent does not have.
     UNKNOWN_TOOL = 33, "unknown tool";
     /// A prompt file that cannot be read.
     PROMPT_FILE = 34, "prompt file cannot be read";

@@ -1,4 +1,4 @@
-//! One attempt of an agent's node, as a task of its own; it speaks to the scheduler by messages only.
+//! One attempt of a node that asks an agent or calls a tool, as a task of its own; it speaks to the scheduler by messages only.
 
 use std::sync::Arc;
 
@@ -7,22 +7,23 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     observer::{Observer, Progress},
-    state::{InstanceId, Start},
+    state::{InstanceId, Job, Start},
 };
 use crate::{
-    agent::{Answered, CallRecord, Journal, Models, Notice, Task, drive},
+    agent::{Answered, Entry, Journal, Models, Notice, Recorded, Task, ToolTask, Tools, call_tool, drive},
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{NodePath, RunId},
+    plan::AgentNode,
 };
 
 /// What an attempt tells while it goes on.
 pub(super) enum Told {
-    /// A model answered, and the attempt goes on: the answer is to be recorded first.
-    Called {
-        call: CallRecord,
+    /// Something that the log is to keep.
+    Kept {
+        entry: Entry,
         /// Told when it is durable, or why the attempt must end.
-        recorded: oneshot::Sender<Result<()>>,
+        recorded: Option<oneshot::Sender<Result<()>>>,
     },
     /// Something happened around a call.
     Noticed(Notice),
@@ -32,8 +33,9 @@ pub(super) enum Told {
 pub(super) struct Attempt {
     pub(super) run: RunId,
     pub(super) start: Start,
-    pub(super) recorded: Vec<CallRecord>,
+    pub(super) recorded: Recorded,
     pub(super) models: Arc<Models>,
+    pub(super) tools: Arc<Tools>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) tell: mpsc::UnboundedSender<(InstanceId, Told)>,
 }
@@ -42,7 +44,25 @@ impl Attempt {
     /// Runs to the end.
     pub(super) async fn run(self) -> Answered {
         crash_point!("attempt.begun");
-        let node = self.start.work.node();
+        let journal = Traces { attempt: &self, node: &self.start.path };
+        match self.start.work.job() {
+            Job::Agent { node, system, prompt } => self.ask(node, system, prompt, &journal).await,
+            Job::Tool { node, arguments } => {
+                let task = ToolTask {
+                    run: self.run,
+                    node: &self.start.path,
+                    tool: &node.tool,
+                    arguments: arguments.clone(),
+                    output: node.output.as_deref(),
+                    grants: &node.grants,
+                    on_ambiguous: node.on_ambiguous,
+                };
+                call_tool(task, &self.tools, &self.recorded, &journal).await
+            }
+        }
+    }
+
+    async fn ask(&self, node: &AgentNode, system: Option<&str>, prompt: &str, journal: &Traces<'_>) -> Answered {
         let Some(model) = &self.start.model else {
             let error = Error::new(ErrorKind::Invalid, format!("agent `{}` has no model", node.agent.name))
                 .hint("give the agent a `model`, or `[defaults] model` in the manifest");
@@ -56,16 +76,18 @@ impl Attempt {
             model,
             chain: node.models().collect(),
             patience: self.start.patience,
-            system: self.start.work.system.clone(),
-            prompt: self.start.work.prompt.clone(),
+            system: system.map(str::to_owned),
+            prompt: prompt.to_owned(),
             output: node.output.as_deref(),
             temperature: node.temperature,
             max_tokens: node.max_tokens,
             max_turns: node.max_turns,
+            tools: &node.tools,
+            grants: &node.grants,
+            on_ambiguous: node.on_ambiguous,
             call_timeout: node.call_timeout,
         };
-        let journal = Traces { attempt: &self, node: &self.start.path };
-        drive(task, &self.models, &self.recorded, &journal).await
+        drive(task, &self.models, &self.tools, &self.recorded, journal).await
     }
 }
 
@@ -77,13 +99,19 @@ struct Traces<'a> {
 
 #[async_trait]
 impl Journal for Traces<'_> {
-    async fn record(&self, call: CallRecord) -> Result<()> {
+    async fn record(&self, entry: Entry) -> Result<()> {
         let (recorded, durable) = oneshot::channel();
         let gone = || Error::new(ErrorKind::Cancelled, "the run has ended");
-        self.attempt.tell.send((self.attempt.start.id, Told::Called { call, recorded })).map_err(|_| gone())?;
+        let told = Told::Kept { entry, recorded: Some(recorded) };
+        self.attempt.tell.send((self.attempt.start.id, told)).map_err(|_| gone())?;
         durable.await.map_err(|_| gone())??;
         crash_point!("journal.told");
         Ok(())
+    }
+
+    fn note(&self, entry: Entry) {
+        // A run that has ended keeps nothing more.
+        self.attempt.tell.send((self.attempt.start.id, Told::Kept { entry, recorded: None })).ok();
     }
 
     fn on_call(&self, ordinal: u32) {

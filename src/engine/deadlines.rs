@@ -34,6 +34,12 @@ impl Deadlines {
         }
     }
 
+    /// Takes the limit of an instance away, until it is given one again.
+    pub(super) fn forget(&mut self, id: InstanceId) {
+        self.known.remove(&id);
+        self.instances.retain(|Reverse((_, other))| *other != id);
+    }
+
     /// The next limit that passes.
     pub(super) fn next(&self) -> Option<Instant> {
         let next = self.instances.peek().map(|Reverse((at, _))| *at);

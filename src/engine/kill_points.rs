@@ -15,6 +15,12 @@ pub(super) fn on_durable(event: &Event) {
         EventBody::AttemptStarted { inputs: Some(_), .. } => crash_point!("durable.inner-workflow"),
         EventBody::AttemptStarted { .. } => crash_point!("durable.attempt-started"),
         EventBody::ModelResponded { .. } => crash_point!("durable.model-responded"),
+        EventBody::ToolCalled { .. } => crash_point!("durable.tool-called"),
+        EventBody::ToolReturned { .. } => crash_point!("durable.tool-returned"),
+        EventBody::ToolDenied { .. } => crash_point!("durable.tool-denied"),
+        EventBody::ApprovalRequested { .. } => crash_point!("durable.approval-requested"),
+        EventBody::AttemptPaused { .. } => crash_point!("durable.attempt-paused"),
+        EventBody::ApprovalGiven { .. } => {}
         EventBody::IterationStarted { .. } => crash_point!("durable.iteration-started"),
         // From here on the node is in back-off.
         EventBody::AttemptFailed { .. } => crash_point!("durable.attempt-failed"),

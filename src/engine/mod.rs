@@ -4,6 +4,7 @@
 //! everything the call rests on is durable; `recover` reads a log back, `inspect` also one that is damaged;
 //! `reuse` finds answers in an earlier run, `revise` lets a run go on with other files.
 
+mod answer;
 mod append;
 mod attempt;
 mod clock;
@@ -27,6 +28,7 @@ use std::{
 
 use indexmap::IndexMap;
 
+pub use answer::{OpenQuestion, answer, open_questions};
 pub use clock::Clock;
 pub use inspect::{BadRecord, Inspection, inspect};
 pub use observer::{Observer, Progress};
@@ -37,7 +39,7 @@ pub use state::{Ending, RunState};
 pub use stop::Stop;
 
 use crate::{
-    agent::Models,
+    agent::{Models, Tools},
     error::{ErrorRecord, Result},
     model::{Origin, Owner, RunId, RunStatus, Spend, Value},
     plan::Plan,
@@ -49,6 +51,7 @@ use crate::{
 pub struct Engine {
     store: Arc<dyn Store>,
     models: Arc<Models>,
+    tools: Arc<Tools>,
     settings: EngineSettings,
 }
 
@@ -134,7 +137,14 @@ impl Engine {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, models: Arc<Models>, settings: EngineSettings) -> Self {
         models.share_health(&store);
-        Self { store, models, settings }
+        Self { store, models, tools: Arc::default(), settings }
+    }
+
+    /// The same engine, with tools that nodes may call.
+    #[must_use]
+    pub fn with_tools(self, tools: Arc<Tools>) -> Self {
+        tools.keep_in(&self.store);
+        Self { tools, ..self }
     }
 
     /// The store it keeps runs in.

@@ -104,7 +104,9 @@ fn bound_to_models(events: &[Event]) -> BTreeSet<String> {
     let (mut open, mut fell_back) = (BTreeSet::new(), BTreeSet::new());
     for event in events {
         match &event.body {
-            EventBody::ModelResponded { node, .. } => {
+            EventBody::ModelResponded { node, .. }
+            | EventBody::ToolReturned { node, .. }
+            | EventBody::ToolCalled { node, .. } => {
                 open.insert(node);
             }
             EventBody::FallbackTaken { node, .. } => {
@@ -122,6 +124,10 @@ fn bound_to_models(events: &[Event]) -> BTreeSet<String> {
             | EventBody::IterationStarted { .. }
             | EventBody::AttemptFailed { .. }
             | EventBody::CallWaited { .. }
+            | EventBody::ToolDenied { .. }
+            | EventBody::ApprovalRequested { .. }
+            | EventBody::AttemptPaused { .. }
+            | EventBody::ApprovalGiven { .. }
             | EventBody::BreakerChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
@@ -138,6 +144,6 @@ fn definition(plan: &Plan, path: &str) -> Option<String> {
 fn models<'a>(plan: &'a Plan, path: &str) -> Option<Vec<&'a ModelRef>> {
     match &plan.node_at(path)?.1.kind {
         NodeKind::Agent(agent) => Some(agent.models().collect()),
-        NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => None,
+        NodeKind::Tool(_) | NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => None,
     }
 }

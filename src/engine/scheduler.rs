@@ -23,11 +23,11 @@ use super::{
     kill_points,
     log::RunLog,
     observer::{Observer, Progress},
-    state::{InstanceId, MANY_EVENTS, MAX_EVENTS, RunState, Start, Step},
+    state::{InstanceId, Job, MANY_EVENTS, MAX_EVENTS, RunState, Start, Step},
     stop::{Stop, Wish},
 };
 use crate::{
-    agent::Answered,
+    agent::{Answered, Entry},
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, RunId, Seq},
@@ -114,7 +114,12 @@ impl Scheduler {
 
     fn is_done(&self) -> bool {
         let stopped = self.stop_at.is_some_and(|at| self.attempts.is_empty() || at <= Instant::now());
-        self.state.ending().is_some() || stopped
+        self.state.ending().is_some() || stopped || self.is_blocked()
+    }
+
+    /// Whether nothing can go on before a person has decided.
+    fn is_blocked(&self) -> bool {
+        self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked()
     }
 
     /// Records every decision that the events so far allow.
@@ -146,6 +151,11 @@ impl Scheduler {
                     self.deadlines.set(id, self.state.time_left(id));
                 }
             }
+            EventBody::AttemptPaused { node, .. } => {
+                if let Some(id) = self.state.id_of(node) {
+                    self.deadlines.forget(id);
+                }
+            }
             EventBody::AttemptFailed { node, attempt, retry_at, .. } => {
                 let delay = Duration::try_from(retry_at.duration_since(event.at)).unwrap_or_default();
                 self.observer.on_progress(self.run, &Progress::RetryWaiting { node, attempt: attempt + 1, delay });
@@ -168,16 +178,19 @@ impl Scheduler {
                 self.held.push(start);
                 continue;
             }
-            let node = start.work.node();
             let model = start.model.as_ref().map(ToString::to_string).unwrap_or_default();
-            let agent = Some((node.agent.name.as_str(), model.as_str()));
+            let agent = match start.work.job() {
+                Job::Agent { node, .. } => Some((node.agent.name.as_str(), model.as_str())),
+                Job::Tool { .. } => None,
+            };
             self.observer.on_progress(self.run, &Progress::AttemptStarted { node: &start.path, attempt: start.attempt, agent });
             let id = start.id;
             let attempt = Attempt {
                 run: self.run,
-                recorded: self.state.recorded(id).to_vec(),
+                recorded: self.state.recorded(id).clone(),
                 start,
                 models: Arc::clone(&self.engine.models),
+                tools: Arc::clone(&self.engine.tools),
                 observer: Arc::clone(&self.observer),
                 tell: self.told.0.clone(),
             };
@@ -264,13 +277,15 @@ impl Scheduler {
             return Ok(());
         }
         match told {
-            Told::Called { call, recorded } => {
+            Told::Kept { entry, recorded } => {
                 crash_point!("journal.in-hand");
                 let seq = self.state.next_seq();
-                self.record(self.state.responded(id, call))?;
+                self.record(self.state.kept(id, entry))?;
                 crash_point!("journal.queued");
-                self.unrecorded.push((seq, id, recorded));
-                self.is_urgent = true;
+                if let Some(recorded) = recorded {
+                    self.unrecorded.push((seq, id, recorded));
+                    self.is_urgent = true;
+                }
                 Ok(())
             }
             Told::Noticed(notice) => self.record(self.state.noticed(id, notice)),
@@ -303,7 +318,7 @@ impl Scheduler {
         self.is_urgent = true;
         crash_point!("outcome.in-hand");
         if let Some(call) = answered.last_call {
-            self.record(self.state.responded(id, call))?;
+            self.record(self.state.kept(id, Entry::Answer(call)))?;
             crash_point!("outcome.call-queued");
         }
         let body = match answered.outcome {
@@ -313,6 +328,7 @@ impl Scheduler {
             },
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Divergent => return Err(error),
+            Err(error) if error.kind() == ErrorKind::Waiting => self.state.paused(id),
             Err(error) => self.failure(id, error),
         };
         self.record(body)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     diagnostic::{FileId, Span, Spanned},
     manifest::{Entries, Tree},
-    model::{CallRates, FallbackReason, Price, Rate},
+    model::{CallRates, Effect, FallbackReason, OnAmbiguous, Price, Rate},
     resilience::BreakerPolicy,
 };
 
@@ -20,6 +20,10 @@ pub struct Manifest {
     pub agents: Entries<AgentManifest>,
     /// `[providers.NAME]`.
     pub providers: Entries<ProviderManifest>,
+    /// `[tools.NAME]`, of built-in tools.
+    pub tools: Entries<ToolManifest>,
+    /// `[mcp.NAME]`.
+    pub mcp: Entries<McpManifest>,
     /// `[store]`.
     pub store: Option<StoreManifest>,
 }
@@ -43,6 +47,10 @@ pub struct ManifestDefaults {
     pub retry: Option<crate::manifest::RetryManifest>,
     /// For all models.
     pub breaker: Option<BreakerManifest>,
+    /// For agents that name none of their own.
+    pub tools: Option<Vec<Spanned<String>>>,
+    /// For agents that name none of their own.
+    pub permissions: Option<Vec<Spanned<String>>>,
 }
 
 /// An agent as written, in a manifest or inline in a workflow.
@@ -76,6 +84,10 @@ pub struct AgentManifest {
     pub rate: RateManifest,
     /// For the nodes that run it.
     pub retry: Option<crate::manifest::RetryManifest>,
+    /// Patterns of the tools it may call, instead of those of the defaults.
+    pub tools: Option<Vec<Spanned<String>>>,
+    /// What its tools may touch at most, instead of those of the defaults.
+    pub permissions: Option<Vec<Spanned<String>>>,
 }
 
 /// A model of a `fallback:`.
@@ -132,7 +144,7 @@ pub struct ProviderManifest {
     pub latency: Option<Spanned<Duration>>,
     /// Mock: what the answers are derived from.
     pub seed: Option<Spanned<u64>>,
-    /// Mock: answers in turn, by node or agent name, each a value or `{ error: { status: … } }`.
+    /// Mock: answers in turn, by node or agent name, each a value, `{ tools: [{ name: … }] }` or `{ error: { status: … } }`.
     pub answers: Entries<Vec<Tree>>,
 }
 
@@ -194,4 +206,68 @@ pub struct StoreManifest {
     pub url: Option<Spanned<String>>,
     /// `full` or `normal`.
     pub synchronous: Option<Spanned<String>>,
+}
+
+/// `[tools.NAME]`. What only one tool has is absent for the others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolManifest {
+    /// The whole entry.
+    pub span: Span,
+    /// Of one call.
+    pub timeout: Option<Spanned<Duration>>,
+    /// How often it may be called.
+    pub rate: Option<Spanned<Rate>>,
+    /// How long a result stands for further calls with the same arguments.
+    pub cache: Option<Spanned<Duration>>,
+    /// Of a result, in bytes.
+    pub max_output: Option<Spanned<u64>>,
+    /// Calls in flight at once.
+    pub max_concurrent: Option<Spanned<u32>>,
+    /// Instead of what the tool says of itself.
+    pub effect: Option<Spanned<Effect>>,
+    /// What becomes of a call that was perhaps made.
+    pub on_ambiguous: Option<Spanned<OnAmbiguous>>,
+    /// `web_search`: who searches, `tavily`, `brave`, `google`, `searxng` or `duckduckgo`.
+    pub provider: Option<Spanned<String>>,
+    /// `web_search`: where the interface of the provider begins.
+    pub base_url: Option<Spanned<String>>,
+    /// `web_search`: the key of the provider.
+    pub api_key: Option<ApiKey>,
+    /// `web_search`: the id of Google's search engine.
+    pub engine: Option<Spanned<String>>,
+    /// `web_search`: results of a search that does not say how many.
+    pub count: Option<Spanned<u32>>,
+    /// `command`: programs that run what they are given and are permitted nevertheless.
+    pub interpreters: Vec<Spanned<String>>,
+    /// `command`: variables that programs are given.
+    pub env: Vec<Spanned<String>>,
+    /// `command`: where programs run, relative to the manifest.
+    pub folder: Option<Spanned<String>>,
+}
+
+/// `[mcp.NAME]`: a program (`command`) or an address (`url`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct McpManifest {
+    /// The whole entry.
+    pub span: Span,
+    /// What it is for.
+    pub description: Option<Spanned<String>>,
+    /// The program and its arguments; empty for a server at an address.
+    pub command: Vec<Spanned<String>>,
+    /// The address.
+    pub url: Option<Spanned<String>>,
+    /// Variables that the program is given.
+    pub env: Vec<Spanned<String>>,
+    /// Where the program runs, relative to the manifest.
+    pub folder: Option<Spanned<String>>,
+    /// Further headers of every request.
+    pub headers: Entries<Spanned<String>>,
+    /// The bearer token.
+    pub api_key: Option<ApiKey>,
+    /// Of one call.
+    pub timeout: Option<Spanned<Duration>>,
+    /// Until it is ready.
+    pub start_timeout: Option<Spanned<Duration>>,
+    /// What calls do, by pattern of tools; the first that fits counts.
+    pub effects: Entries<Spanned<Effect>>,
 }

@@ -96,7 +96,7 @@ fn without_config(item: &Tree) -> Tree {
 
 fn check_type(kind: &Tree, config: &Tree, problems: &mut Vec<Diagnostic>) {
     let Some(name) = kind.as_str() else { return };
-    let is_kind = |key: &str| ["agent", "value", "workflow", "nodes"].contains(&key);
+    let is_kind = |key: &str| ["agent", "tool", "value", "workflow", "nodes"].contains(&key);
     let written = config.as_map().unwrap_or_default().iter().find(|(key, _)| is_kind(&key.value));
     // A config without any kind is reported by the grammar.
     if let (true, Some((key, _)), None) = (is_kind(name), written, config.get(name)) {

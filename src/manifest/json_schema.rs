@@ -4,7 +4,7 @@
 use serde_json::{Map, json};
 
 use super::{
-    grammar::{CountSize, Field, INTERCHANGE, MANIFEST, NameRule, Object, Rule, Shape, TEST_FILE, WORKFLOW},
+    grammar::{CountSize, Field, INTERCHANGE, MANIFEST, NameRule, Object, POLICY, Rule, Shape, TEST_FILE, WORKFLOW},
     names, schema_shorthand,
 };
 use crate::model::Value;
@@ -18,6 +18,8 @@ pub enum SchemaOf {
     Agents,
     /// Test files.
     Test,
+    /// Policy files.
+    Policy,
 }
 
 /// The JSON Schema of a sort of files.
@@ -33,6 +35,7 @@ pub fn json_schema(of: SchemaOf) -> Value {
         }
         SchemaOf::Agents => (definitions.object(&MANIFEST), "agentflow manifest"),
         SchemaOf::Test => (definitions.object(&TEST_FILE), "agentflow tests"),
+        SchemaOf::Policy => (definitions.object(&POLICY), "agentflow policy"),
     };
     let mut schema = Map::new();
     schema.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
@@ -72,8 +75,13 @@ impl Definitions {
     }
 
     fn make_object(&mut self, object: &'static Object) -> Value {
-        let properties: Map<String, Value> =
-            object.all_fields().map(|field| (field.name.to_owned(), self.field(field))).collect();
+        let mut properties = Map::new();
+        for field in object.all_fields() {
+            // What kinds share has the words of the first.
+            if !properties.contains_key(field.name) {
+                properties.insert(field.name.to_owned(), self.field(field));
+            }
+        }
         let required: Vec<&str> = object.fields.iter().filter(|field| field.required).map(|field| field.name).collect();
         let mut schema = json!({
             "type": "object",
@@ -85,7 +93,7 @@ impl Definitions {
         let mut dependencies = Map::new();
         let mut all: Vec<Value> = object.rules.iter().filter_map(|rule| rule_schema(rule, &mut dependencies)).collect();
         for kind in object.kinds {
-            dependencies.extend(kind.fields.iter().map(|field| (field.name.to_owned(), json!([kind.field.name]))));
+            dependencies.extend(kind.fields.iter().map(|field| (field.name.to_owned(), kinds_with(object, field.name))));
             let rules: Vec<Value> = kind.rules.iter().filter_map(|rule| rule_schema(rule, &mut dependencies)).collect();
             if !rules.is_empty() {
                 all.push(json!({ "if": { "required": [kind.field.name] }, "then": { "allOf": rules } }));
@@ -128,6 +136,8 @@ impl Definitions {
                 schema
             }
             Shape::Url => json!({ "type": "string", "pattern": "^https?://\\S+$" }),
+            Shape::Permission => permission_schema(),
+            Shape::Folder => json!({ "type": "string", "pattern": "^/" }),
             Shape::Word(words) => {
                 let list: Vec<Value> = words.iter().map(|(word, doc)| json!({ "const": word, "description": doc })).collect();
                 json!({ "type": "string", "enum": words.iter().map(|(word, _)| *word).collect::<Vec<_>>(), "anyOf": list })
@@ -310,6 +320,16 @@ fn is_full() -> Value {
     ] })
 }
 
+/// Of a key that only some kinds have: that it is one of these.
+fn kinds_with(object: &Object, key: &str) -> Value {
+    let has = |kind: &&super::grammar::Kind| kind.fields.iter().any(|field| field.name == key);
+    let kinds: Vec<&str> = object.kinds.iter().filter(has).map(|kind| kind.field.name).collect();
+    match kinds[..] {
+        [only] => json!([only]),
+        _ => json!({ "anyOf": kinds.iter().map(|kind| json!({ "required": [kind] })).collect::<Vec<_>>() }),
+    }
+}
+
 fn rule_schema(rule: &Rule, dependencies: &mut Map<String, Value>) -> Option<Value> {
     match *rule {
         Rule::NotBoth(one, other) => Some(json!({ "not": { "required": [one, other] } })),
@@ -323,7 +343,7 @@ fn rule_schema(rule: &Rule, dependencies: &mut Map<String, Value>) -> Option<Val
 
 /// In the interchange form `config` has the key that `node_type` names.
 fn agreement_of_type_and_config() -> impl Iterator<Item = Value> {
-    ["agent", "value", "workflow", "nodes"].into_iter().map(|kind| {
+    ["agent", "tool", "value", "workflow", "nodes"].into_iter().map(|kind| {
         json!({
             "if": { "required": ["node_type"], "properties": { "node_type": { "const": kind } } },
             "then": { "properties": { "config": { "required": [kind] } } },
@@ -337,6 +357,24 @@ fn name_schema(rule: NameRule) -> Value {
         return json!({ "pattern": names::pattern(rule) });
     }
     json!({ "pattern": names::pattern(rule), "not": { "enum": refused } })
+}
+
+/// The forms of permissions, as `Permission` parses them.
+fn permission_schema() -> Value {
+    let forms = [
+        r"net:(https?://)?(\[[0-9a-fA-F:.]+\]|\*|(\*\.)?[^*/@?#\\ %:\[.][^*/@?#\\ %:]*)(:0*[1-9][0-9]{0,4})?",
+        r"fs:(read|write):[^/\\][^\\]*",
+        r"run:[^* ]+( [^ ]+)*",
+        r"mcp:[^*/]+(/.+)?",
+        r"secret:.+",
+    ];
+    json!({
+        "type": "string",
+        "maxLength": 1_000,
+        "pattern": format!("^({})$", forms.join("|")),
+        // Control characters, and paths that lead out of the folder or nowhere.
+        "not": { "pattern": r"[\x00-\x1f\x7f-\x9f]|^fs:[a-z]+:(\./$|(.*/)?\.\.(/|$)|.*//)" },
+    })
 }
 
 fn count_pattern(size: CountSize) -> &'static str {

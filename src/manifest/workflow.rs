@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     diagnostic::{FileId, Span, Spanned},
     manifest::{AgentManifest, FallbackManifest, Tree},
-    model::Value,
+    model::{OnAmbiguous, Value},
 };
 
 /// A map as written: keys with positions, in order. Duplicate keys have been reported and dropped.
@@ -41,6 +41,8 @@ pub struct WorkflowManifest {
     pub agents: Entries<AgentManifest>,
     /// Environment variables it may read.
     pub env: Vec<Spanned<String>>,
+    /// What its tools may touch at most.
+    pub permissions: Option<Vec<Spanned<String>>>,
     /// What happens.
     pub nodes: Entries<NodeManifest>,
     /// What it gives: templates or trees of them. Empty means: the outputs of all nodes without a successor.
@@ -77,6 +79,8 @@ pub struct LimitsManifest {
     pub turns: Option<Spanned<u32>>,
     /// Iterations of all loops together.
     pub iterations: Option<Spanned<u64>>,
+    /// Calls of tools in all.
+    pub tool_calls: Option<Spanned<u64>>,
 }
 
 /// `retry:`. Absent fields take the default.
@@ -153,6 +157,21 @@ pub enum NodeKindManifest {
         max_tokens: Option<Spanned<u32>>,
         /// Instead of the agent's limit.
         max_turns: Option<Spanned<u32>>,
+        /// Patterns of the tools it may call: some of the agent's.
+        tools: Option<Vec<Spanned<String>>>,
+        /// How it may call them.
+        calls: CallsManifest,
+    },
+    /// Calls a tool.
+    Tool {
+        /// Its name.
+        tool: Spanned<String>,
+        /// Its arguments: templates or trees of them.
+        args: Entries<Tree>,
+        /// What the result must be.
+        output: Option<Schema>,
+        /// How it may be called.
+        calls: CallsManifest,
     },
     /// Computes data.
     Value(Tree),
@@ -167,6 +186,17 @@ pub enum NodeKindManifest {
     Nodes(Entries<NodeManifest>),
     /// Its kind could not be read, which has been reported: nothing is known of its output, and nothing of it need be checked.
     Broken,
+}
+
+/// What a node says of the calls of tools it makes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CallsManifest {
+    /// What they may touch at most.
+    pub permissions: Option<Vec<Spanned<String>>>,
+    /// `approve: human`, where it is written.
+    pub approve: Option<Span>,
+    /// What becomes of a call that was perhaps made.
+    pub on_ambiguous: Option<Spanned<OnAmbiguous>>,
 }
 
 /// How a node names its agent.

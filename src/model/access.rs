@@ -96,11 +96,23 @@ pub struct Permission {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum What {
-    Net { secure: bool, host: String, port: u16 },
+    Net {
+        secure: bool,
+        host: String,
+        port: u16,
+        /// Whether it has a host only: no scheme, no port.
+        is_bare: bool,
+    },
     Read(String),
     Write(String),
-    Run { program: String, words: Vec<String> },
-    Mcp { server: String, tool: String },
+    Run {
+        program: String,
+        words: Vec<String>,
+    },
+    Mcp {
+        server: String,
+        tool: String,
+    },
     Secret(String),
 }
 
@@ -185,7 +197,7 @@ impl Permission {
     #[must_use]
     pub fn covers(&self, access: &Access) -> bool {
         match (&self.what, access) {
-            (What::Net { secure, host, port }, Access::Net { secure: is_secure, host: named, port: at }) => {
+            (What::Net { secure, host, port, .. }, Access::Net { secure: is_secure, host: named, port: at }) => {
                 secure == is_secure && port == at && host_fits(host, named)
             }
             (What::Read(glob), Access::Read { path }) | (What::Write(glob), Access::Write { path }) => path_fits(glob, path),
@@ -199,6 +211,34 @@ impl Permission {
             }
             (What::Secret(name), Access::Secret { name: wanted }) => name == wanted,
             _ => false,
+        }
+    }
+
+    /// Whether it denies `access` where it is written to deny: as it permits, but a bare host stands for all its ports, encrypted
+    /// or not.
+    #[must_use]
+    pub fn forbids(&self, access: &Access) -> bool {
+        match (&self.what, access) {
+            (What::Net { host, is_bare: true, .. }, Access::Net { host: named, .. }) => host_fits(host, named),
+            _ => self.covers(access),
+        }
+    }
+
+    /// The one thing that it permits; `None` for a pattern. A program is taken with these arguments and no more.
+    #[must_use]
+    pub fn as_access(&self) -> Option<Access> {
+        let plain = |text: &String| !text.contains('*');
+        match &self.what {
+            What::Net { secure, host, port, .. } => {
+                plain(host).then(|| Access::Net { secure: *secure, host: host.clone(), port: *port })
+            }
+            What::Read(glob) => plain(glob).then(|| Access::Read { path: parts(glob).join("/") }),
+            What::Write(glob) => plain(glob).then(|| Access::Write { path: parts(glob).join("/") }),
+            What::Run { program, words } => {
+                words.iter().all(plain).then(|| Access::Run { program: program.clone(), arguments: words.clone() })
+            }
+            What::Mcp { server, tool } => plain(tool).then(|| Access::Mcp { server: server.clone(), tool: tool.clone() }),
+            What::Secret(name) => Some(Access::Secret { name: name.clone() }),
         }
     }
 }
@@ -269,6 +309,7 @@ fn parse(text: &str) -> Option<What> {
 }
 
 fn parse_net(rest: &str) -> Option<What> {
+    let has_scheme = rest.contains("://");
     let (secure, rest) = match rest.strip_prefix("http://") {
         Some(rest) => (false, rest),
         None => (true, rest.strip_prefix("https://").unwrap_or(rest)),
@@ -285,6 +326,7 @@ fn parse_net(rest: &str) -> Option<What> {
         },
     };
     let host = host.strip_suffix('.').unwrap_or(&host).to_owned();
+    let is_bare = !has_scheme && port.is_none();
     let port = match port {
         Some(port) => port.parse().ok().filter(|port| *port > 0)?,
         None => {
@@ -298,7 +340,7 @@ fn parse_net(rest: &str) -> Option<What> {
     // A star stands for all names, or for all below one.
     let named = host.strip_prefix("*.").unwrap_or(&host);
     let is_good = host == "*" || (!named.is_empty() && !named.contains(['*', '/', '@', '?', '#', '\\', ' ', '%']));
-    is_good.then_some(What::Net { secure, host, port })
+    is_good.then_some(What::Net { secure, host, port, is_bare })
 }
 
 /// A glob of paths without what would lead out of the folder.
@@ -318,22 +360,25 @@ fn host_fits(pattern: &str, host: &str) -> bool {
     }
 }
 
+/// The parts of a path.
+fn parts(path: &str) -> Vec<&str> {
+    path.split('/').filter(|part| !part.is_empty() && *part != ".").collect()
+}
+
 /// Whether a path fits: part by part, `*` within a part, `**` for any number of parts.
 fn path_fits(glob: &str, path: &str) -> bool {
-    let parts =
-        |text: &str| text.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect::<Vec<_>>();
     let (glob, path) = (parts(glob), parts(path));
     // fits[i] tells whether the parts of the glob so far fit the first i parts of the path.
     let mut fits = vec![false; path.len() + 1];
     fits[0] = true;
-    for wanted in &glob {
+    for wanted in glob {
         if wanted == "**" {
             for at in 1..fits.len() {
                 fits[at] |= fits[at - 1];
             }
         } else {
             for at in (1..fits.len()).rev() {
-                fits[at] = fits[at - 1] && stars_fit(wanted, &path[at - 1]);
+                fits[at] = fits[at - 1] && stars_fit(wanted, path[at - 1]);
             }
             fits[0] = false;
         }
@@ -439,6 +484,14 @@ mod tests {
         ];
         for access in accesses {
             assert!(permission(&access.to_string()).covers(&access), "{access}");
+            assert_eq!(permission(&access.to_string()).as_access(), Some(access));
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_no_single_thing() {
+        for pattern in ["net:*.example.com", "fs:read:docs/**", "run:git *", "mcp:gh", "mcp:gh/get_*"] {
+            assert_eq!(permission(pattern).as_access(), None, "{pattern}");
         }
     }
 }

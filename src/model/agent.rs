@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, ErrorKind},
-    model::{AgentName, ProviderName},
+    model::{AgentName, Permission, ProviderName, ToolPattern},
 };
 
 /// The providers that every project has without naming them in its manifest, ascending. `azure` needs a `base_url` there.
@@ -152,4 +152,8 @@ pub struct AgentProfile {
     pub max_concurrent: Option<u32>,
     /// How much it may ask.
     pub rates: CallRates,
+    /// The tools it may call.
+    pub tools: Vec<ToolPattern>,
+    /// What its tools may touch at most; `None` when neither it nor the defaults say so.
+    pub permissions: Option<Vec<Permission>>,
 }

@@ -134,7 +134,7 @@ fn is_zero(count: &u64) -> bool {
 pub struct ChatResponse {
     /// The text of the answer; JSON text when the request had an output schema.
     pub content: String,
-    /// The calls of tools that it asks for.
+    /// The calls of tools that it asks for; when it was cut at the token limit, the last one may have lost its end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_requests: Vec<ToolRequest>,
     /// Why the model stopped.
@@ -144,4 +144,12 @@ pub struct ChatResponse {
     pub usage: Option<Usage>,
     /// The model that answered, as the server names it.
     pub model: String,
+}
+
+impl ChatResponse {
+    /// A complete answer of `model` that asks for nothing and tells no usage.
+    pub fn text(content: impl Into<String>, model: impl Into<String>) -> Self {
+        let (content, model) = (content.into(), model.into());
+        Self { content, tool_requests: Vec::new(), finish: FinishReason::Stop, usage: None, model }
+    }
 }

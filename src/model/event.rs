@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::ErrorRecord,
     model::{
-        AgentName, Basis, ChatResponse, Cost, NodePath, Origin, Owner, Reused, Revised, RunId, RunStatus, Seq, Spend, Value,
+        AgentName, Approval, ApprovalRequest, Basis, ChatResponse, Cost, NodePath, Origin, Owner, Reused, Revised, RunId,
+        RunStatus, Seq, Spend, ToolDenial, ToolIntent, ToolResult, Value,
     },
 };
 
@@ -122,6 +123,58 @@ pub enum EventBody {
         cost: Cost,
         /// From the request to the last byte, in milliseconds.
         duration_ms: u64,
+    },
+    /// A call of a tool is about to be made.
+    ToolCalled {
+        /// Which node.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// The call, and what permits it.
+        call: ToolIntent,
+    },
+    /// A step has its result: a call came back, or it could not be made. On resume the result is taken from here.
+    ToolReturned {
+        /// Which node.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// What came of it.
+        result: ToolResult,
+    },
+    /// A call was not permitted.
+    ToolDenied {
+        /// Which node.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// The call, and why.
+        denial: ToolDenial,
+    },
+    /// A person is to decide about a call.
+    ApprovalRequested {
+        /// Which node.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// What is asked.
+        request: ApprovalRequest,
+    },
+    /// An attempt waits for a person; it goes on when all its questions are answered.
+    AttemptPaused {
+        /// Which node.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+    },
+    /// A person has decided.
+    ApprovalGiven {
+        /// Which node.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// The decision.
+        approval: Approval,
     },
     /// A new iteration of a looped node begins.
     IterationStarted {
@@ -246,6 +299,12 @@ impl EventBody {
             Self::NodeSkipped { .. } => "node_skipped",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::ModelResponded { .. } => "model_responded",
+            Self::ToolCalled { .. } => "tool_called",
+            Self::ToolReturned { .. } => "tool_returned",
+            Self::ToolDenied { .. } => "tool_denied",
+            Self::ApprovalRequested { .. } => "approval_requested",
+            Self::AttemptPaused { .. } => "attempt_paused",
+            Self::ApprovalGiven { .. } => "approval_given",
             Self::IterationStarted { .. } => "iteration_started",
             Self::AttemptFailed { .. } => "attempt_failed",
             Self::FallbackTaken { .. } => "fallback_taken",
@@ -264,6 +323,12 @@ impl EventBody {
         match self {
             Self::AttemptStarted { attempt, .. }
             | Self::ModelResponded { attempt, .. }
+            | Self::ToolCalled { attempt, .. }
+            | Self::ToolReturned { attempt, .. }
+            | Self::ToolDenied { attempt, .. }
+            | Self::ApprovalRequested { attempt, .. }
+            | Self::AttemptPaused { attempt, .. }
+            | Self::ApprovalGiven { attempt, .. }
             | Self::AttemptFailed { attempt, .. }
             | Self::FallbackTaken { attempt, .. }
             | Self::CallWaited { attempt, .. }
@@ -287,6 +352,12 @@ impl EventBody {
             Self::NodeSkipped { node, .. }
             | Self::AttemptStarted { node, .. }
             | Self::ModelResponded { node, .. }
+            | Self::ToolCalled { node, .. }
+            | Self::ToolReturned { node, .. }
+            | Self::ToolDenied { node, .. }
+            | Self::ApprovalRequested { node, .. }
+            | Self::AttemptPaused { node, .. }
+            | Self::ApprovalGiven { node, .. }
             | Self::IterationStarted { node, .. }
             | Self::AttemptFailed { node, .. }
             | Self::FallbackTaken { node, .. }

@@ -20,7 +20,10 @@ pub use id::{AgentName, NodeId, NodePath, Owner, ProviderName, RunId, Seq};
 pub use origin::{Basis, Origin, OriginKind, Reused, Revised, short_hex};
 pub use pattern::NodePattern;
 pub use run::{Cost, NodeStatus, Price, RunStatus, Spend};
-pub use step::{Decision, Question, QuestionKind, StepId, ToolOutcome};
+pub use step::{
+    Approval, ApprovalRequest, Decision, OnAmbiguous, Question, QuestionKind, StepId, ToolDenial, ToolIntent, ToolOutcome,
+    ToolResult,
+};
 pub use tool::{Effect, ToolName, ToolPattern, ToolRequest, ToolSpec};
 pub use trace::{SpanId, TraceId};
 

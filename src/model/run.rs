@@ -18,6 +18,8 @@ pub enum RunStatus {
     Failed,
     /// Stopped by a person.
     Cancelled,
+    /// Cannot go on before a person has decided something; no process holds it.
+    Waiting,
 }
 
 /// How a node instance stands.
@@ -74,6 +76,7 @@ impl RunStatus {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Waiting => "waiting",
         }
     }
 }
@@ -134,6 +137,9 @@ pub struct Spend {
     /// Calls that may have been under way when a process died: they are made again, and their answers and prices are not known.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost_calls: u64,
+    /// Calls of tools that were made.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tool_calls: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -154,6 +160,7 @@ impl Spend {
             output_tokens: usage.output_tokens,
             usd: if let Cost::Usd(usd) = cost { usd } else { 0.0 },
             lost_calls: 0,
+            tool_calls: 0,
         }
     }
 
@@ -173,6 +180,7 @@ impl AddAssign for Spend {
         self.output_tokens += other.output_tokens;
         self.usd += other.usd;
         self.lost_calls += other.lost_calls;
+        self.tool_calls += other.tool_calls;
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::ErrorRecord,
-    model::{Access, Effect, Value},
+    model::{Access, Effect, Permission, Value},
 };
 
 /// Which step of an attempt: a call of a tool by its turn and its place among the calls of that turn. Of a `tool` node: `0.0`.
@@ -25,14 +25,124 @@ impl fmt::Display for StepId {
     }
 }
 
+/// A call that is about to be made: recorded before, with what permits it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolIntent {
+    /// Which step.
+    pub step: StepId,
+    /// The tool.
+    pub tool: String,
+    /// With these arguments; secrets are placeholders.
+    pub arguments: Value,
+    /// SHA-256 of tool and arguments, in hex.
+    pub fingerprint: String,
+    /// What the call does.
+    pub effect: Effect,
+    /// `af1-…`: sent along where the other side knows such keys.
+    pub key: String,
+    /// What it touches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accesses: Vec<Access>,
+    /// The rules of the policy that permit it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Permission>,
+    /// Whether a person approved it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved: bool,
+}
+
+/// What came of a step: recorded before anybody is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolResult {
+    /// Which step.
+    pub step: StepId,
+    /// The tool, or what the model called it when there is none of that name.
+    pub tool: String,
+    /// SHA-256 of tool and arguments, in hex.
+    pub fingerprint: String,
+    /// The result, or why there is none.
+    pub outcome: ToolOutcome,
+    /// What was overlooked or left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// SHA-256 of the outcome, in hex.
+    pub digest: String,
+    /// Whether strangers may have written it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untrusted: bool,
+    /// Whether it was kept from an earlier call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
+    /// How long the call took, in milliseconds; waiting for its turn is not in it.
+    pub duration_ms: u64,
+}
+
 /// What came of a call of a tool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolOutcome {
     /// Its result.
     Output(Value),
-    /// Why there is none. Its message is what a model is told; hints and causes are for people.
-    Error(ErrorRecord),
+    /// Why there is none.
+    Failed {
+        /// What a model is told of it: without causes and hints, which are for people.
+        told: String,
+        /// All that is known.
+        error: ErrorRecord,
+    },
+}
+
+/// A call that is not permitted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolDenial {
+    /// Which step.
+    pub step: StepId,
+    /// The tool.
+    pub tool: String,
+    /// With these arguments; secrets are placeholders.
+    pub arguments: Value,
+    /// What it would touch, and who does not permit it.
+    pub error: ErrorRecord,
+}
+
+/// A person is asked something about a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalRequest {
+    /// Which step.
+    pub step: StepId,
+    /// SHA-256 of tool and arguments, in hex: the answer is about exactly this call.
+    pub fingerprint: String,
+    /// What is asked.
+    pub question: Question,
+}
+
+/// What becomes of a call that changes the world and was perhaps made, when the process died during it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnAmbiguous {
+    /// A person decides.
+    #[default]
+    Ask,
+    /// It is made again.
+    Rerun,
+    /// It counts as made; its result is not known.
+    AssumeDone,
+}
+
+impl OnAmbiguous {
+    /// The choice as written in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::Rerun => "rerun",
+            Self::AssumeDone => "assume_done",
+        }
+    }
 }
 
 /// Something that only a person can decide.
@@ -43,7 +153,7 @@ pub struct Question {
     pub kind: QuestionKind,
     /// The tool that is to be called.
     pub tool: String,
-    /// With these arguments; secrets are names only.
+    /// With these arguments; secrets are placeholders.
     pub arguments: Value,
     /// What the call does.
     pub effect: Effect,
@@ -51,6 +161,17 @@ pub struct Question {
     pub accesses: Vec<Access>,
     /// Why a person is asked, in words.
     pub reason: String,
+}
+
+impl Question {
+    /// The question in one line, without the arguments.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self.kind {
+            QuestionKind::Permission => format!("may `{}` be called? {}", self.tool, self.reason),
+            QuestionKind::Ambiguous => format!("was `{}` called? {}", self.tool, self.reason),
+        }
+    }
 }
 
 /// What a person is asked.
@@ -61,6 +182,23 @@ pub enum QuestionKind {
     Permission,
     /// What became of a call during which the process died: whether it is made again.
     Ambiguous,
+}
+
+/// A person's answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Which step.
+    pub step: StepId,
+    /// SHA-256 of tool and arguments, in hex.
+    pub fingerprint: String,
+    /// What is to be done.
+    pub decision: Decision,
+    /// Who decided, as the system knows them.
+    pub by: String,
+    /// What they have to say; a model whose call was rejected is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
 }
 
 /// What a person decided.
@@ -86,6 +224,15 @@ impl Decision {
             Self::Reject => "reject",
             Self::Rerun => "rerun",
             Self::AssumeDone => "assume_done",
+        }
+    }
+
+    /// Whether it answers a question of this kind.
+    #[must_use]
+    pub fn fits(self, kind: QuestionKind) -> bool {
+        match kind {
+            QuestionKind::Permission => matches!(self, Self::Approve | Self::Reject),
+            QuestionKind::Ambiguous => matches!(self, Self::Rerun | Self::AssumeDone | Self::Reject),
         }
     }
 }

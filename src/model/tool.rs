@@ -166,6 +166,14 @@ impl ToolPattern {
         self.0.strip_prefix("mcp:")?.split_once('/').map(|(server, _)| server)
     }
 
+    /// Whether it means everything that `narrower` means.
+    #[must_use]
+    pub fn is_wider_than(&self, narrower: &Self) -> bool {
+        let kind = |pattern: &Self| pattern.0.split_once(':').map(|(kind, _)| kind.to_owned());
+        // A star of `narrower` is a character that only a star of this fits.
+        kind(self) == kind(narrower) && self.server() == narrower.server() && stars_fit(&self.0, &narrower.0)
+    }
+
     /// Whether it means `name`.
     #[must_use]
     pub fn covers(&self, name: &ToolName) -> bool {
@@ -248,6 +256,16 @@ mod tests {
         let (one, two) = (ToolName::new(one).unwrap().wire(), ToolName::new(two).unwrap().wire());
         assert_eq!((one.len(), two.len()), (64, 64));
         assert_ne!(one, two);
+    }
+
+    #[test]
+    fn a_pattern_is_wider_than_what_it_covers_whatever_stands_for_its_stars() {
+        let wider = |wide: &str, narrow: &str| ToolPattern::new(wide).unwrap().is_wider_than(&ToolPattern::new(narrow).unwrap());
+        assert!(
+            wider("http_*", "http_get") && wider("http_*", "http_*") && wider("*", "http_*") && wider("mcp:gh/*", "mcp:gh/get_*")
+        );
+        assert!(!wider("http_get", "http_*") && !wider("*", "mcp:gh/x") && !wider("mcp:gh/*", "mcp:git/x"));
+        assert!(!wider("http_*", "*_get"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -14,14 +15,14 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     diagnostic::{Sources, Spanned},
     manifest::{Join, OnErrorManifest, RetryManifest},
-    model::{AgentProfile, FallbackModel, NodeId, StoredSource, Value},
+    model::{AgentProfile, Effect, FallbackModel, NodeId, StoredSource, Value},
     plan::{
         AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind,
-        NodePlan, OnError, Plan, RoutePlan,
+        NodePlan, OnError, Plan, RoutePlan, ToolNode,
         catalog::Catalog,
         compile::Compiler,
         definition,
-        draft::{AgentDraft, CodeId, Codes, GraphDraft, KindDraft, NodeDraft, Read, TreeDraft},
+        draft::{AgentDraft, CodeId, Codes, GraphDraft, KindDraft, NodeDraft, Read, ToolDraft, TreeDraft},
         links::Kind,
         resolve::WorkflowDraft,
         scope::Scope,
@@ -39,7 +40,9 @@ const NODES: u64 = 2_000;
 const TURNS: u32 = 50;
 /// Iterations of all loops of a run.
 const ITERATIONS: u64 = 1_000;
-/// Of a node that runs an agent.
+/// Calls of tools of a run.
+const TOOL_CALLS: u64 = 500;
+/// Of a node that runs an agent or calls a tool.
 const AGENT_TIMEOUT: Duration = Duration::from_secs(900);
 /// Of one model call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(600);
@@ -81,7 +84,6 @@ pub(super) fn plan(
 ) -> Plan {
     let workflow = world.workflow;
     let path = &compiler.sources.get(workflow.file).path;
-    let stem = path.file_stem().map_or_else(|| "workflow".to_owned(), |stem| stem.to_string_lossy().into_owned());
     let mut assembler =
         Assembler { compiler, workflow, codes: &draft.codes, catalog: agents, limits: limits(workflow), agents: BTreeMap::new() };
     let graph = assembler.graph(&draft.graph);
@@ -104,7 +106,7 @@ pub(super) fn plan(
         }
     }
     Plan {
-        name: workflow.name.as_ref().map_or(stem, |name| name.value.clone()),
+        name: name_of(workflow, path),
         description: workflow.description.as_ref().map(|text| text.value.clone()),
         digest: String::new(),
         sources: Sources::default(),
@@ -117,6 +119,12 @@ pub(super) fn plan(
         output_schema: json!({"type": "object", "properties": schemas, "required": required, "additionalProperties": false}),
         agents: assembler.agents,
     }
+}
+
+/// What a workflow is called: by itself, or by its file.
+pub(super) fn name_of(workflow: &crate::manifest::WorkflowManifest, path: &Path) -> String {
+    let stem = || path.file_stem().map_or_else(|| "workflow".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    workflow.name.as_ref().map_or_else(stem, |name| name.value.clone())
 }
 
 /// The template that reads the output of a node, whatever its id.
@@ -142,6 +150,7 @@ fn limits(workflow: &crate::manifest::WorkflowManifest) -> Limits {
         nodes: written.nodes.as_ref().map_or(NODES, |limit| limit.value),
         turns: written.turns.as_ref().map_or(TURNS, |limit| limit.value),
         iterations: written.iterations.as_ref().map_or(ITERATIONS, |limit| limit.value),
+        tool_calls: written.tool_calls.as_ref().map_or(TOOL_CALLS, |limit| limit.value),
     }
 }
 
@@ -190,11 +199,11 @@ impl Assembler<'_> {
             max: looped.max.as_ref().expect(CHECKED).value,
         });
         let mut kind = self.kind(node);
-        let is_agent = matches!(kind, NodeKind::Agent(_));
-        let mut retry = self.retry(node, is_agent);
-        let mut timeout = self.timeout(node, is_agent);
+        let goes_out = matches!(kind, NodeKind::Agent(_) | NodeKind::Tool(_));
+        let mut retry = self.retry(node, may_be_repeated(&kind));
+        let mut timeout = self.timeout(node, goes_out);
         if looped.is_some() && node.inner().is_none() {
-            kind = NodeKind::Graph(Arc::new(iteration(node, kind, retry, self.default_timeout(is_agent))));
+            kind = NodeKind::Graph(Arc::new(iteration(node, kind, retry, self.default_timeout(goes_out))));
             // Each iteration is tried again by itself; the limit written is that of all iterations together.
             retry = RetryPolicy::never();
             timeout = node.written.timeout.as_ref().map(|timeout| timeout.value);
@@ -242,6 +251,7 @@ impl Assembler<'_> {
     fn kind(&mut self, node: &NodeDraft<'_>) -> NodeKind {
         match &node.kind {
             KindDraft::Agent(agent) => NodeKind::Agent(Box::new(self.agent(agent))),
+            KindDraft::Tool(tool) => NodeKind::Tool(Box::new(self.tool(tool))),
             KindDraft::Value(tree) => NodeKind::Value(self.tree(tree)),
             KindDraft::Graph(graph) => NodeKind::Graph(Arc::new(self.graph(graph))),
             KindDraft::Workflow { plan, with } => {
@@ -273,9 +283,31 @@ impl Assembler<'_> {
             max_tokens: draft.max_tokens.or(profile.max_tokens),
             max_turns: if bounded { turns.min(self.limits.turns) } else { turns },
             call_timeout: profile.timeout.unwrap_or(CALL_TIMEOUT),
+            tools: draft.tools.clone(),
+            grants: Arc::clone(&draft.grants),
+            on_ambiguous: draft.on_ambiguous,
             definition: String::new(),
         };
         node.definition = definition::of_agent(&node);
+        node
+    }
+
+    fn tool(&self, draft: &ToolDraft<'_>) -> ToolNode {
+        let tool = draft.tool.clone().expect(CHECKED);
+        let args = TemplateTree::Map(draft.args.iter().map(|(name, tree)| (name.value.clone(), self.tree(tree))).collect());
+        let secrets = args.references().filter(|reference| reference.path.first().is_some_and(|name| name == "secrets"));
+        let mut node = ToolNode {
+            secrets: secrets.filter_map(|reference| reference.path.get(1).cloned()).collect(),
+            args,
+            output: draft.output.clone(),
+            grants: Arc::clone(&draft.grants),
+            effect: self.compiler.tools.effect(&tool),
+            on_ambiguous: draft.on_ambiguous,
+            call_timeout: self.compiler.tools.timeout(&tool),
+            tool,
+            definition: String::new(),
+        };
+        node.definition = definition::of_tool(&node);
         node
     }
 
@@ -300,9 +332,9 @@ impl Assembler<'_> {
         }
     }
 
-    /// Agents are tried again by default; other nodes only when they say so.
-    fn retry(&self, node: &NodeDraft<'_>, is_agent: bool) -> RetryPolicy {
-        if !is_agent && node.written.retry.is_none() {
+    /// Agents and tools that may be called again are tried again by default; other nodes only when they say so.
+    fn retry(&self, node: &NodeDraft<'_>, may_be_repeated: bool) -> RetryPolicy {
+        if !may_be_repeated && node.written.retry.is_none() {
             return RetryPolicy::never();
         }
         let mut policy = RetryPolicy::default();
@@ -315,14 +347,23 @@ impl Assembler<'_> {
         policy
     }
 
-    fn timeout(&self, node: &NodeDraft<'_>, is_agent: bool) -> Option<Duration> {
+    fn timeout(&self, node: &NodeDraft<'_>, goes_out: bool) -> Option<Duration> {
         let written = node.written.timeout.as_ref().map(|timeout| timeout.value);
-        written.or_else(|| self.default_timeout(is_agent))
+        written.or_else(|| self.default_timeout(goes_out))
     }
 
-    fn default_timeout(&self, is_agent: bool) -> Option<Duration> {
+    fn default_timeout(&self, goes_out: bool) -> Option<Duration> {
         let default = self.workflow.default_timeout.as_ref().map_or(AGENT_TIMEOUT, |timeout| timeout.value);
-        is_agent.then_some(default)
+        goes_out.then_some(default)
+    }
+}
+
+/// Whether a failed attempt is made again unless the node says otherwise.
+fn may_be_repeated(kind: &NodeKind) -> bool {
+    match kind {
+        NodeKind::Agent(_) => true,
+        NodeKind::Tool(node) => node.effect != Effect::Write,
+        NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => false,
     }
 }
 

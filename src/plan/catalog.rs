@@ -9,10 +9,12 @@ use std::{
 use crate::{
     diagnostic::{Code, Diagnostic, Files, Sources, Span, Spanned, nearest},
     manifest::{AgentManifest, Entries, FallbackManifest, Manifest, ManifestDefaults, RetryManifest},
-    model::{AgentName, AgentProfile, BUILT_IN_PROVIDERS, FallbackModel, ModelRef, ProviderName},
+    model::{AgentName, AgentProfile, BUILT_IN_PROVIDERS, FallbackModel, ModelRef, ProviderName, ToolPattern},
     plan::{
+        CompileOptions,
         draft::{Place, place_of},
         texts,
+        tools::{KnownTools, permissions},
     },
     template::Template,
 };
@@ -29,6 +31,7 @@ pub struct CatalogEntry {
     profile: Option<Arc<AgentProfile>>,
     system: Option<(Place, Template)>,
     retry: Option<RetryManifest>,
+    tools: Vec<Spanned<ToolPattern>>,
     span: Span,
     inline: bool,
 }
@@ -102,13 +105,15 @@ impl Catalog {
 
 /// Reads the agents of a manifest, defaults applied.
 pub fn catalog(manifest: &Manifest, files: &dyn Files, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Catalog {
-    catalog_with(manifest, &providers(Some(manifest), &BTreeSet::new()), files, sources, problems)
+    let tools = KnownTools::new(Some(manifest), &CompileOptions::default(), false);
+    catalog_with(manifest, &providers(Some(manifest), &BTreeSet::new()), &tools, files, sources, problems)
 }
 
 /// Reads the agents of a manifest, whose models may name these providers.
 pub(super) fn catalog_with(
     manifest: &Manifest,
     providers: &BTreeSet<String>,
+    tools: &KnownTools,
     files: &dyn Files,
     sources: &mut Sources,
     problems: &mut Vec<Diagnostic>,
@@ -119,11 +124,19 @@ pub(super) fn catalog_with(
     if let Some(chain) = &manifest.defaults.fallback {
         parse_fallback(chain, providers, problems);
     }
-    let mut reader = Reader { files, sources, problems, providers, defaults: &manifest.defaults };
+    let default_tools = manifest.defaults.tools.as_ref().map(|written| tools.patterns(written, problems)).unwrap_or_default();
+    if let Some(written) = &manifest.defaults.permissions {
+        permissions(written, problems);
+    }
+    let mut reader = Reader { files, sources, problems, providers, tools, defaults: &manifest.defaults };
     let mut catalog = Catalog::default();
     for (name, agent) in &manifest.agents {
         let entry = reader.read(name, agent, false);
         catalog.entries.insert(name.value.clone(), entry);
+    }
+    tools.check_agents(&default_tools, &catalog, problems);
+    for (_, entry) in catalog.entries() {
+        tools.check_agents(&entry.tools, &catalog, problems);
     }
     catalog
 }
@@ -134,6 +147,7 @@ pub(super) struct Reader<'a> {
     pub(super) sources: &'a mut Sources,
     pub(super) problems: &'a mut Vec<Diagnostic>,
     pub(super) providers: &'a BTreeSet<String>,
+    pub(super) tools: &'a KnownTools,
     pub(super) defaults: &'a ManifestDefaults,
 }
 
@@ -144,6 +158,9 @@ impl Reader<'_> {
         for (name, agent) in inline {
             let entry = self.read(name, agent, true);
             catalog.entries.insert(name.value.clone(), entry);
+        }
+        for (_, entry) in catalog.entries().filter(|(_, entry)| entry.inline) {
+            self.tools.check_agents(&entry.tools, &catalog, self.problems);
         }
         catalog
     }
@@ -159,6 +176,16 @@ impl Reader<'_> {
             (Some(chain), _) => parse_fallback(chain, self.providers, self.problems),
             (None, Some(chain)) => parse_fallback(chain, self.providers, &mut Vec::new()),
             (None, None) => Vec::new(),
+        };
+        let tools = match (&agent.tools, &self.defaults.tools) {
+            (Some(written), _) => self.tools.patterns(written, self.problems),
+            (None, Some(written)) => self.tools.patterns(written, &mut Vec::new()),
+            (None, None) => Vec::new(),
+        };
+        let permitted = match (&agent.permissions, &self.defaults.permissions) {
+            (Some(written), _) => Some(permissions(written, self.problems)),
+            (None, Some(written)) => Some(permissions(written, &mut Vec::new())),
+            (None, None) => None,
         };
         let value = |own: &Option<Spanned<u32>>, default: &Option<Spanned<u32>>| {
             own.as_ref().or(default.as_ref()).map(|number| number.value)
@@ -177,9 +204,11 @@ impl Reader<'_> {
                 timeout: agent.timeout.as_ref().or(self.defaults.timeout.as_ref()).map(|timeout| timeout.value),
                 max_concurrent: value(&agent.max_concurrent, &None),
                 rates: agent.rate.rates(),
+                tools: tools.iter().map(|pattern| pattern.value.clone()).collect(),
+                permissions: permitted,
             })
         });
-        CatalogEntry { profile, system, retry: agent.retry.clone(), span: agent.span, inline }
+        CatalogEntry { profile, system, retry: agent.retry.clone(), tools, span: agent.span, inline }
     }
 
     fn system(&mut self, agent: &AgentManifest) -> Option<(Place, Template)> {

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Files, Severity, Sources, Span},
     manifest::{Manifest, ManifestDefaults, WorkflowManifest, read_manifest, read_workflow, read_workflow_text},
-    model::{ModelRef, ProviderName},
+    model::{ModelRef, ProviderName, ToolName},
     plan::{
         Plan, assemble,
         catalog::{Catalog, Reader, catalog, catalog_with, folder, providers, unknown_provider},
@@ -21,7 +21,9 @@ use crate::{
         rules,
         scope::{Scope, listed},
         shapes,
+        tools::{KnownTools, level},
     },
+    tool::Level,
 };
 
 /// The names a manifest is found by, in this order.
@@ -50,6 +52,10 @@ pub struct CompileOptions {
     pub model_overrides: BTreeMap<String, ModelRef>,
     /// Providers that a program brings itself: models may name them as they may name built-in ones and those of the manifest.
     pub providers: BTreeSet<ProviderName>,
+    /// Tools that a program brings itself.
+    pub tools: BTreeSet<ToolName>,
+    /// MCP servers that a program brings itself.
+    pub servers: BTreeSet<String>,
 }
 
 /// What compiling gave.
@@ -150,8 +156,11 @@ fn finish(read: Read<'_>, choice: ManifestChoice, files: &dyn Files, options: &C
     };
     let manifest = manifest_path.as_deref().and_then(|path| read_manifest(path, files, &mut sources, &mut problems));
     let known = providers(manifest.as_ref(), &options.providers);
+    // An unreadable manifest may have any agent and any server: nothing is said about them then.
+    let agents_unknown = manifest_path.is_some() && manifest.is_none();
+    let tools = KnownTools::new(manifest.as_ref(), options, agents_unknown);
     let agents = match &manifest {
-        Some(manifest) => catalog_with(manifest, &known, files, &mut sources, &mut problems),
+        Some(manifest) => catalog_with(manifest, &known, &tools, files, &mut sources, &mut problems),
         None => Catalog::default(),
     };
     let mut compiler = Compiler {
@@ -160,11 +169,12 @@ fn finish(read: Read<'_>, choice: ManifestChoice, files: &dyn Files, options: &C
         sources,
         problems,
         catalog: agents,
-        // An unreadable manifest may have any agent: nothing is said about agents then.
-        agents_unknown: manifest_path.is_some() && manifest.is_none(),
+        agents_unknown,
         providers: known,
+        tools,
         defaults: manifest.as_ref().map(|manifest| manifest.defaults.clone()).unwrap_or_default(),
         calls: vec![Call { path: normal(path), shown: path.display().to_string(), span: None }],
+        levels: Vec::new(),
         inner: HashMap::new(),
     };
     let mut plan = written.as_ref().and_then(|written| compiler.workflow(written, 0));
@@ -224,9 +234,21 @@ pub(super) struct Compiler<'a> {
     /// Whether there is a manifest that could not be read.
     pub(super) agents_unknown: bool,
     pub(super) providers: BTreeSet<String>,
+    pub(super) tools: KnownTools,
     pub(super) defaults: ManifestDefaults,
+    /// What the workflows being compiled ask for, from the outermost to this one; only those that say so.
+    pub(super) levels: Vec<Level>,
     calls: Vec<Call>,
-    inner: HashMap<PathBuf, Option<Arc<Plan>>>,
+    inner: HashMap<PathBuf, Inner>,
+}
+
+/// A workflow that others call.
+#[derive(Debug)]
+struct Inner {
+    /// `None` when it could not be read.
+    written: Option<Arc<WorkflowManifest>>,
+    /// Its plans, by what the workflows around it ask for.
+    plans: HashMap<Vec<Level>, Option<Arc<Plan>>>,
 }
 
 impl Compiler<'_> {
@@ -247,12 +269,18 @@ impl Compiler<'_> {
             sources: &mut self.sources,
             problems: &mut self.problems,
             providers: &self.providers,
+            tools: &self.tools,
             defaults: &self.defaults,
         };
         let agents = reader.with_inline(&base, &written.agents);
         self.catalog = base;
+        let around = self.levels.len();
+        let path = &self.sources.get(written.file).path;
+        let owner = format!("workflow `{}`", assemble::name_of(written, path));
+        self.levels.extend(level(owner, written.permissions.as_ref(), &mut self.problems));
         let resolver = Resolver::new(self, &agents, written);
         let draft = resolver.workflow();
+        self.levels.truncate(around);
         let scope = Scope { graph: &draft.graph, outer: None };
         link(self, written, &draft.codes, &scope);
         let output_reads = crate::plan::links::output_reads(self, written, &draft, &scope);
@@ -271,7 +299,13 @@ impl Compiler<'_> {
             return None;
         }
         if let Some(known) = self.inner.get(&key) {
-            return known.clone();
+            if let Some(plan) = known.plans.get(&self.levels) {
+                return plan.clone();
+            }
+            // What is wrong with it has been told.
+            if known.plans.values().any(Option::is_none) {
+                return None;
+            }
         }
         if self.calls.len() >= MAX_CALLS {
             self.report(Diagnostic::error(
@@ -281,34 +315,33 @@ impl Compiler<'_> {
             ));
             return None;
         }
-        let shown = path.display().to_string();
-        let plan = match self.files.read(path) {
-            Ok(text) => {
-                let before = self.errors();
-                let written = read_workflow_text(path, text, &mut self.sources, &mut self.problems);
-                self.calls.push(Call { path: key.clone(), shown, span: Some(span) });
-                let plan = written.and_then(|written| self.workflow(&written, before)).map(Arc::new);
-                self.calls.pop();
-                plan.filter(|_| self.errors() == before)
+        let before = self.errors();
+        let known = self.inner.get(&key).map(|inner| inner.written.clone());
+        let written = known.unwrap_or_else(|| self.read_inner(path, span).map(Arc::new));
+        self.calls.push(Call { path: key.clone(), shown: path.display().to_string(), span: Some(span) });
+        let plan = written.as_ref().and_then(|written| self.workflow(written, before)).map(Arc::new);
+        self.calls.pop();
+        let plan = plan.filter(|_| self.errors() == before);
+        let inner = self.inner.entry(key).or_insert_with(|| Inner { written, plans: HashMap::new() });
+        inner.plans.insert(self.levels.clone(), plan.clone());
+        plan
+    }
+
+    fn read_inner(&mut self, path: &Path, span: Span) -> Option<WorkflowManifest> {
+        let shown = path.display();
+        let problem = match self.files.read(path) {
+            Ok(text) => return read_workflow_text(path, text, &mut self.sources, &mut self.problems),
+            Err(err) if err.kind() == crate::ErrorKind::NotFound => {
+                Diagnostic::error(Code::INNER_WORKFLOW, span, format!("workflow file `{shown}` does not exist"))
+                    .hint("the path is relative to the file that names it")
             }
             Err(err) => {
-                let problem = match err.kind() {
-                    crate::ErrorKind::NotFound => {
-                        Diagnostic::error(Code::INNER_WORKFLOW, span, format!("workflow file `{shown}` does not exist"))
-                            .hint("the path is relative to the file that names it")
-                    }
-                    _ => Diagnostic::error(
-                        Code::INNER_WORKFLOW,
-                        span,
-                        format!("workflow file `{shown}` cannot be read: {}", err.message()),
-                    ),
-                };
-                self.report(problem);
-                None
+                let message = format!("workflow file `{shown}` cannot be read: {}", err.message());
+                Diagnostic::error(Code::INNER_WORKFLOW, span, message)
             }
         };
-        self.inner.insert(key, plan.clone());
-        plan
+        self.report(problem);
+        None
     }
 
     fn report_self_call(&mut self, at: usize, span: Span) {

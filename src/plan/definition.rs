@@ -6,13 +6,19 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     model::{Value, short_hex},
-    plan::{AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, JoinMode, NodeKind, NodePlan, OnError, Plan},
+    plan::{AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, JoinMode, NodeKind, NodePlan, OnError, Plan, ToolNode},
     template::{Expression, Template, TemplateTree},
+    tool::Grants,
 };
 
 /// What is asked of an agent besides its prompts and its model: who it is, the form of the answer, the settings.
 pub(super) fn of_agent(node: &AgentNode) -> String {
     digest(&agent(node))
+}
+
+/// What is asked of a tool besides its arguments.
+pub(super) fn of_tool(node: &ToolNode) -> String {
+    digest(&tool(node))
 }
 
 impl GraphPlan {
@@ -77,6 +83,7 @@ fn kind(kind: &NodeKind) -> Value {
             let (system, prompt) = (node.system.as_ref().map(Template::source), node.prompt.source());
             json!({"agent": agent(node), "system": system, "prompt": prompt})
         }
+        NodeKind::Tool(node) => json!({"tool": tool(node), "args": tree(&node.args)}),
         NodeKind::Value(value) => json!({"value": tree(value)}),
         NodeKind::Workflow { plan, with } => {
             let with: Vec<Value> = with.iter().map(|(name, value)| json!([name, tree(value)])).collect();
@@ -94,13 +101,28 @@ fn workflow(plan: &Plan) -> Value {
 }
 
 fn agent(node: &AgentNode) -> Value {
-    json!({
+    let mut value = json!({
         "name": node.agent.name.as_str(),
         "output": node.output.as_deref(),
         "temperature": node.temperature,
         "max_tokens": node.max_tokens,
         "max_turns": node.max_turns,
-    })
+    });
+    // Without tools it is what it was before there were any.
+    if !node.tools.is_empty() {
+        value["tools"] = json!(node.tools);
+        value["grants"] = grants(&node.grants);
+    }
+    value
+}
+
+fn tool(node: &ToolNode) -> Value {
+    json!({"name": node.tool, "output": node.output.as_deref(), "grants": grants(&node.grants)})
+}
+
+fn grants(grants: &Grants) -> Value {
+    let levels: Vec<_> = grants.levels.iter().map(|level| &level.permissions).collect();
+    json!([levels, grants.always_ask])
 }
 
 fn tree(tree: &TemplateTree) -> Value {

@@ -7,9 +7,10 @@ use std::{cell::OnceCell, collections::HashMap, ops::Range, sync::Arc};
 use crate::{
     diagnostic::{FileId, Sources, Span, Spanned},
     manifest::{NodeManifest, OnErrorManifest, RetryManifest},
-    model::{FallbackModel, ModelRef, Value},
+    model::{FallbackModel, ModelRef, OnAmbiguous, ToolName, ToolPattern, Value},
     plan::{Plan, certain::Certain, links::Links, scope::Target},
     template::{Expression, Reference, Template},
+    tool::Grants,
 };
 
 /// Where the source of a template stands.
@@ -229,7 +230,9 @@ impl NodeDraft<'_> {
     pub(super) fn inner(&self) -> Option<&GraphDraft<'_>> {
         match &self.kind {
             KindDraft::Graph(graph) => Some(graph),
-            KindDraft::Agent(_) | KindDraft::Value(_) | KindDraft::Workflow { .. } | KindDraft::Broken => None,
+            KindDraft::Agent(_) | KindDraft::Tool(_) | KindDraft::Value(_) | KindDraft::Workflow { .. } | KindDraft::Broken => {
+                None
+            }
         }
     }
 
@@ -244,6 +247,7 @@ impl NodeDraft<'_> {
                 body.extend(agent.prompt);
                 body.extend(agent.system);
             }
+            KindDraft::Tool(tool) => tool.args.iter().for_each(|(_, tree)| tree.codes(&mut body)),
             KindDraft::Value(tree) => tree.codes(&mut body),
             KindDraft::Workflow { with, .. } => with.iter().for_each(|(_, tree)| tree.codes(&mut body)),
             KindDraft::Graph(_) | KindDraft::Broken => {}
@@ -264,6 +268,7 @@ impl NodeDraft<'_> {
 #[derive(Debug)]
 pub(super) enum KindDraft<'m> {
     Agent(AgentDraft),
+    Tool(ToolDraft<'m>),
     Value(TreeDraft),
     Workflow {
         /// `None` when it cannot be used; that has been reported.
@@ -293,6 +298,21 @@ pub(super) struct AgentDraft {
     pub(super) max_turns: Option<u32>,
     /// What the agent says of retries.
     pub(super) retry: Option<RetryManifest>,
+    pub(super) tools: Vec<ToolPattern>,
+    pub(super) grants: Arc<Grants>,
+    pub(super) on_ambiguous: Option<OnAmbiguous>,
+}
+
+/// A node that calls a tool.
+#[derive(Debug)]
+pub(super) struct ToolDraft<'m> {
+    /// `None` when there is no such tool, which has been reported.
+    pub(super) tool: Option<ToolName>,
+    pub(super) args: Vec<(&'m Spanned<String>, TreeDraft)>,
+    /// JSON Schema of the result; anything when absent.
+    pub(super) output: Option<Arc<Value>>,
+    pub(super) grants: Arc<Grants>,
+    pub(super) on_ambiguous: Option<OnAmbiguous>,
 }
 
 /// A graph between manifest and plan; the nodes in the order written.

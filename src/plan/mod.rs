@@ -22,6 +22,7 @@ mod rules;
 mod scope;
 mod shapes;
 mod texts;
+mod tools;
 mod types;
 mod ways;
 
@@ -34,5 +35,5 @@ pub use compile::{
 pub use draw::{DrawFormat, draw};
 pub use types::{
     AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind, NodePlan,
-    OnError, Plan, RoutePlan,
+    OnError, Plan, RoutePlan, ToolNode,
 };

@@ -16,7 +16,7 @@ impl NodePlan {
         match &self.kind {
             NodeKind::Graph(graph) => Some(graph),
             NodeKind::Workflow { plan, .. } => Some(&plan.graph),
-            NodeKind::Agent(_) | NodeKind::Value(_) => None,
+            NodeKind::Agent(_) | NodeKind::Tool(_) | NodeKind::Value(_) => None,
         }
     }
 }
@@ -40,7 +40,7 @@ impl Plan {
         }
         nodes.into_iter().flat_map(|node| match &node.kind {
             NodeKind::Agent(agent) => agent.models().collect(),
-            NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => Vec::new(),
+            NodeKind::Tool(_) | NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => Vec::new(),
         })
     }
 

@@ -9,20 +9,22 @@ use std::{
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Span, Spanned, nearest},
     manifest::{
-        AgentChoice, Entries, InputManifest, NodeKindManifest, NodeManifest, OnErrorManifest, Schema, Tree, TreeKind,
-        WorkflowManifest,
+        AgentChoice, CallsManifest, Entries, InputManifest, NodeKindManifest, NodeManifest, OnErrorManifest, Schema, Tree,
+        TreeKind, WorkflowManifest,
     },
-    model::{ModelRef, Value},
+    model::{AgentProfile, ModelRef, ToolName, ToolPattern, Value},
     plan::{
         Plan,
         catalog::{Catalog, folder, parse_fallback, parse_model, parse_template},
         compile::Compiler,
-        draft::{AgentDraft, CodeId, CodeKind, Codes, GraphDraft, KindDraft, NodeDraft, Place, TreeDraft, place_of},
+        draft::{AgentDraft, CodeId, CodeKind, Codes, GraphDraft, KindDraft, NodeDraft, Place, ToolDraft, TreeDraft, place_of},
         scope::listed,
         texts,
+        tools::level,
     },
     schema::Validator,
     template::{Expression, TemplateTree},
+    tool::{Grants, Level},
 };
 
 /// A workflow between manifest and plan.
@@ -123,7 +125,14 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         self.check_element_name(written, ids);
         self.check_loop(written);
         let kind = match &written.kind {
-            NodeKindManifest::Agent { .. } => KindDraft::Agent(self.agent(&written.kind)),
+            NodeKindManifest::Agent { .. } => KindDraft::Agent(self.agent(id, &written.kind)),
+            NodeKindManifest::Tool { tool, args, output, calls } => KindDraft::Tool(ToolDraft {
+                tool: self.compiler.tools.name(tool, self.agents, &mut self.compiler.problems),
+                args: args.iter().map(|(name, tree)| (name, self.tree(tree))).collect(),
+                output: output.as_ref().map(|schema| Arc::new(schema.json.clone())),
+                grants: self.grants(id, None, calls),
+                on_ambiguous: calls.on_ambiguous.as_ref().map(|choice| choice.value),
+            }),
             NodeKindManifest::Value(tree) => KindDraft::Value(self.tree(tree)),
             NodeKindManifest::Workflow { path, with } => self.inner_workflow(path, with),
             NodeKindManifest::Nodes(nodes) => KindDraft::Graph(self.graph(nodes, Some(ids))),
@@ -183,9 +192,20 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         }
     }
 
-    fn agent(&mut self, written: &'m NodeKindManifest) -> AgentDraft {
-        let NodeKindManifest::Agent { agent, prompt, prompt_file, output, model, fallback, temperature, max_tokens, max_turns } =
-            written
+    fn agent(&mut self, id: &Spanned<String>, written: &'m NodeKindManifest) -> AgentDraft {
+        let NodeKindManifest::Agent {
+            agent,
+            prompt,
+            prompt_file,
+            output,
+            model,
+            fallback,
+            temperature,
+            max_tokens,
+            max_turns,
+            tools,
+            calls,
+        } = written
         else {
             unreachable!("called for agents only");
         };
@@ -203,7 +223,13 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         let system = entry.and_then(|entry| entry.system().cloned());
         let system = system.map(|(place, template)| self.codes.add(place, CodeKind::Template(template)));
         self.used_agents.extend(name.clone());
+        let profile = entry.and_then(|entry| entry.profile());
+        let tools = self.tools(profile.map(Arc::as_ref), tools.as_ref());
+        let grants = self.grants(id, profile.map(Arc::as_ref), calls);
         AgentDraft {
+            tools,
+            grants,
+            on_ambiguous: calls.on_ambiguous.as_ref().map(|choice| choice.value),
             agent: name,
             chosen_by,
             model,
@@ -216,6 +242,45 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
             max_turns: max_turns.as_ref().map(|number| number.value),
             retry,
         }
+    }
+
+    /// The tools of a node: the agent's, or those of them that the node names. The agents among them are used.
+    fn tools(&mut self, agent: Option<&AgentProfile>, written: Option<&Vec<Spanned<String>>>) -> Vec<ToolPattern> {
+        let own = agent.map(|agent| agent.tools.clone()).unwrap_or_default();
+        let mut tools = own.clone();
+        if let Some(written) = written {
+            let patterns = self.compiler.tools.patterns(written, &mut self.compiler.problems);
+            self.compiler.tools.check_agents(&patterns, self.agents, &mut self.compiler.problems);
+            for pattern in patterns.iter().filter(|pattern| own.iter().all(|own| !own.is_wider_than(&pattern.value))) {
+                let Some(agent) = agent else { continue };
+                let message = format!("agent `{}` does not have the tool `{}`", agent.name, pattern.value);
+                let hint = if own.is_empty() {
+                    "it has no tools: add it to the agent's `tools`; a node can only name some of them".to_owned()
+                } else {
+                    format!("its tools are {}; a node can only name some of them", listed(own.iter().map(ToolPattern::as_str)))
+                };
+                self.report(Diagnostic::error(Code::UNKNOWN_TOOL, pattern.span, message).hint(hint));
+            }
+            tools = patterns.into_iter().map(|pattern| pattern.value).collect();
+        }
+        let called =
+            |name: &str| tools.iter().any(|tool| ToolName::new(format!("agent:{name}")).is_ok_and(|name| tool.covers(&name)));
+        let called: Vec<String> =
+            self.agents.entries().map(|(name, _)| name).filter(|name| called(name)).map(str::to_owned).collect();
+        self.used_agents.extend(called);
+        tools
+    }
+
+    /// What the calls of a node are held to.
+    fn grants(&mut self, id: &Spanned<String>, agent: Option<&AgentProfile>, calls: &CallsManifest) -> Arc<Grants> {
+        let mut levels = self.compiler.levels.clone();
+        if let Some(agent) = agent {
+            let owner = format!("agent `{}`", agent.name);
+            levels.extend(agent.permissions.clone().map(|permissions| Level { owner, permissions }));
+        }
+        let owner = format!("node `{}`", id.value);
+        levels.extend(level(owner, calls.permissions.as_ref(), &mut self.compiler.problems));
+        Arc::new(Grants { levels, always_ask: calls.approve.is_some() })
     }
 
     fn choose(&mut self, choice: &AgentChoice) -> (Option<String>, Option<String>) {

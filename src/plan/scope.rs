@@ -137,11 +137,7 @@ impl<'s, 'm> Scope<'s, 'm> {
             "nodes" => self.state(path),
             "run" => field_of("run", RUN_FIELDS, path),
             "env" => env(workflow, path),
-            "secrets" => Err(Unknown::new(
-                Code::NAME_NOT_ALLOWED,
-                "secrets cannot be read in templates".to_owned(),
-                Some("a key belongs into the manifest: `api_key = { env = \"NAME\" }` of its provider".to_owned()),
-            )),
+            "secrets" => secret(node.map(|index| &self.graph.nodes[index]), role, path),
             _ => Err(self.unknown(workflow, node, role, name)),
         }
     }
@@ -312,6 +308,23 @@ fn env(workflow: &WorkflowManifest, path: &[String]) -> Result<Target, Unknown> 
         None => format!("list it at the top of the workflow: `env: [{name}]`"),
     };
     Err(Unknown::new(Code::NAME_NOT_ALLOWED, format!("environment variable `{name}` is not listed in `env`"), Some(hint)))
+}
+
+/// Secrets are read in the arguments of a tool only, where nothing but the tool gets to see them.
+fn secret(node: Option<&NodeDraft<'_>>, role: Role, path: &[String]) -> Result<Target, Unknown> {
+    let is_argument = role == Role::Body && node.is_some_and(|node| matches!(node.kind, KindDraft::Tool(_)));
+    let unknown = |message: &str, hint: &str| Unknown::new(Code::NAME_NOT_ALLOWED, message.to_owned(), Some(hint.to_owned()));
+    if !is_argument {
+        return Err(unknown(
+            "secrets cannot be read here",
+            "`secrets.NAME` stands in `args` of a `tool` node only; the key of a model belongs into the manifest: `api_key = { env = \"NAME\" }` of its provider",
+        ));
+    }
+    match path {
+        [_, _] => Ok(Target::Text),
+        [_] => Err(unknown("`secrets` cannot be read as a whole", "name one: `secrets.NAME`")),
+        _ => Err(unknown("a secret has no fields", "name it alone: `secrets.NAME`")),
+    }
 }
 
 fn inside(graph: &GraphDraft<'_>, id: &str) -> Option<String> {

@@ -69,6 +69,7 @@ pub(super) fn fill(world: &World<'_>, scope: &Scope<'_, '_>) {
         let node = &graph.nodes[index];
         let element = match &node.kind {
             KindDraft::Agent(agent) => Some(agent.output.clone().unwrap_or_else(|| Arc::clone(&world.text))),
+            KindDraft::Tool(tool) => tool.output.clone(),
             KindDraft::Value(tree) => of_tree(world, scope, index, tree).map(Arc::new),
             KindDraft::Workflow { plan, .. } => plan.as_ref().map(|plan| Arc::new(plan.output_schema.clone())),
             KindDraft::Broken => None,

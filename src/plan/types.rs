@@ -1,14 +1,19 @@
 //! A workflow that has been checked. Only `compile` makes a [`Plan`].
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use indexmap::IndexMap;
 
 use crate::{
     diagnostic::Sources,
-    model::{AgentProfile, FallbackModel, ModelRef, NodeId, StoredSource, Value},
+    model::{AgentProfile, Effect, FallbackModel, ModelRef, NodeId, OnAmbiguous, StoredSource, ToolName, ToolPattern, Value},
     resilience::RetryPolicy,
     template::{Expression, Template, TemplateTree},
+    tool::Grants,
 };
 
 /// A checked workflow with everything it needs: nothing is looked up or read later but keys and inputs.
@@ -69,6 +74,8 @@ pub struct Limits {
     pub turns: u32,
     /// Iterations of all loops together; 1,000 by default.
     pub iterations: u64,
+    /// Calls of tools; 500 by default.
+    pub tool_calls: u64,
 }
 
 /// A graph: the nodes in topological order, so that an edge always points to a higher index.
@@ -114,9 +121,10 @@ pub struct NodePlan {
     pub looped: Option<LoopPlan>,
     /// The choice among successors.
     pub route: Option<RoutePlan>,
-    /// Repeated tries; `max_attempts` is 1 for kinds other than `agent` unless written.
+    /// Repeated tries; unless written, `max_attempts` is 1 for kinds other than `agent` and for tools that change the world each
+    /// time they are called.
     pub retry: RetryPolicy,
-    /// Of the node, all attempts together; 900 s by default for agents, none for others.
+    /// Of the node, all attempts together; 900 s by default for agents and tools, none for others.
     pub timeout: Option<Duration>,
     /// What a failure means.
     pub on_error: OnError,
@@ -212,6 +220,8 @@ pub enum OnError {
 pub enum NodeKind {
     /// Runs an agent.
     Agent(Box<AgentNode>),
+    /// Calls a tool.
+    Tool(Box<ToolNode>),
     /// Computes data.
     Value(TemplateTree),
     /// Runs another workflow.
@@ -250,7 +260,37 @@ pub struct AgentNode {
     pub max_turns: u32,
     /// How long one model call may take; 600 s by default.
     pub call_timeout: Duration,
-    /// A digest of what is asked for besides the prompts: the agent's name, the output, temperature, token and turn limits.
+    /// The tools it may call: the agent's, or fewer where the node says so.
+    pub tools: Vec<ToolPattern>,
+    /// What their calls are held to: the workflows from the outside to the inside, the agent, the node.
+    pub grants: Arc<Grants>,
+    /// What becomes of calls that were perhaps made; as each tool has it when absent.
+    pub on_ambiguous: Option<OnAmbiguous>,
+    /// A digest of what is asked for besides the prompts: the agent's name, the output, temperature, token and turn limits; tools
+    /// and permissions where there are some.
+    pub definition: String,
+}
+
+/// A node that calls a tool.
+#[derive(Debug)]
+pub struct ToolNode {
+    /// The tool.
+    pub tool: ToolName,
+    /// Its arguments: renders to an object.
+    pub args: TemplateTree,
+    /// The secrets that the arguments name, as `secrets.NAME`.
+    pub secrets: BTreeSet<String>,
+    /// JSON Schema of the result; anything when absent.
+    pub output: Option<Arc<Value>>,
+    /// What the call is held to: the workflows from the outside to the inside, the node.
+    pub grants: Arc<Grants>,
+    /// What the call does at most, as far as it is known before the tool is asked.
+    pub effect: Effect,
+    /// What becomes of a call that was perhaps made; as the tool has it when absent.
+    pub on_ambiguous: Option<OnAmbiguous>,
+    /// How long the call may take, where the manifest says so.
+    pub call_timeout: Option<Duration>,
+    /// A digest of what is asked for besides the arguments: the tool, the output, the permissions.
     pub definition: String,
 }
 

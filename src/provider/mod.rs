@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod builtin;
+mod calls;
 mod http;
 mod mock;
 mod openai;
@@ -25,7 +26,7 @@ use crate::{
 pub use anthropic::AnthropicProvider;
 pub use builtin::{BuiltIn, BuiltInKind, builtin};
 pub use http::{HttpClient, HttpTimes};
-pub use mock::{MockAnswer, MockProvider, MockSettings};
+pub use mock::{MockAnswer, MockCall, MockProvider, MockSettings};
 pub use openai::OpenAiProvider;
 
 /// Is told each piece of an answer as it arrives. Returns at once.

@@ -3,9 +3,10 @@
 use crate::{
     crash::crash_point,
     error::{ErrorKind, Result},
-    model::{ChatResponse, FinishReason, Usage, Value},
+    model::{ChatRequest, ChatResponse, FinishReason, Usage, Value},
     provider::{
         OnText,
+        calls::Calls,
         http::{Answer, Asked},
         refusal::Refusal,
         sse::{SseEvent, SseParser},
@@ -17,6 +18,8 @@ use crate::{
 pub(super) struct Draft {
     /// The text, or the JSON of a structured answer.
     pub(super) content: String,
+    /// The calls of tools it asks for.
+    pub(super) calls: Calls,
     /// What the model says instead of an answer.
     pub(super) refusal: String,
     pub(super) finish: Option<FinishReason>,
@@ -34,16 +37,22 @@ impl Draft {
     pub(super) fn add(&mut self, text: &str, on_text: &OnText<'_>) {
         if !text.is_empty() {
             self.content.push_str(text);
-            on_text(text);
-            crash_point!("response.mid-stream");
+            tell(text, on_text);
         }
     }
 
-    /// The answer, once there is no more to come.
+    /// Whether the model has begun to speak.
+    fn has_spoken(&self) -> bool {
+        !self.content.is_empty() || !self.calls.is_empty()
+    }
+
+    /// The answer to `request`, once there is no more to come. Who asks for tools has not ended, whatever the server calls it; what was
+    /// withheld asks for nothing, and neither does who was offered nothing.
     ///
     /// # Errors
-    /// `Truncated` when neither the protocol's end nor a reason to stop came, `Malformed` when there is no answer at all.
-    pub(super) fn into_response(self, asked: Asked<'_>, model: &str) -> Result<ChatResponse> {
+    /// `Truncated` when neither the protocol's end nor a reason to stop came, `Malformed` when there is no answer at all or it asks
+    /// for a tool without a name.
+    pub(super) fn into_response(self, asked: Asked<'_>, request: &ChatRequest) -> Result<ChatResponse> {
         if !self.ended && self.finish.is_none() {
             return Err(asked.error(ErrorKind::Truncated, "ended its answer before it was complete"));
         }
@@ -55,13 +64,23 @@ impl Draft {
         } else {
             (self.refusal, FinishReason::ContentFilter)
         };
-        Ok(ChatResponse {
-            content,
-            tool_requests: Vec::new(),
-            finish,
-            usage: self.usage,
-            model: self.model.unwrap_or_else(|| model.to_owned()),
-        })
+        let tool_requests = if request.tools.is_empty() || finish == FinishReason::ContentFilter {
+            Vec::new()
+        } else {
+            let requests = self.calls.into_requests(&request.messages, finish == FinishReason::Length);
+            requests.map_err(|what| asked.error(ErrorKind::Malformed, what))?
+        };
+        let finish = if tool_requests.is_empty() || finish == FinishReason::Length { finish } else { FinishReason::ToolRequests };
+        let model = self.model.unwrap_or_else(|| request.model.clone());
+        Ok(ChatResponse { content, tool_requests, finish, usage: self.usage, model })
+    }
+}
+
+/// Tells a piece of an answer to whoever listens.
+pub(super) fn tell(text: &str, on_text: &OnText<'_>) {
+    if !text.is_empty() {
+        on_text(text);
+        crash_point!("response.mid-stream");
     }
 }
 
@@ -103,7 +122,7 @@ pub(super) async fn read(answer: &mut Answer<'_>, protocol: &dyn Protocol, on_te
     }
     let mut parser = SseParser::default();
     while !draft.ended {
-        let chunk = match answer.chunk(!draft.content.is_empty()).await {
+        let chunk = match answer.chunk(draft.has_spoken()).await {
             Ok(Some(chunk)) => chunk,
             Ok(None) => break,
             // What was lost after the reason to stop is at most the usage.

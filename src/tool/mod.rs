@@ -5,17 +5,25 @@
 //! are not its business: the `agent` room does that around every call.
 
 mod arguments;
+mod builtin;
 pub mod calculator;
 pub mod command;
 pub mod files;
+pub mod mcp;
 mod policy;
+mod redact;
+mod secrets;
 mod toolbox;
+pub mod web;
 
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
-pub use policy::{Authorized, Denial, Grants, Level, Policy, Rules, Verdict};
+pub use builtin::{BUILT_INS, BuiltIn};
+pub use policy::{Approval, Authorized, Denial, Grants, Level, Policy, Rules, Standing, Verdict};
+pub use redact::{LiveSecrets, Redactor};
+pub use secrets::Secrets;
 pub use toolbox::{ToolSource, Toolbox};
 
 use crate::{
@@ -40,6 +48,16 @@ pub trait Tool: fmt::Debug + Send + Sync {
     /// Whether results may hold what strangers wrote.
     fn is_untrusted(&self) -> bool {
         false
+    }
+
+    /// How long a call may take, unless the manifest says otherwise.
+    fn usual_timeout(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    /// A result as the tool gives them, for runs that only pretend.
+    fn sample(&self) -> Option<Value> {
+        None
     }
 
     /// All that a call with these arguments, which follow the schema, would touch when it begins. What turns up later (a

@@ -12,7 +12,8 @@ use std::{
 use agentflow::{
     Error, ErrorKind, Result,
     agent::{
-        Answered, Call, CallLimits, CallRecord, Called, Journal, Models, ModelsSettings, Notice, ProviderLimits, Task, drive,
+        Answered, Call, CallLimits, CallRecord, Called, Entry, Journal, Models, ModelsSettings, Notice, ProviderLimits, Recorded,
+        Task, Tools, drive,
     },
     model::{
         AgentName, AgentProfile, CallRates, ChatRequest, ChatResponse, Cost, FinishReason, ModelRef, NodeId, NodePath, Price,
@@ -20,6 +21,7 @@ use agentflow::{
     },
     provider::{MockProvider, MockSettings, OnText, Provider, Providers},
     resilience::Rate,
+    tool::Grants,
 };
 use async_trait::async_trait;
 use serde_json::json;
@@ -77,13 +79,18 @@ struct Notes {
 
 #[async_trait]
 impl Journal for Notes {
-    async fn record(&self, call: CallRecord) -> Result<()> {
+    async fn record(&self, entry: Entry) -> Result<()> {
+        let Entry::Answer(call) = entry else { panic!("there are no tools here: {entry:?}") };
         if self.is_broken {
             return Err(Error::new(ErrorKind::StoreUnavailable, "the disk is full"));
         }
         self.heard.lock().unwrap().push(format!("record {}", call.ordinal));
         self.recorded.lock().unwrap().push(call);
         Ok(())
+    }
+
+    fn note(&self, entry: Entry) {
+        panic!("there are no tools here: {entry:?}");
     }
 
     fn on_call(&self, ordinal: u32) {
@@ -104,6 +111,7 @@ struct Agent {
     model: ModelRef,
     node: NodePath,
     output: Option<Value>,
+    grants: Arc<Grants>,
 }
 
 impl Agent {
@@ -121,12 +129,15 @@ impl Agent {
             timeout: None,
             max_concurrent: None,
             rates: CallRates::default(),
+            tools: Vec::new(),
+            permissions: None,
         };
         Self {
             profile,
             model: "lab/small".parse().unwrap(),
             node: NodePath::root(&NodeId::new("verdict").unwrap()),
             output: None,
+            grants: Arc::default(),
         }
     }
 
@@ -151,6 +162,9 @@ impl Agent {
             temperature: None,
             max_tokens: None,
             max_turns: 10,
+            tools: &[],
+            grants: &self.grants,
+            on_ambiguous: None,
             call_timeout: Duration::from_secs(600),
         }
     }
@@ -172,7 +186,9 @@ async fn call(models: &Models, max_concurrent: Option<u32>, seconds: u64) -> Res
 }
 
 async fn run(agent: &Agent, provider: &Arc<Script>, recorded: &[CallRecord], journal: &Notes) -> Answered {
-    drive(agent.task(), &models(provider.clone(), ModelsSettings::default()), recorded, journal).await
+    let mut log = Recorded::default();
+    recorded.iter().for_each(|call| log.take_call(call.clone()));
+    drive(agent.task(), &models(provider.clone(), ModelsSettings::default()), &Tools::default(), &log, journal).await
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use agentflow::{
     plan::{self, CompileOptions, ManifestChoice},
 };
 
-/// Codes without examples: what they are about is not in the text of one file, or not in this version.
-const WITHOUT_EXAMPLES: &[Code] = &[Code::UNREADABLE_FILE, Code::UNKNOWN_TOOL];
+/// Codes without examples: what they are about is not in the text of one file.
+const WITHOUT_EXAMPLES: &[Code] = &[Code::UNREADABLE_FILE];
 
 /// The body of the fenced block of `page` with this info string.
 fn example<'page>(page: &'page str, info: &str) -> Option<&'page str> {

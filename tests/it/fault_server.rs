@@ -159,10 +159,11 @@ fn a_scenario_that_is_not_understood_is_refused() {
         (json!([{"reply": "rest"}]), "rule 1: unknown variant `rest`, expected one of `ok`, `status`, `reset`"),
         (
             json!([{"reply": "ok"}, {"reply": {"ok": {"delay": 1}}}]),
-            "rule 2: unknown field `delay`, expected one of `text`, `delay_ms`",
+            "rule 2: unknown field `delay`, expected one of `text`, `tool_calls`, `delay_ms`",
         ),
-        (json!([{"reply": "ok", "time": 1}]), "rule 1: unknown field `time`, expected one of `match`, `path`, `times`"),
-        (json!([{"reply": {"sequence": []}}]), "rule 1: a `sequence` needs a reply"),
+        (json!([{"reply": "ok", "time": 1}]), "rule 1: unknown field `time`, expected one of `match`, `prompt`, `path`, `times`"),
+        (json!([{"reply": {"sequence": []}}]), "rule 1: a `sequence` or `conversation` needs a reply"),
+        (json!([{"reply": {"ok": {"tool_calls": [{}]}}}]), "rule 1: missing field `name`"),
         (json!({}), "no list of rules"),
     ] {
         let folder = tempfile::tempdir().unwrap();

@@ -33,6 +33,7 @@ const ALL_BEFORE: &[&str] = &["*"];
 
 /// Crates that are known in some places only: those whose paths in `src/` begin so.
 const CRATES: &[(&str, &[&str])] = &[
+    ("aho_corasick", &["tool/"]),
     ("annotate_snippets", &["diagnostic/render"]),
     ("anstyle", &["cli/", "diagnostic/render"]),
     ("async_openai", &["provider/openai"]),
@@ -43,8 +44,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli/"]),
     ("comfy_table", &["cli/"]),
     ("console", &["cli/"]),
+    ("encoding_rs", &["tool/web/body.rs"]),
     ("html2text", &["tool/web/"]),
-    ("hyper", &["provider/http.rs"]),
+    ("hyper", &["provider/http.rs", "tool/web/failure.rs"]),
     ("indicatif", &["cli/"]),
     ("jsonschema", &["schema.rs"]),
     ("minijinja", &["template/"]),

@@ -222,7 +222,7 @@ nodes:
         r#"
 AF025 3:38 "env.HOME_DIRS" environment variable `HOME_DIRS` is not listed in `env` (did you mean `env.HOME_DIR`?)
 AF025 3:58 "env.PATH" environment variable `PATH` is not listed in `env` (list it at the top of the workflow: `env: [PATH]`)
-AF025 3:73 "secrets.KEY" secrets cannot be read in templates (a key belongs into the manifest: `api_key = { env = "NAME" }` of its provider)
+AF025 3:73 "secrets.KEY" secrets cannot be read here (`secrets.NAME` stands in `args` of a `tool` node only; the key of a model belongs into the manifest: `api_key = { env = "NAME" }` of its provider)
 AF025 3:91 "nodes" `nodes` cannot be read as a whole (name one node, for example `nodes.ID.status`)
 "#,
     );

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{document::smallest, http::Request};
+use crate::{document::smallest, http::Request, scenario::ToolCall};
 
 /// Who defined how it is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,8 +15,12 @@ enum Protocol {
 pub(crate) struct Chat {
     protocol: Protocol,
     model: Value,
-    /// The last message.
+    /// The last message; of several results of tools in it, all.
     pub(crate) prompt: String,
+    /// The first message of a user.
+    pub(crate) first_prompt: String,
+    /// How many answers the conversation has already.
+    pub(crate) answers: u64,
     /// The answer is wanted in events.
     streamed: bool,
     /// What the answer has to follow.
@@ -28,6 +32,8 @@ pub(crate) struct Chat {
 /// An answer, before it is put on the wire.
 pub(crate) struct Answer<'a> {
     pub(crate) text: &'a str,
+    /// What it asks for, after the text.
+    pub(crate) tool_calls: &'a [ToolCall],
     /// OpenAI's word for why it ends.
     pub(crate) finish: &'a str,
 }
@@ -44,23 +50,26 @@ impl Chat {
             return None;
         }
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        let content = &body["messages"].as_array().and_then(|messages| messages.last()).unwrap_or(&Value::Null)["content"];
-        let prompt = match content {
-            Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
-            other => other.as_str().unwrap_or_default().to_owned(),
+        let messages = body["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let first_prompt = messages.iter().find(|message| message["role"] == "user").map(text_of);
+        let answers = messages.iter().filter(|message| message["role"] == "assistant").count();
+        let tools = body["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
+        // Beside other tools, the answer's is the last one.
+        let tool = match body["tool_choice"]["type"].as_str() {
+            Some("tool") => tools.iter().find(|tool| tool["name"] == body["tool_choice"]["name"]),
+            Some("any") => tools.last(),
+            _ => None,
         };
-        let tool = Some(&body["tools"][0]).filter(|_| body["tool_choice"].is_object()).map(|tool| tool["name"].clone());
-        let schema = [
-            body.pointer("/response_format/json_schema/schema"),
-            body.pointer("/tools/0/input_schema").filter(|_| tool.is_some()),
-        ];
+        let schema = [body.pointer("/response_format/json_schema/schema"), tool.map(|tool| &tool["input_schema"])];
         Some(Self {
             protocol,
             model: body["model"].clone(),
-            prompt,
+            prompt: messages.last().map(text_of).unwrap_or_default(),
+            first_prompt: first_prompt.unwrap_or_default(),
+            answers: answers as u64,
             streamed: body["stream"] == true,
             schema: schema.into_iter().flatten().next().cloned(),
-            tool: tool.filter(|_| protocol == Protocol::Anthropic),
+            tool: tool.filter(|_| protocol == Protocol::Anthropic).map(|tool| tool["name"].clone()),
         })
     }
 
@@ -103,7 +112,7 @@ impl Chat {
                     None => json!({ "type": "text_delta", "text": text }),
                     Some(_) => json!({ "type": "input_json_delta", "partial_json": text }),
                 };
-                named(&json!({ "type": "content_block_delta", "index": 0, "delta": delta }))
+                block_delta(0, &delta)
             }
         }
     }
@@ -132,7 +141,14 @@ impl Chat {
         let usage = json!({ "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output });
         let mut events = vec![self.chunk(&json!({ "role": "assistant", "content": "" }), &Value::Null)];
         events.extend(pieces(answer.text).map(|piece| self.piece(piece)));
-        events.push(self.chunk(&json!({}), &json!(answer.finish)));
+        for (number, call) in answer.tool_calls.iter().enumerate() {
+            let piece = |call: &Value| self.chunk(&json!({ "tool_calls": [call] }), &Value::Null);
+            let function = json!({ "name": call.name, "arguments": "" });
+            events.push(piece(&json!({ "index": number, "id": self.id(number), "type": "function", "function": function })));
+            let more = |text: &str| piece(&json!({ "index": number, "function": { "arguments": text } }));
+            events.extend(pieces(&call.arguments()).map(more));
+        }
+        events.push(self.chunk(&json!({}), &json!(finish_reason(answer))));
         events.push(unnamed(&json!({ "id": "c", "object": "chat.completion.chunk", "choices": [], "usage": usage })));
         events.push("data: [DONE]\n\n".to_owned());
         events
@@ -140,19 +156,24 @@ impl Chat {
 
     fn message_events(&self, answer: &Answer<'_>) -> Vec<String> {
         let (input, output) = self.usage(answer.text);
-        let block = match &self.tool {
-            None => json!({ "type": "text", "text": "" }),
-            Some(name) => json!({ "type": "tool_use", "id": "t", "name": name, "input": {} }),
-        };
         let usage = json!({ "input_tokens": input, "output_tokens": 1 });
         let message = json!({ "id": "m", "role": "assistant", "model": self.model, "content": [], "usage": usage });
-        let mut events = vec![
-            named(&json!({ "type": "message_start", "message": message })),
-            named(&json!({ "type": "content_block_start", "index": 0, "content_block": block })),
-        ];
-        events.extend(pieces(answer.text).map(|piece| self.piece(piece)));
-        events.push(named(&json!({ "type": "content_block_stop", "index": 0 })));
-        let delta = json!({ "stop_reason": self.stop_reason(answer.finish) });
+        let mut events = vec![named(&json!({ "type": "message_start", "message": message }))];
+        for (number, block) in self.blocks(answer).into_iter().enumerate() {
+            let (empty, kind, key, text) = match block {
+                Block::Text(text) => (json!({ "type": "text", "text": "" }), "text_delta", "text", text),
+                Block::Call { id, name, input } => (
+                    json!({ "type": "tool_use", "id": id, "name": name, "input": {} }),
+                    "input_json_delta",
+                    "partial_json",
+                    input,
+                ),
+            };
+            events.push(named(&json!({ "type": "content_block_start", "index": number, "content_block": empty })));
+            events.extend(pieces(&text).map(|piece| block_delta(number, &json!({ "type": kind, key: piece }))));
+            events.push(named(&json!({ "type": "content_block_stop", "index": number })));
+        }
+        let delta = json!({ "stop_reason": self.stop_reason(answer) });
         events.push(named(&json!({ "type": "message_delta", "delta": delta, "usage": { "output_tokens": output } })));
         events.push(named(&json!({ "type": "message_stop" })));
         events
@@ -162,38 +183,93 @@ impl Chat {
         let (input, output) = self.usage(answer.text);
         match self.protocol {
             Protocol::OpenAi => {
-                let message = json!({ "role": "assistant", "content": answer.text });
+                let mut message = json!({ "role": "assistant", "content": answer.text });
+                if !answer.tool_calls.is_empty() {
+                    let call = |(number, call): (usize, &ToolCall)| {
+                        let function = json!({ "name": call.name, "arguments": call.arguments() });
+                        json!({ "id": self.id(number), "type": "function", "function": function })
+                    };
+                    message["tool_calls"] = answer.tool_calls.iter().enumerate().map(call).collect();
+                }
                 json!({
                     "id": "c", "object": "chat.completion", "created": 0, "model": self.model,
-                    "choices": [{ "index": 0, "message": message, "finish_reason": answer.finish }],
+                    "choices": [{ "index": 0, "message": message, "finish_reason": finish_reason(answer) }],
                     "usage": { "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output },
                 })
             }
             Protocol::Anthropic => {
-                let block = match &self.tool {
-                    None => json!({ "type": "text", "text": answer.text }),
-                    Some(name) => {
-                        let input: Value = serde_json::from_str(answer.text).unwrap_or_else(|_| json!(answer.text));
-                        json!({ "type": "tool_use", "id": "t", "name": name, "input": input })
+                let block = |block| match block {
+                    Block::Text(text) => json!({ "type": "text", "text": text }),
+                    Block::Call { id, name, input } => {
+                        let input: Value = serde_json::from_str(&input).unwrap_or_else(|_| json!(input));
+                        json!({ "type": "tool_use", "id": id, "name": name, "input": input })
                     }
                 };
+                let blocks: Vec<_> = self.blocks(answer).into_iter().map(block).collect();
                 json!({
-                    "id": "m", "type": "message", "role": "assistant", "model": self.model, "content": [block],
-                    "stop_reason": self.stop_reason(answer.finish), "usage": { "input_tokens": input, "output_tokens": output },
+                    "id": "m", "type": "message", "role": "assistant", "model": self.model, "content": blocks,
+                    "stop_reason": self.stop_reason(answer), "usage": { "input_tokens": input, "output_tokens": output },
                 })
             }
         }
     }
 
+    /// The blocks of an answer in Anthropic's protocol: its text, or the call that is a structured answer; then what it asks for.
+    fn blocks(&self, answer: &Answer<'_>) -> Vec<Block> {
+        let text = answer.text.to_owned();
+        let first = match &self.tool {
+            Some(name) if answer.tool_calls.is_empty() => {
+                Some(Block::Call { id: "t".to_owned(), name: name.clone(), input: text })
+            }
+            _ => Some(Block::Text(text)).filter(|_| answer.tool_calls.is_empty() || !answer.text.is_empty()),
+        };
+        let call = |(number, call): (usize, &ToolCall)| Block::Call {
+            id: self.id(number),
+            name: json!(call.name),
+            input: call.arguments(),
+        };
+        first.into_iter().chain(answer.tool_calls.iter().enumerate().map(call)).collect()
+    }
+
+    /// The id of a call, which no other one has in the conversation.
+    fn id(&self, number: usize) -> String {
+        format!("call_{}_{number}", self.answers)
+    }
+
     /// Anthropic's word for why an answer ends.
-    fn stop_reason(&self, finish: &str) -> &'static str {
-        match finish {
+    fn stop_reason(&self, answer: &Answer<'_>) -> &'static str {
+        match answer.finish {
             "length" => "max_tokens",
             "content_filter" => "refusal",
-            _ if self.tool.is_some() => "tool_use",
+            _ if self.tool.is_some() || !answer.tool_calls.is_empty() => "tool_use",
             _ => "end_turn",
         }
     }
+}
+
+/// A part of an answer in Anthropic's protocol.
+enum Block {
+    Text(String),
+    Call { id: String, name: Value, input: String },
+}
+
+/// OpenAI's word for why an answer ends.
+fn finish_reason<'a>(answer: &Answer<'a>) -> &'a str {
+    if answer.finish == "stop" && !answer.tool_calls.is_empty() { "tool_calls" } else { answer.finish }
+}
+
+/// What a message says: a text, or the texts and results among its parts.
+fn text_of(message: &Value) -> String {
+    match &message["content"] {
+        Value::Array(parts) => {
+            parts.iter().filter_map(|part| part["text"].as_str().or_else(|| part["content"].as_str())).collect()
+        }
+        other => other.as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+fn block_delta(index: usize, delta: &Value) -> String {
+    named(&json!({ "type": "content_block_delta", "index": index, "delta": delta }))
 }
 
 /// A text in two, near its middle.

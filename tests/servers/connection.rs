@@ -67,14 +67,15 @@ impl Server {
     }
 
     fn chat(&self, request: &Request, chat: &Chat, stream: &mut TcpStream) -> io::Result<(u64, After)> {
-        let order = self.scenario.order(&request.path, Some(&chat.prompt));
+        let order = self.scenario.order(&request.path, Some(chat));
         let mut number = 0;
         self.log.request(|given| {
             number = given;
             self.entry(request, number, Some(&chat.prompt), order.kind.name(), false)
         })?;
-        let text = order.text.unwrap_or_else(|| chat.usual());
-        let after = Sender { stream, chat: Some(chat), text: &text, latency: self.latency }.send(&order.kind)?;
+        let text = order.text.unwrap_or_else(|| if order.kind.asks(&order.tool_calls) { String::new() } else { chat.usual() });
+        let answer = Sender { stream, chat: Some(chat), text: &text, tool_calls: &order.tool_calls, latency: self.latency };
+        let after = answer.send(&order.kind)?;
         Ok((number, after))
     }
 
@@ -99,7 +100,7 @@ impl Server {
             return Ok((number, After::Open));
         }
         let text = order.text.unwrap_or_else(|| json!({ "n": effect }).to_string());
-        let after = Sender { stream, chat: None, text: &text, latency: self.latency }.send(&order.kind)?;
+        let after = Sender { stream, chat: None, text: &text, tool_calls: &[], latency: self.latency }.send(&order.kind)?;
         Ok((number, after))
     }
 

@@ -15,7 +15,7 @@ use crate::{
     chat::{Answer, Chat},
     connection::After,
     http::{self, Framing},
-    scenario::{HugeForm, Kind},
+    scenario::{HugeForm, Kind, ToolCall},
 };
 
 /// How much of something huge is written at once.
@@ -27,6 +27,8 @@ pub(crate) struct Sender<'a> {
     /// The question; `None` for an effect, whose answer is one document.
     pub(crate) chat: Option<&'a Chat>,
     pub(crate) text: &'a str,
+    /// What it asks for.
+    pub(crate) tool_calls: &'a [ToolCall],
     pub(crate) latency: Duration,
 }
 
@@ -37,9 +39,12 @@ impl<'a> Sender<'a> {
     /// When the client leaves before the end.
     pub(crate) fn send(mut self, kind: &'a Kind) -> io::Result<After> {
         match kind {
-            Kind::Ok { text, delay_ms, finish_reason } => {
+            Kind::Ok { text, tool_calls, delay_ms, finish_reason } => {
                 wait(delay_ms.map_or(self.latency, Duration::from_millis));
                 self.text = text.as_deref().unwrap_or(self.text);
+                if !tool_calls.is_empty() {
+                    self.tool_calls = tool_calls;
+                }
                 let (media_type, body) = self.body(finish_reason.as_deref().unwrap_or("stop"));
                 self.stream.write_all(&http::whole(200, media_type, &[], &body))?;
                 return Ok(After::Open);
@@ -95,7 +100,9 @@ impl<'a> Sender<'a> {
                 return Ok(After::Open);
             }
             Kind::Raw { bytes } => self.stream.write_all(bytes.as_bytes())?,
-            Kind::Flapping { .. } | Kind::Sequence(_) => unreachable!("a scenario says what they come to"),
+            Kind::Flapping { .. } | Kind::Sequence(_) | Kind::Conversation(_) => {
+                unreachable!("a scenario says what they come to")
+            }
         }
         Ok(After::Closed)
     }
@@ -103,14 +110,14 @@ impl<'a> Sender<'a> {
     /// The media type and the body of the answer.
     fn body(&self, finish: &str) -> (&'static str, String) {
         match self.chat {
-            Some(chat) => chat.body(&Answer { text: self.text, finish }),
+            Some(chat) => chat.body(&Answer { text: self.text, tool_calls: self.tool_calls, finish }),
             None => ("application/json", self.text.to_owned()),
         }
     }
 
     fn events(&self) -> Vec<String> {
         match self.chat {
-            Some(chat) => chat.events(&Answer { text: self.text, finish: "stop" }),
+            Some(chat) => chat.events(&Answer { text: self.text, tool_calls: self.tool_calls, finish: "stop" }),
             None => vec![format!("data: {}\n\n", self.text)],
         }
     }

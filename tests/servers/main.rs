@@ -15,6 +15,8 @@
 //!   answer could be sent. `--no-sync` leaves out the flush to disk.
 //! - `--latency` is how long an answer takes that the scenario says nothing else of.
 //! - `--scenario` is described in [`scenario`].
+//!
+//! `fault-server mcp` is another server: one of the Model Context Protocol over standard input and output, see [`mcp`].
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program of its own")]
 
@@ -25,6 +27,7 @@ mod document;
 mod faults;
 mod http;
 mod log;
+mod mcp;
 mod scenario;
 
 use std::{
@@ -43,7 +46,9 @@ use log::Log;
 use scenario::Scenario;
 
 fn main() -> ExitCode {
-    match start() {
+    let mut words = std::env::args().skip(1).peekable();
+    let started = if words.next_if(|word| word == "mcp").is_some() { mcp::serve(words) } else { start(words) };
+    match started {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             eprintln!("error: {err}");
@@ -82,8 +87,8 @@ impl Arguments {
     }
 }
 
-fn start() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::read(std::env::args().skip(1))?;
+fn start(words: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::read(words)?;
     let scenario = match &arguments.scenario {
         Some(path) => Scenario::read(path)?,
         None => Scenario::default(),

@@ -4,20 +4,26 @@
 //! [
 //!   { "match": "call two", "times": 1, "reply": "reset" },
 //!   { "match": "summary", "text": "a long answer", "reply": { "cut": { "after_bytes": 40 } } },
+//!   { "prompt": "add them", "reply": { "conversation": [
+//!     { "ok": { "tool_calls": [{ "name": "calculator", "arguments": { "expression": "1 + 2" } }] } },
+//!     { "ok": { "text": "It is 3." } }
+//!   ] } },
 //!   { "reply": { "sequence": [{ "status": { "status": 429, "headers": { "retry-after": "7" } } }, { "ok": { "delay_ms": 20 } }] } }
 //! ]
 //! ```
 //!
-//! `match` is looked for in the last message of a conversation, or in the path of an effect; `path` in the path of either. Without
-//! them every request fits. `times` is how often the rule holds at most. `text` is the answer that is then given, cut, delayed and so on; without it, the usual one. A
-//! reply without settings may be written as its name alone. What fits no rule is answered as usual.
+//! `match` is looked for in the last message of a conversation, or in the path of an effect; `prompt` in its first message of a user;
+//! `path` in the path of either. Without them every request fits. `times` is how often the rule holds at most. `text` is the answer that
+//! is then given, cut, delayed and so on; without it, the usual one. `tool_calls` are the calls of tools it asks for, by the names the
+//! request has for them; arguments that are a text are sent as they are. A reply without settings may be written as its name alone. What
+//! fits no rule is answered as usual.
 
 use std::{collections::BTreeMap, error::Error, fs, path::Path, sync::Mutex};
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use crate::{http::Framing, log::lock};
+use crate::{chat::Chat, http::Framing, log::lock};
 
 /// The rules, with how often each has held.
 #[derive(Default)]
@@ -30,10 +36,33 @@ pub(crate) struct Scenario {
 struct Rule {
     #[serde(rename = "match")]
     part: Option<String>,
+    prompt: Option<String>,
     path: Option<String>,
     times: Option<u64>,
     text: Option<String>,
+    #[serde(default)]
+    tool_calls: Vec<ToolCall>,
     reply: Reply,
+}
+
+/// A call of a tool that an answer asks for.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToolCall {
+    pub(crate) name: String,
+    #[serde(default)]
+    arguments: Value,
+}
+
+impl ToolCall {
+    /// As a model writes them.
+    pub(crate) fn arguments(&self) -> String {
+        match &self.arguments {
+            Value::Null => "{}".to_owned(),
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        }
+    }
 }
 
 /// What happens to one request.
@@ -45,7 +74,13 @@ pub(crate) struct Reply(pub(crate) Kind);
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Kind {
     /// An answer, after a while; `finish_reason` is OpenAI's word.
-    Ok { text: Option<String>, delay_ms: Option<u64>, finish_reason: Option<String> },
+    Ok {
+        text: Option<String>,
+        #[serde(default)]
+        tool_calls: Vec<ToolCall>,
+        delay_ms: Option<u64>,
+        finish_reason: Option<String>,
+    },
     /// A status with a body, a text or JSON. `retry_in_date` is a `Retry-After` of so many seconds, written as a date.
     Status {
         status: u16,
@@ -102,6 +137,8 @@ pub(crate) enum Kind {
     Flapping { up: u64, down: u64 },
     /// One after the other; the last one again and again.
     Sequence(Vec<Reply>),
+    /// One after the other within each conversation, by the answers it has already; the last one again and again.
+    Conversation(Vec<Reply>),
     /// These bytes, whatever they are, then the end of the connection.
     Raw { bytes: String },
 }
@@ -137,7 +174,9 @@ impl<'de> Deserialize<'de> for Reply {
         }
         let kind = Kind::deserialize(value).map_err(de::Error::custom)?;
         match &kind {
-            Kind::Sequence(replies) if replies.is_empty() => Err(de::Error::custom("a `sequence` needs a reply")),
+            Kind::Sequence(replies) | Kind::Conversation(replies) if replies.is_empty() => {
+                Err(de::Error::custom("a `sequence` or `conversation` needs a reply"))
+            }
             Kind::Flapping { up: 0, down: 0 } => Err(de::Error::custom("`flapping` needs an `up` or a `down`")),
             _ => Ok(Self(kind)),
         }
@@ -149,6 +188,8 @@ pub(crate) struct Order {
     pub(crate) kind: Kind,
     /// The answer to give instead of the usual one.
     pub(crate) text: Option<String>,
+    /// What it asks for.
+    pub(crate) tool_calls: Vec<ToolCall>,
 }
 
 impl Scenario {
@@ -167,32 +208,35 @@ impl Scenario {
         Ok(Self { rules: (1..).zip(rules).map(rule).collect::<Result<_, _>>()? })
     }
 
-    /// What is to be done about a request; an answer as usual when no rule fits.
-    pub(crate) fn order(&self, path: &str, prompt: Option<&str>) -> Order {
-        let text = prompt.unwrap_or(path);
+    /// What is to be done about a request, which is a question or an effect; an answer as usual when no rule fits.
+    pub(crate) fn order(&self, path: &str, chat: Option<&Chat>) -> Order {
+        let text = chat.map_or(path, |chat| &chat.prompt);
+        let first = chat.map_or("", |chat| &chat.first_prompt);
         for (rule, held) in &self.rules {
             let fits = |part: &Option<String>, text: &str| part.as_ref().is_none_or(|part| text.contains(part));
-            if fits(&rule.part, text) && fits(&rule.path, path) {
+            if fits(&rule.part, text) && fits(&rule.prompt, first) && fits(&rule.path, path) {
                 let mut held = lock(held);
                 if rule.times.is_none_or(|times| *held < times) {
-                    let kind = rule.reply.at(*held);
+                    let kind = rule.reply.at(*held, chat.map_or(0, |chat| chat.answers));
                     *held += 1;
-                    return Order { kind, text: rule.text.clone() };
+                    return Order { kind, text: rule.text.clone(), tool_calls: rule.tool_calls.clone() };
                 }
             }
         }
-        Order { kind: Kind::USUAL, text: None }
+        Order { kind: Kind::USUAL, text: None, tool_calls: Vec::new() }
     }
 }
 
 impl Reply {
-    /// What it comes to the next time, after `held` times.
-    fn at(&self, held: u64) -> Kind {
+    /// What it comes to the next time, after `held` times, in a conversation with so many `answers`.
+    fn at(&self, held: u64, answers: u64) -> Kind {
+        let nth = |replies: &[Self], number: u64| {
+            let last = replies.len() - 1;
+            replies[usize::try_from(number).map_or(last, |number| number.min(last))].at(held, answers)
+        };
         match &self.0 {
-            Kind::Sequence(replies) => {
-                let last = replies.len() - 1;
-                replies[usize::try_from(held).map_or(last, |held| held.min(last))].at(held)
-            }
+            Kind::Sequence(replies) => nth(replies, held),
+            Kind::Conversation(replies) => nth(replies, answers),
             Kind::Flapping { up, down } if held % (up + down) >= *up => {
                 Kind::Status { status: 503, headers: BTreeMap::new(), body: None, retry_in_date: None }
             }
@@ -204,12 +248,18 @@ impl Reply {
 
 impl Kind {
     /// What happens when nothing is said.
-    pub(crate) const USUAL: Self = Self::Ok { text: None, delay_ms: None, finish_reason: None };
+    pub(crate) const USUAL: Self = Self::Ok { text: None, tool_calls: Vec::new(), delay_ms: None, finish_reason: None };
+
+    /// Whether it asks for tools, here or by its rule's `tool_calls`.
+    pub(crate) fn asks(&self, of_rule: &[ToolCall]) -> bool {
+        !of_rule.is_empty() || matches!(self, Self::Ok { tool_calls, .. } if !tool_calls.is_empty())
+    }
 
     /// Its name in the log.
     pub(crate) fn name(&self) -> String {
         let name = match self {
             Self::Status { status, .. } => return format!("status {status}"),
+            Self::Ok { tool_calls, .. } if !tool_calls.is_empty() => "tool_calls",
             Self::Ok { .. } => "ok",
             Self::Reset {} => "reset",
             Self::Close {} => "close",
@@ -228,6 +278,7 @@ impl Kind {
             Self::NoFinish {} => "no_finish",
             Self::Flapping { .. } => "flapping",
             Self::Sequence(_) => "sequence",
+            Self::Conversation(_) => "conversation",
             Self::Raw { .. } => "raw",
         };
         name.to_owned()

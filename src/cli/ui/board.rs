@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    cli::clean,
     cli::ui::{
         note::{Note, WORTH_A_LINE, What, why_it_waits},
         outline::Outline,
@@ -87,6 +88,7 @@ impl Line {
             output_tokens: 0,
             usd: 0.0,
             lost_calls: 0,
+            tool_calls: 0,
         },
         began: None,
         ended: None,
@@ -257,6 +259,8 @@ fn whole(line: &mut Line, note: Note) {
             line.reason = Some(why_it_waits(&model, &reason));
         }
         What::Breaker { .. } => {}
+        What::Calls(tool) => line.reason = Some(format!("calls {}", clean::one_line(&tool))),
+        What::Asks(question) => line.reason = Some(clean::one_line(&question)),
         What::Succeeded => line.end(note.at, State::Succeeded, None),
         What::Reused => line.end(note.at, State::Succeeded, Some("reused".to_owned())),
         What::Failed { error, handled } => {
@@ -289,6 +293,8 @@ fn element(line: &mut Line, note: Note) {
         What::AttemptFailed { .. }
         | What::Waits { .. }
         | What::Breaker { .. }
+        | What::Calls(_)
+        | What::Asks(_)
         | What::Text
         | What::Answered(_)
         | What::Iteration(_) => {}
@@ -306,6 +312,8 @@ fn inside(line: &mut Line, what: What) {
         What::AttemptFailed { .. }
         | What::Waits { .. }
         | What::Breaker { .. }
+        | What::Calls(_)
+        | What::Asks(_)
         | What::Text
         | What::Answered(_)
         | What::Iteration(_)

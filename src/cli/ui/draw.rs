@@ -72,6 +72,7 @@ pub(super) fn summary(
         RunStatus::Failed => ("✘", RED, "failed"),
         RunStatus::Cancelled => ("⊘", YELLOW, "cancelled"),
         RunStatus::Running => ("‖", YELLOW, "interrupted"),
+        RunStatus::Waiting => ("?", YELLOW, "waits for a person"),
     };
     format!(
         "{} {} {word} in {} · {} · run {run}",

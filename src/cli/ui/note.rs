@@ -42,6 +42,10 @@ pub(super) enum What {
     Breaker { model: String, to: String, reason: String },
     /// The output is there.
     Succeeded,
+    /// A tool is called.
+    Calls(String),
+    /// A person is asked something.
+    Asks(String),
     /// The output is there, taken from an earlier run.
     Reused,
     /// Failed for good; `handled` when the workflow goes on all the same.
@@ -83,7 +87,15 @@ impl Note {
             EventBody::CallWaited { model, reason, duration_ms, .. } => {
                 What::Waits { model: model.clone(), reason: reason.clone(), duration: Duration::from_millis(*duration_ms) }
             }
-            EventBody::RunCreated { .. } | EventBody::RunResumed { .. } | EventBody::RunFinished { .. } => return None,
+            EventBody::ToolCalled { call, .. } => What::Calls(call.tool.clone()),
+            EventBody::ApprovalRequested { request, .. } => What::Asks(request.question.in_words()),
+            EventBody::RunCreated { .. }
+            | EventBody::RunResumed { .. }
+            | EventBody::ToolReturned { .. }
+            | EventBody::ToolDenied { .. }
+            | EventBody::AttemptPaused { .. }
+            | EventBody::ApprovalGiven { .. }
+            | EventBody::RunFinished { .. } => return None,
         };
         Some(Self { at: event.at, node: event.body.node()?.clone(), what })
     }

@@ -87,7 +87,7 @@ fn inner_graph(node: &NodePlan) -> Option<&GraphPlan> {
     match &node.kind {
         NodeKind::Graph(graph) => Some(graph),
         NodeKind::Workflow { plan, .. } => Some(&plan.graph),
-        NodeKind::Agent(_) | NodeKind::Value(_) => None,
+        NodeKind::Agent(_) | NodeKind::Tool(_) | NodeKind::Value(_) => None,
     }
 }
 

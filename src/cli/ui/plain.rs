@@ -84,6 +84,8 @@ impl Plain {
                 let (model, reason) = (clean::one_line(model), clean::short(reason, REASON));
                 Some(format!("{name}: circuit breaker of {model} is {to}: {reason}"))
             }
+            What::Calls(tool) => Some(format!("{name}: calls {}", clean::one_line(tool))),
+            What::Asks(question) => Some(format!("{name}: waits for a person: {}", clean::short(question, REASON))),
             What::Succeeded => self.end(name, note.at, many, "succeeded"),
             What::Reused => self.end(name, note.at, many, "reused"),
             What::Failed { error, handled } => {

@@ -66,7 +66,11 @@ impl Scheduler {
         let run = self.run;
         Ok(match self.state.ending().cloned() {
             Some(ending) => RunResult { run, status: ending.status, outputs: ending.outputs, error: ending.error, spend },
-            None => RunResult { run, status: RunStatus::Running, outputs: IndexMap::new(), error: None, spend },
+            None => {
+                let waits = self.stop_at.is_none() && self.state.is_blocked();
+                let status = if waits { RunStatus::Waiting } else { RunStatus::Running };
+                RunResult { run, status, outputs: IndexMap::new(), error: None, spend }
+            }
         })
     }
 }

@@ -12,10 +12,10 @@ use super::{
     reserve::Reserve,
 };
 use crate::{
-    agent::CallRecord,
+    agent::{CallRecord, Recorded},
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{Event, EventBody, Handled, NodePath, NodeStatus, RunId, Seq, Spend, Value},
-    plan::{JoinMode, OnError},
+    plan::{JoinMode, NodeKind, OnError},
     template::Shared,
 };
 
@@ -48,7 +48,7 @@ impl RunState {
                 self.add_spend(id, Spend::of_call(response.usage, *cost));
                 let instance = self.instance_mut(id);
                 instance.horizon = seq;
-                instance.recorded.push(CallRecord {
+                instance.recorded.take_call(CallRecord {
                     ordinal: *ordinal,
                     model: model.clone(),
                     fingerprint: fingerprint.clone(),
@@ -56,6 +56,28 @@ impl RunState {
                     cost: *cost,
                     duration_ms: *duration_ms,
                 });
+            }
+            EventBody::ToolCalled { node, call, .. } => {
+                let id = self.find(node)?;
+                self.add_spend(id, Spend { tool_calls: 1, ..Spend::default() });
+                self.on_step(id, seq, |recorded| recorded.take_intent(call.clone()));
+            }
+            EventBody::ToolReturned { node, result, .. } => {
+                let id = self.find(node)?;
+                self.on_step(id, seq, |recorded| recorded.take_result(result.clone()));
+            }
+            EventBody::ApprovalRequested { node, request, .. } => {
+                let id = self.find(node)?;
+                self.on_step(id, seq, |recorded| recorded.take_question(request.clone()));
+            }
+            EventBody::AttemptPaused { node, .. } => {
+                let id = self.find_open(node)?;
+                self.on_paused(id, seq);
+            }
+            EventBody::ApprovalGiven { node, approval, .. } => {
+                let id = self.find_open(node)?;
+                self.on_step(id, seq, |recorded| recorded.take_approval(approval.clone()));
+                self.go_on_if_answered(id);
             }
             EventBody::IterationStarted { node, iteration } => {
                 let id = self.find_open(node)?;
@@ -69,7 +91,7 @@ impl RunState {
                 let id = self.find_open(node)?;
                 self.on_fallback(id, to, error, seq, at)?;
             }
-            EventBody::CallWaited { node, .. } | EventBody::BreakerChanged { node, .. } => {
+            EventBody::ToolDenied { node, .. } | EventBody::CallWaited { node, .. } | EventBody::BreakerChanged { node, .. } => {
                 self.find(node)?;
             }
             EventBody::NodeSucceeded { node, output, routed_to, reused, .. } => {
@@ -116,7 +138,9 @@ impl RunState {
     fn on_resumed(&mut self, seq: Seq) {
         for id in self.running_attempts() {
             // Whether a call was under way is not known: it may have been paid for.
-            self.add_spend(id, Spend { lost_calls: 1, ..Spend::default() });
+            if matches!(self.node(id).kind, NodeKind::Agent(_)) {
+                self.add_spend(id, Spend { lost_calls: 1, ..Spend::default() });
+            }
             self.set_status(id, NodeStatus::Pending);
             let instance = self.instance_mut(id);
             instance.queued = false;
@@ -150,6 +174,39 @@ impl RunState {
         }
     }
 
+    fn on_step(&mut self, id: InstanceId, seq: Seq, take: impl FnOnce(&mut Recorded)) {
+        let instance = self.instance_mut(id);
+        instance.horizon = seq;
+        take(&mut instance.recorded);
+    }
+
+    /// The attempt gives its place back and waits for a person.
+    fn on_paused(&mut self, id: InstanceId, seq: Seq) {
+        self.set_status(id, NodeStatus::Waiting);
+        let active = self.course.active();
+        let instance = self.instance_mut(id);
+        instance.horizon = seq;
+        instance.paused = Some(active);
+        // Another node may have failed meanwhile, so that nobody need answer any more.
+        self.dirty.push_back(id);
+        self.go_on_if_answered(id);
+    }
+
+    /// An attempt that waited goes on when its last question is answered.
+    fn go_on_if_answered(&mut self, id: InstanceId) {
+        let active = self.course.active();
+        let instance = self.instance_mut(id);
+        if let Some(since) = instance.paused
+            && instance.recorded.questions().next().is_none()
+        {
+            instance.paused = None;
+            // The time of waiting is not that of the node.
+            instance.active_before += active.saturating_sub(since);
+            self.set_status(id, NodeStatus::Pending);
+            self.dirty.push_back(id);
+        }
+    }
+
     fn on_iteration(&mut self, id: InstanceId, iteration: u32, seq: Seq) -> Result<()> {
         let Inner::Frame(last) = self.instance(id).inner else {
             return Err(misfit(&format!("node `{}` is no loop, but the log has an iteration of it", self.path(id))));
@@ -175,11 +232,14 @@ impl RunState {
             }
         }
         self.set_status(id, NodeStatus::Waiting);
+        let is_tool = matches!(self.node(id).kind, NodeKind::Tool(_));
         let instance = self.instance_mut(id);
         instance.inner = Inner::Nothing;
         instance.horizon = seq;
         instance.error = Some(error.clone());
-        if error.kind == ErrorKind::Schema {
+        if is_tool {
+            instance.recorded.forget_failures();
+        } else if error.kind == ErrorKind::Schema {
             // The next attempt is to ask anew, not to meet the same unusable answers again.
             instance.recorded.clear();
         }
@@ -243,7 +303,7 @@ impl RunState {
         let instance = self.instance_mut(id);
         instance.ended_at = Some(at);
         instance.horizon = seq;
-        instance.recorded = Vec::new();
+        instance.recorded.clear();
         let (frame, node, parent) = (instance.frame, instance.node, instance.element.as_ref().map(|element| element.parent));
         if let Some(parent) = parent {
             if let Inner::Elements(elements) = &mut self.instance_mut(parent).inner {

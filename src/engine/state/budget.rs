@@ -33,7 +33,8 @@ impl RunState {
             {
                 return Some(spent("max_tokens", &format!("{} of {most} tokens", frame.spend.tokens())));
             }
-            None
+            let calls = frame.spend.tool_calls;
+            (calls > limits.tool_calls).then(|| spent("tool_calls", &format!("{} calls of tools were made", limits.tool_calls)))
         })
     }
 

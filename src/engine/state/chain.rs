@@ -59,7 +59,7 @@ impl RunState {
     fn agent_node(&self, id: InstanceId) -> Option<&AgentNode> {
         match &self.node(id).kind {
             NodeKind::Agent(node) => Some(node),
-            NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => None,
+            NodeKind::Tool(_) | NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => None,
         }
     }
 }

@@ -177,6 +177,10 @@ impl RunState {
                 self.enqueue(id);
                 None
             }
+            NodeKind::Tool(_) => {
+                self.enqueue(id);
+                None
+            }
             NodeKind::Graph(_) => Some(started(None)),
             NodeKind::Value(tree) => match self.render(id, tree) {
                 Ok(output) => Some(self.success(id, output).unwrap_or_else(|error| self.failure(id, &error, now))),
@@ -189,7 +193,7 @@ impl RunState {
         }
     }
 
-    fn render(&self, id: InstanceId, tree: &TemplateTree) -> Result<Value> {
+    pub(super) fn render(&self, id: InstanceId, tree: &TemplateTree) -> Result<Value> {
         tree.render(&self.scope_at(id, tree.references(), None))
     }
 

@@ -15,6 +15,7 @@ mod reuse;
 mod scope;
 mod start;
 mod time;
+mod waiting;
 
 use std::{
     cmp::Reverse,
@@ -29,11 +30,11 @@ pub(super) use budget::{MANY_EVENTS, MAX_EVENTS};
 pub(super) use decide::Step;
 pub(super) use parts::InstanceId;
 use parts::{Frame, FrameId, Inner, Instance};
-pub(super) use start::Start;
+pub(super) use start::{Job, Start};
 use time::Course;
 
 use crate::{
-    agent::CallRecord,
+    agent::Recorded,
     engine::reuse::Reuse,
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{Event, ModelRef, NodePath, NodeStatus, Price, RunId, RunStatus, Seq, Spend, Value},
@@ -189,8 +190,8 @@ impl RunState {
         self.instance(id).status.is_final()
     }
 
-    /// Answers recorded in the present conversation of an agent's node, in order.
-    pub(super) fn recorded(&self, id: InstanceId) -> &[CallRecord] {
+    /// What is recorded of the present conversation of a node.
+    pub(super) fn recorded(&self, id: InstanceId) -> &Recorded {
         &self.instance(id).recorded
     }
 

@@ -11,6 +11,7 @@ use super::{
     reserve::Reserve,
 };
 use crate::{
+    agent::Recorded,
     error::{Error, ErrorKind, Result},
     model::{NodePath, NodeStatus, Seq, Spend, Value},
     plan::{GraphPlan, NodeKind, Plan},
@@ -31,7 +32,7 @@ impl RunState {
         }
         let frame = self.instance(id).frame;
         let (inner_plan, graph) = match &self.node(id).kind {
-            NodeKind::Agent(_) | NodeKind::Value(_) => return Ok(()),
+            NodeKind::Agent(_) | NodeKind::Tool(_) | NodeKind::Value(_) => return Ok(()),
             NodeKind::Graph(graph) => (None, Arc::clone(graph)),
             NodeKind::Workflow { plan, .. } => (Some(Arc::clone(plan)), Arc::clone(&plan.graph)),
         };
@@ -165,7 +166,8 @@ impl Instance {
             began: None,
             ended_at: None,
             horizon: seq,
-            recorded: Vec::new(),
+            recorded: Recorded::default(),
+            paused: None,
             inner: Inner::Nothing,
             queued: false,
         }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{RunState, parts::InstanceId};
 use crate::{
-    agent::{CallRecord, Notice},
+    agent::{Entry, Notice},
     error::{Error, ErrorKind, Result},
     model::{EventBody, Handled, NodeStatus, Value},
     plan::{NodeKind, OnError},
@@ -98,18 +98,30 @@ impl RunState {
         EventBody::NodeCancelled { node: self.path(id).clone() }
     }
 
-    /// The event of a model's answer.
-    pub(in crate::engine) fn responded(&self, id: InstanceId, call: CallRecord) -> EventBody {
-        EventBody::ModelResponded {
-            node: self.path(id).clone(),
-            attempt: self.instance(id).attempt,
-            ordinal: call.ordinal,
-            model: call.model,
-            fingerprint: call.fingerprint,
-            response: call.response,
-            cost: call.cost,
-            duration_ms: call.duration_ms,
+    /// The event of something that an attempt has kept in the log.
+    pub(in crate::engine) fn kept(&self, id: InstanceId, entry: Entry) -> EventBody {
+        let (node, attempt) = (self.path(id).clone(), self.instance(id).attempt);
+        match entry {
+            Entry::Answer(call) => EventBody::ModelResponded {
+                node,
+                attempt,
+                ordinal: call.ordinal,
+                model: call.model,
+                fingerprint: call.fingerprint,
+                response: call.response,
+                cost: call.cost,
+                duration_ms: call.duration_ms,
+            },
+            Entry::Intent(call) => EventBody::ToolCalled { node, attempt, call },
+            Entry::Result(result) => EventBody::ToolReturned { node, attempt, result },
+            Entry::Denial(denial) => EventBody::ToolDenied { node, attempt, denial },
+            Entry::Question(request) => EventBody::ApprovalRequested { node, attempt, request },
         }
+    }
+
+    /// The event of an attempt that waits for a person.
+    pub(in crate::engine) fn paused(&self, id: InstanceId) -> EventBody {
+        EventBody::AttemptPaused { node: self.path(id).clone(), attempt: self.instance(id).attempt }
     }
 
     /// The event of what happened around a call.
@@ -142,8 +154,8 @@ impl RunState {
     }
 
     pub(super) fn is_running_attempt(&self, id: InstanceId) -> bool {
-        let is_agent = matches!(self.node(id).kind, NodeKind::Agent(_));
-        is_agent && self.instance(id).status == NodeStatus::Running && !self.is_mapped_parent(id)
+        let goes_out = matches!(self.node(id).kind, NodeKind::Agent(_) | NodeKind::Tool(_));
+        goes_out && self.instance(id).status == NodeStatus::Running && !self.is_mapped_parent(id)
     }
 
     /// Attempts of agents in flight inside an instance, not itself.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::reserve::Reserve;
 use crate::{
-    agent::CallRecord,
+    agent::Recorded,
     error::ErrorRecord,
     model::{NodePath, NodeStatus, Seq, Spend},
     plan::{GraphPlan, Plan},
@@ -87,7 +87,9 @@ pub(super) struct Instance {
     pub(super) ended_at: Option<Timestamp>,
     /// The event that its next step rests on: it must be durable before a call of this instance leaves the process.
     pub(super) horizon: Seq,
-    pub(super) recorded: Vec<CallRecord>,
+    pub(super) recorded: Recorded,
+    /// How long the run had been worked on when it began to wait for a person to answer the questions in `recorded`.
+    pub(super) paused: Option<Duration>,
     pub(super) inner: Inner,
     /// Whether it stands in the ready queue.
     pub(super) queued: bool,

@@ -8,8 +8,10 @@ use super::{
     parts::{FrameId, InstanceId},
 };
 use crate::{
+    agent::run_key,
     model::{NodeStatus, Value},
     template::{Reference, Scope, Shared},
+    tool::Secrets,
 };
 
 impl RunState {
@@ -37,12 +39,16 @@ impl RunState {
     ) -> Scope {
         let mut scope = Scope::new();
         let mut asked_nodes: Option<IndexMap<String, Shared>> = None;
+        let mut asked_secrets: Option<IndexMap<String, Shared>> = None;
         for reference in references {
             let Some(name) = reference.path.first() else { continue };
             match (name.as_str(), reference.path.get(1)) {
                 ("inputs", _) => scope.set("inputs", self.frame(frame).inputs.clone()),
                 ("env", _) => scope.set("env", self.env.clone()),
                 ("run", _) => scope.set("run", self.run_names()),
+                ("secrets", Some(name)) => {
+                    asked_secrets.get_or_insert_default().insert(name.clone(), self.secret_name(name));
+                }
                 ("nodes", Some(node)) => {
                     if let Some((reader, id)) = self.visible_node(frame, at, node) {
                         asked_nodes.get_or_insert_default().insert(node.clone(), self.node_names(reader, id));
@@ -58,6 +64,9 @@ impl RunState {
                     }
                 }
             }
+        }
+        if let Some(secrets) = asked_secrets {
+            scope.set("secrets", Shared::object(secrets));
         }
         if let Some(nodes) = asked_nodes {
             scope.set("nodes", Shared::object(nodes));
@@ -121,6 +130,12 @@ impl RunState {
             ids.map(|id| (self.node(*id).id.to_string(), self.node_names(reader, *id))).collect::<Vec<_>>()
         };
         self.visible_frames(frame, at).flat_map(names).collect()
+    }
+
+    /// `secrets.NAME`: what stands for the secret until the call is made.
+    fn secret_name(&self, name: &str) -> Shared {
+        let placeholder = self.run.map(|run| Secrets::placeholder(&run_key(run), name));
+        Shared::new(&json!(placeholder))
     }
 
     /// `run`: `id` and `started_at`.

@@ -4,25 +4,29 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{RunState, Step, parts::InstanceId, reserve::Affords};
+use super::{
+    RunState, Step,
+    parts::InstanceId,
+    reserve::{Affords, Reserve},
+};
 use crate::{
     error::Result,
-    model::{EventBody, ModelRef, NodePath, NodeStatus, Seq},
-    plan::{AgentNode, GraphPlan, NodeKind},
+    model::{AgentName, Basis, EventBody, ModelRef, NodePath, NodeStatus, Seq, Value},
+    plan::{AgentNode, GraphPlan, NodeKind, ToolNode},
 };
 
-/// An attempt of an agent to run.
+/// An attempt of an agent or a call of a tool to be made.
 #[derive(Debug)]
 pub(in crate::engine) struct Start {
     pub(in crate::engine) id: InstanceId,
     pub(in crate::engine) event: EventBody,
     pub(in crate::engine) path: NodePath,
     pub(in crate::engine) attempt: u32,
-    /// The model of the chain that is asked; `None` where no one names one.
+    /// The model of the chain that is asked; `None` where no one names one, and for tools.
     pub(in crate::engine) model: Option<ModelRef>,
     /// How long a call waits for a model that is left alone.
     pub(in crate::engine) patience: Duration,
-    pub(in crate::engine) work: AgentWork,
+    pub(in crate::engine) work: Work,
     /// The event that must be durable before a call leaves the process.
     pub(in crate::engine) horizon: Seq,
 }
@@ -36,21 +40,36 @@ enum Begun {
     Held,
 }
 
-/// An agent's node with its prompts rendered.
+/// A node of the plan with what it is to be given.
 #[derive(Debug)]
-pub(in crate::engine) struct AgentWork {
+pub(in crate::engine) struct Work {
     graph: Arc<GraphPlan>,
     node: usize,
-    pub(in crate::engine) system: Option<String>,
-    pub(in crate::engine) prompt: String,
+    given: Given,
 }
 
-impl AgentWork {
-    /// The node in the plan.
-    pub(in crate::engine) fn node(&self) -> &AgentNode {
-        match &self.graph.nodes[self.node].kind {
-            NodeKind::Agent(node) => node,
-            _ => unreachable!("agent work is made of agent nodes only"),
+/// What is rendered for a node.
+#[derive(Debug)]
+enum Given {
+    Prompts { system: Option<String>, prompt: String },
+    Arguments(Value),
+}
+
+/// What is to be done.
+pub(in crate::engine) enum Job<'a> {
+    /// Ask an agent.
+    Agent { node: &'a AgentNode, system: Option<&'a str>, prompt: &'a str },
+    /// Call a tool.
+    Tool { node: &'a ToolNode, arguments: &'a Value },
+}
+
+impl Work {
+    /// What is to be done, in the words of the plan.
+    pub(in crate::engine) fn job(&self) -> Job<'_> {
+        match (&self.graph.nodes[self.node].kind, &self.given) {
+            (NodeKind::Agent(node), Given::Prompts { system, prompt }) => Job::Agent { node, system: system.as_deref(), prompt },
+            (NodeKind::Tool(node), Given::Arguments(arguments)) => Job::Tool { node, arguments },
+            _ => unreachable!("work is made of agents with prompts and of tools with arguments"),
         }
     }
 }
@@ -107,40 +126,68 @@ impl RunState {
 
     /// Starts a queued instance: an agent, or the next attempt of a container.
     fn start(&mut self, id: InstanceId, now: Timestamp) -> Result<Begun> {
-        let NodeKind::Agent(agent) = &self.node(id).kind else {
-            return Ok(self.begin(id, now).map_or(Begun::Nothing, |body| Begun::Step(Step::Record(Box::new(body)))));
-        };
+        match &self.node(id).kind {
+            NodeKind::Agent(agent) => self.start_agent(id, agent).map(|started| match started {
+                Some((start, reserve)) => {
+                    self.instance_mut(id).reserve = reserve;
+                    Begun::Step(Step::Start(Box::new(start)))
+                }
+                None => Begun::Held,
+            }),
+            NodeKind::Tool(tool) => {
+                let arguments = self.render(id, &tool.args).map_err(|error| error.context("`args`"))?;
+                Ok(Begun::Step(Step::Start(Box::new(self.start_of(id, None, None, None, Given::Arguments(arguments))))))
+            }
+            NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {
+                Ok(self.begin(id, now).map_or(Begun::Nothing, |body| Begun::Step(Step::Record(Box::new(body)))))
+            }
+        }
+    }
+
+    /// `None` when a budget has to be settled first.
+    fn start_agent(&self, id: InstanceId, agent: &AgentNode) -> Result<Option<(Start, Reserve)>> {
         let (system, prompt) = self.prompts(id, agent)?;
         let basis = self.basis(agent, system.as_deref(), &prompt);
         let reserve = match self.affords(id, agent, prompt.len() + system.as_deref().map_or(0, str::len)) {
             Affords::Yes(reserve) => reserve,
-            Affords::Later => return Ok(Begun::Held),
+            Affords::Later => return Ok(None),
             Affords::Never(error) => return Err(error),
         };
+        let name = Some(agent.agent.name.clone());
+        let start = self.start_of(id, name, self.target(id), Some(basis), Given::Prompts { system, prompt });
+        Ok(Some((start, reserve)))
+    }
+
+    fn start_of(
+        &self,
+        id: InstanceId,
+        agent: Option<AgentName>,
+        model: Option<&ModelRef>,
+        basis: Option<Basis>,
+        given: Given,
+    ) -> Start {
         let instance = self.instance(id);
         // An attempt that a dead process left behind goes on; it is not a new one.
         let attempt = if instance.status == NodeStatus::Waiting { instance.attempt + 1 } else { instance.attempt.max(1) };
         let path = instance.path.clone();
-        let start = Start {
+        Start {
             id,
             event: EventBody::AttemptStarted {
                 node: path.clone(),
                 attempt,
-                agent: Some(agent.agent.name.clone()),
-                model: self.target_name(id),
-                basis: Some(basis),
+                agent,
+                model: model.map(ToString::to_string),
+                basis,
                 elements: None,
                 inputs: None,
             },
             path,
             attempt,
-            model: self.target(id).cloned(),
+            model: model.cloned(),
             patience: self.patience(id),
-            work: AgentWork { graph: Arc::clone(&self.frame(instance.frame).graph), node: instance.node, system, prompt },
+            work: Work { graph: Arc::clone(&self.frame(instance.frame).graph), node: instance.node, given },
             horizon: self.horizon(id),
-        };
-        self.instance_mut(id).reserve = reserve;
-        Ok(Begun::Step(Step::Start(Box::new(start))))
+        }
     }
 
     /// The newest event that a start of the instance rests on.

@@ -41,7 +41,8 @@ impl Course {
     /// Takes the next event.
     pub(super) fn take(&mut self, event: &Event) {
         match event.body {
-            EventBody::RunCreated { .. } => {}
+            // A person may take any time while no process holds the run.
+            EventBody::RunCreated { .. } | EventBody::ApprovalGiven { .. } => {}
             EventBody::RunResumed { .. } => self.recoveries += 1,
             _ => {
                 let passed = event.at.duration_since(self.last).max(SignedDuration::ZERO);
@@ -85,12 +86,13 @@ impl RunState {
     /// The instances that are under way and have a time limit.
     pub(in crate::engine) fn timed(&self) -> Vec<InstanceId> {
         let begun = self.open_instances().into_iter().filter(|id| self.instance(*id).started_at.is_some());
-        begun.filter(|id| self.time_limit(*id).is_some()).collect()
+        begun.filter(|id| self.time_limit(*id).is_some() && !self.is_paused(*id)).collect()
     }
 
     /// Why the run is not to be taken over once more, if it was taken over again and again in vain.
     pub(in crate::engine) fn given_up(&self) -> Option<Error> {
-        (self.course.recoveries >= MAX_RECOVERIES).then(|| {
+        let waits = self.open_instances().into_iter().any(|id| self.is_paused(id));
+        (self.course.recoveries >= MAX_RECOVERIES && !waits).then(|| {
             let text = format!("the run was resumed {MAX_RECOVERIES} times in a row, and no step was recorded in between");
             Error::new(ErrorKind::Cancelled, text)
                 .hint("find out what ends the process; `agentflow fork` makes a new run of the steps that are recorded")

@@ -1,5 +1,6 @@
 //! Holds a tree against the grammar and reports everything that does not fit, each with its place, what was expected, and a hint.
 
+mod permissions;
 mod scalars;
 
 use std::collections::HashMap;
@@ -289,8 +290,10 @@ impl Checker {
             || object.later_kinds.contains(&name)
             || kind.is_some_and(|kind| kind.later.contains(&name))
             || kind.is_none() && object.kinds.iter().any(|kind| kind.later.contains(&name));
+        let has = |kind: &&'static Kind| kind.fields.iter().any(|field| field.name == name);
         let field = object.all_fields().find(|field| field.name == name);
-        let home = object.kinds.iter().find(|kind| kind.fields.iter().any(|field| field.name == name));
+        // Kinds may share a key.
+        let home = kind.filter(has).or_else(|| object.kinds.iter().find(has));
         match (field, kind, home) {
             _ if is_later_here && (field.is_none() || kind.is_some_and(|kind| kind.later.contains(&name))) => {
                 self.report(

@@ -1,6 +1,10 @@
 //! The manifest file, `agents.toml`.
 
-use super::{CountSize, Field, NameRule, Object, Rule, Shape, workflow::RETRY};
+use super::{
+    CountSize, Field, NameRule, Object, Rule, Shape,
+    tools::{MCP_SERVER, PERMISSIONS, TOOL_PATTERNS, TOOLS},
+    workflow::RETRY,
+};
 
 static FALLBACK_MODEL: Object = Object {
     name: "fallback_model",
@@ -98,8 +102,14 @@ pub(super) static AGENT: Object = Object {
             Shape::Object(&RETRY),
             "How often and when a failed attempt of a node with this agent is made again.",
         ),
+        Field::optional(
+            "tools",
+            TOOL_PATTERNS,
+            "The tools it may call, by name, `*` standing for any characters; those of the defaults when absent.",
+        ),
+        Field::optional("permissions", PERMISSIONS, "What its tools may touch at most; those of the defaults when absent."),
     ],
-    later: &["tools", "permissions", "conversation", "recall", "remember", "cache"],
+    later: &["conversation", "recall", "remember", "cache"],
     rules: &[Rule::NotBoth("system", "system_file")],
     ..Object::EMPTY
 };
@@ -129,12 +139,14 @@ static DEFAULTS: Object = Object {
             "How often and when a failed attempt of a node with an agent is made again.",
         ),
         Field::optional("breaker", BREAKER_SHAPE, "When a model that fails is left alone; `false` for never."),
+        Field::optional("tools", TOOL_PATTERNS, "The tools that agents may call."),
+        Field::optional("permissions", PERMISSIONS, "What the tools of agents may touch at most."),
     ],
-    later: &["tools", "permissions", "cache"],
+    later: &["cache"],
     ..Object::EMPTY
 };
 
-static API_KEY: Object = Object {
+pub(super) static API_KEY: Object = Object {
     name: "api_key",
     what: "`api_key`",
     doc: "Where the key is found when a run starts; a key itself is never written in a file.",
@@ -211,7 +223,7 @@ static PROVIDER: Object = Object {
         Field::optional(
             "answers",
             Shape::Map { keys: NameRule::Filled, of: &Shape::List { of: &Shape::Data, min: 0 }, filled: false },
-            "Of the mock provider: answers in turn, by node or agent name.",
+            "Of the mock provider: answers in turn, by node or agent name. `{ tools = [{ name = \"read_file\", arguments = { path = \"README.md\" } }] }` asks for tools, `{ error = { status = 503 } }` fails.",
         ),
     ],
     later: &["cache"],
@@ -254,8 +266,14 @@ pub(in crate::manifest) static MANIFEST: Object = Object {
             Shape::Map { keys: NameRule::Name, of: &Shape::Object(&PROVIDER), filled: false },
             "Who serves models, by name: additions to and settings of the built-in providers.",
         ),
+        Field::optional("tools", Shape::Object(&TOOLS), "Settings of the built-in tools, by name."),
+        Field::optional(
+            "mcp",
+            Shape::Map { keys: NameRule::Name, of: &Shape::Object(&MCP_SERVER), filled: false },
+            "MCP servers, by name; their tools are called `mcp:SERVER/TOOL`.",
+        ),
         Field::optional("store", Shape::Object(&STORE), "Where runs are kept."),
     ],
-    later: &["tools", "mcp", "memory", "telemetry", "permissions"],
+    later: &["memory", "telemetry", "permissions"],
     ..Object::EMPTY
 };

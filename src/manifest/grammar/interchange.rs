@@ -13,6 +13,7 @@ pub(in crate::manifest) static EXCHANGED_NODE: Object = Object {
             "node_type",
             Shape::Word(&[
                 ("agent", "Asks a model, through an agent."),
+                ("tool", "Calls a tool."),
                 ("value", "Computes data."),
                 ("workflow", "Runs another workflow file."),
                 ("nodes", "Runs an inner graph."),
@@ -43,6 +44,5 @@ pub(in crate::manifest) static INTERCHANGE: Object = Object {
     what: "a workflow in the interchange form",
     doc: "A workflow as a list of nodes and a list of edges, as programs write it.",
     fields: workflow::EXCHANGED_FIELDS,
-    later: &["permissions"],
     ..Object::EMPTY
 };

@@ -3,6 +3,7 @@
 use super::{
     CountSize, Field, Kind, NameRule, Object, Rule, Shape,
     agents::{AGENT, FALLBACK},
+    tools::{APPROVE, ON_AMBIGUOUS, PERMISSIONS, TOOL_PATTERNS},
 };
 
 /// `retry:` of a node, of the defaults of a workflow or of a manifest.
@@ -48,8 +49,8 @@ static LIMITS: Object = Object {
         Field::optional("nodes", Shape::Count(CountSize::Large), "Node instances, in all; 2,000 when absent."),
         Field::optional("turns", Shape::Count(CountSize::Small), "Model calls of one node attempt; 50 when absent."),
         Field::optional("iterations", Shape::Count(CountSize::Large), "Iterations of all loops together; 1,000 when absent."),
+        Field::optional("tool_calls", Shape::Count(CountSize::Large), "Calls of tools, in all; 500 when absent."),
     ],
-    later: &["tool_calls"],
     ..Object::EMPTY
 };
 
@@ -125,6 +126,19 @@ static ON_ERROR: Object = Object {
     ..Object::EMPTY
 };
 
+/// What nodes that call tools have.
+const PERMISSIONS_FIELD: Field = Field::optional(
+    "permissions",
+    PERMISSIONS,
+    "What the tools may touch here at most; no more than the agent and the workflow ask for.",
+);
+const APPROVE_FIELD: Field = Field::optional("approve", APPROVE, "Who must approve the calls made here.");
+const ON_AMBIGUOUS_FIELD: Field = Field::optional(
+    "on_ambiguous",
+    ON_AMBIGUOUS,
+    "What becomes of a call of which nobody knows whether it was made; as the tool has it when absent.",
+);
+
 /// A node wherever one stands; a static, since nodes hold nodes.
 pub(super) static NODE_SHAPE: Shape = Shape::Object(&NODE);
 
@@ -175,9 +189,33 @@ pub(super) static NODE: Object = Object {
                     Shape::Count(CountSize::Small),
                     "The most model calls of one attempt, instead of the agent's.",
                 ),
+                Field::optional(
+                    "tools",
+                    TOOL_PATTERNS,
+                    "The tools it may call here: some of the agent's; `[]` for none, all of the agent's when absent.",
+                ),
+                PERMISSIONS_FIELD,
+                APPROVE_FIELD,
+                ON_AMBIGUOUS_FIELD,
             ],
-            later: &["tools", "conversation", "recall", "remember"],
+            later: &["conversation", "recall", "remember"],
             rules: &[Rule::Either("prompt", "prompt_file"), Rule::NotBoth("prompt", "prompt_file")],
+        },
+        Kind {
+            field: Field::required("tool", Shape::Text, "Calls this tool once: its name."),
+            fields: &[
+                Field::optional(
+                    "args",
+                    Shape::Map { keys: NameRule::Filled, of: &Shape::Data, filled: false },
+                    "The arguments of the call, by name: values, templates or trees of them.",
+                ),
+                Field::optional("output", Shape::Schema, "What the result must be; anything when absent."),
+                PERMISSIONS_FIELD,
+                APPROVE_FIELD,
+                ON_AMBIGUOUS_FIELD,
+            ],
+            later: &[],
+            rules: &[],
         },
         Kind {
             field: Field::required("value", Shape::Data, "Computes data: a value, a template, or a tree of them."),
@@ -242,8 +280,8 @@ pub(super) static NODE: Object = Object {
             "What a failure of the node means; `fail` when absent.",
         ),
     ],
-    later: &["cache", "permissions"],
-    later_kinds: &["tool", "approval", "wait", "send", "receive", "recall", "remember"],
+    later: &["cache"],
+    later_kinds: &["approval", "wait", "send", "receive", "recall", "remember"],
     rules: &[Rule::Needs("as", "map"), Rule::Needs("concurrency", "map")],
 };
 
@@ -276,6 +314,11 @@ macro_rules! workflow_fields {
                 Shape::List { of: &Shape::Name(NameRule::Variable), min: 0 },
                 "Environment variables that templates may read as `env.NAME`.",
             ),
+            Field::optional(
+                "permissions",
+                PERMISSIONS,
+                "What the tools of this workflow, and of those it runs, may touch at most.",
+            ),
         ]
     };
 }
@@ -286,7 +329,6 @@ pub(in crate::manifest) static WORKFLOW: Object = Object {
     what: "a workflow",
     doc: "A workflow of agentflow: a graph of nodes; a node that names another one in a template comes after it.",
     fields: workflow_fields![Field::required("nodes", nodes_shape!(), "What happens: nodes by id. Their order does not matter.")],
-    later: &["permissions"],
     ..Object::EMPTY
 };
 

@@ -1,11 +1,11 @@
 //! The tree of a manifest file → [`Manifest`].
 
-use super::values::{count, count32, duration, entries, number, rate, text, texts};
+use super::values::{count, count32, duration, effect, entries, number, on_ambiguous, rate, text, texts};
 use crate::{
     diagnostic::{FileId, Spanned},
     manifest::{
-        AgentManifest, ApiKey, BreakerManifest, FallbackManifest, Manifest, ManifestDefaults, ProviderKind, ProviderManifest,
-        RateManifest, RetryManifest, StoreManifest, Tree,
+        AgentManifest, ApiKey, BreakerManifest, FallbackManifest, Manifest, ManifestDefaults, McpManifest, ProviderKind,
+        ProviderManifest, RateManifest, RetryManifest, StoreManifest, ToolManifest, Tree,
     },
     model::{FallbackReason, Price},
 };
@@ -16,6 +16,8 @@ pub(super) fn manifest(tree: &Tree, file: FileId) -> Manifest {
         defaults: tree.get("defaults").map(defaults).unwrap_or_default(),
         agents: entries(tree.get("agents"), |_, value| Some(agent(value))),
         providers: entries(tree.get("providers"), |_, value| Some(provider(value))),
+        tools: entries(tree.get("tools"), |_, value| Some(tool(value))),
+        mcp: entries(tree.get("mcp"), |_, value| Some(mcp_server(value))),
         store: tree.get("store").map(|store| StoreManifest {
             url: store.get("url").and_then(text),
             synchronous: store.get("synchronous").and_then(text),
@@ -33,6 +35,8 @@ fn defaults(tree: &Tree) -> ManifestDefaults {
         max_concurrent: tree.get("max_concurrent").and_then(count32),
         retry: tree.get("retry").map(retry),
         breaker: tree.get("breaker").map(breaker),
+        tools: tree.get("tools").map(texts),
+        permissions: tree.get("permissions").map(texts),
     }
 }
 
@@ -91,6 +95,8 @@ pub(super) fn agent(tree: &Tree) -> AgentManifest {
         max_concurrent: tree.get("max_concurrent").and_then(count32),
         rate: rates(tree),
         retry: tree.get("retry").map(retry),
+        tools: tree.get("tools").map(texts),
+        permissions: tree.get("permissions").map(texts),
     }
 }
 
@@ -119,7 +125,44 @@ fn provider(tree: &Tree) -> ProviderManifest {
     }
 }
 
-fn api_key(tree: &Tree) -> Option<ApiKey> {
+fn tool(tree: &Tree) -> ToolManifest {
+    ToolManifest {
+        span: tree.span,
+        timeout: tree.get("timeout").and_then(duration),
+        rate: tree.get("rate").and_then(rate),
+        cache: tree.get("cache").and_then(duration),
+        max_output: tree.get("max_output").and_then(count),
+        max_concurrent: tree.get("max_concurrent").and_then(count32),
+        effect: tree.get("effect").and_then(effect),
+        on_ambiguous: tree.get("on_ambiguous").and_then(on_ambiguous),
+        provider: tree.get("provider").and_then(text),
+        base_url: tree.get("base_url").and_then(text),
+        api_key: tree.get("api_key").and_then(api_key),
+        engine: tree.get("engine").and_then(text),
+        count: tree.get("count").and_then(count32),
+        interpreters: tree.get("interpreters").map(texts).unwrap_or_default(),
+        env: tree.get("env").map(texts).unwrap_or_default(),
+        folder: tree.get("folder").and_then(text),
+    }
+}
+
+fn mcp_server(tree: &Tree) -> McpManifest {
+    McpManifest {
+        span: tree.span,
+        description: tree.get("description").and_then(text),
+        command: tree.get("command").map(texts).unwrap_or_default(),
+        url: tree.get("url").and_then(text),
+        env: tree.get("env").map(texts).unwrap_or_default(),
+        folder: tree.get("folder").and_then(text),
+        headers: entries(tree.get("headers"), |_, value| text(value)),
+        api_key: tree.get("api_key").and_then(api_key),
+        timeout: tree.get("timeout").and_then(duration),
+        start_timeout: tree.get("start_timeout").and_then(duration),
+        effects: entries(tree.get("effects"), |_, value| effect(value)),
+    }
+}
+
+pub(super) fn api_key(tree: &Tree) -> Option<ApiKey> {
     let env = tree.get("env").and_then(text).map(ApiKey::Env);
     env.or_else(|| tree.get("file").and_then(text).map(ApiKey::File))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     diagnostic::Spanned,
     manifest::{Entries, Tree, TreeKind, units},
-    model::Rate,
+    model::{Effect, OnAmbiguous, Rate},
 };
 
 /// Text.
@@ -49,6 +49,20 @@ pub(super) fn duration(tree: &Tree) -> Option<Spanned<Duration>> {
 /// A rate.
 pub(super) fn rate(tree: &Tree) -> Option<Spanned<Rate>> {
     Some(Spanned::new(units::parse_rate(tree.as_str()?).ok()?, tree.span))
+}
+
+/// What a call does to the world.
+pub(super) fn effect(tree: &Tree) -> Option<Spanned<Effect>> {
+    let all = [Effect::Pure, Effect::Read, Effect::Idempotent, Effect::Write];
+    let word = tree.as_str()?;
+    all.into_iter().find(|effect| effect.as_str() == word).map(|effect| Spanned::new(effect, tree.span))
+}
+
+/// What becomes of a call that was perhaps made.
+pub(super) fn on_ambiguous(tree: &Tree) -> Option<Spanned<OnAmbiguous>> {
+    let all = [OnAmbiguous::Ask, OnAmbiguous::Rerun, OnAmbiguous::AssumeDone];
+    let word = tree.as_str()?;
+    all.into_iter().find(|choice| choice.as_str() == word).map(|choice| Spanned::new(choice, tree.span))
 }
 
 /// A list of texts, or a single text.

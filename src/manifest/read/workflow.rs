@@ -2,13 +2,13 @@
 
 use super::{
     agents::{agent, fallback, retry},
-    values::{count, count32, duration, entries, expression, number, text, texts},
+    values::{count, count32, duration, entries, expression, number, on_ambiguous, text, texts},
 };
 use crate::{
     diagnostic::{FileId, Spanned},
     manifest::{
-        AgentChoice, Entries, InputManifest, Join, LimitsManifest, LoopManifest, NodeKindManifest, NodeManifest, OnErrorManifest,
-        RouteManifest, Schema, Tree, TreeKind, WorkflowManifest, check::Schemas, schema_shorthand,
+        AgentChoice, CallsManifest, Entries, InputManifest, Join, LimitsManifest, LoopManifest, NodeKindManifest, NodeManifest,
+        OnErrorManifest, RouteManifest, Schema, Tree, TreeKind, WorkflowManifest, check::Schemas, schema_shorthand,
     },
     model::Value,
 };
@@ -26,6 +26,7 @@ pub(super) fn workflow(tree: &Tree, file: FileId, mut schemas: Schemas) -> Workf
         default_timeout: defaults.and_then(|defaults| defaults.get("timeout")).and_then(duration),
         agents: entries(tree.get("agents"), |_, value| Some(agent(value))),
         env: tree.get("env").map(texts).unwrap_or_default(),
+        permissions: tree.get("permissions").map(texts),
         nodes: nodes(tree.get("nodes"), &mut schemas),
         outputs: entries(tree.get("outputs"), |_, value| Some(value.clone())),
     }
@@ -40,6 +41,7 @@ fn limits(tree: &Tree) -> LimitsManifest {
         nodes: tree.get("nodes").and_then(count),
         turns: tree.get("turns").and_then(count32),
         iterations: tree.get("iterations").and_then(count),
+        tool_calls: tree.get("tool_calls").and_then(count),
     }
 }
 
@@ -102,7 +104,7 @@ fn node(tree: &Tree, schemas: &mut Schemas) -> NodeManifest {
 
 /// What the node does, when exactly one kind is written and it can be read.
 fn kind(tree: &Tree, schemas: &mut Schemas) -> Option<NodeKindManifest> {
-    let mut kinds = ["agent", "value", "workflow", "nodes"].into_iter().filter(|kind| tree.get(kind).is_some());
+    let mut kinds = ["agent", "tool", "value", "workflow", "nodes"].into_iter().filter(|kind| tree.get(kind).is_some());
     let kind = kinds.next().filter(|_| kinds.next().is_none())?;
     let value = tree.get(kind)?;
     Some(match kind {
@@ -116,6 +118,14 @@ fn kind(tree: &Tree, schemas: &mut Schemas) -> Option<NodeKindManifest> {
             temperature: tree.get("temperature").and_then(number),
             max_tokens: tree.get("max_tokens").and_then(count32),
             max_turns: tree.get("max_turns").and_then(count32),
+            tools: tree.get("tools").map(texts),
+            calls: calls(tree),
+        },
+        "tool" => NodeKindManifest::Tool {
+            tool: text(value)?,
+            args: entries(tree.get("args"), |_, value| Some(value.clone())),
+            output: tree.get("output").map(|output| schema(output, schemas)),
+            calls: calls(tree),
         },
         "workflow" => {
             NodeKindManifest::Workflow { path: text(value)?, with: entries(tree.get("with"), |_, value| Some(value.clone())) }
@@ -126,6 +136,14 @@ fn kind(tree: &Tree, schemas: &mut Schemas) -> Option<NodeKindManifest> {
         }
         _ => NodeKindManifest::Value(value.clone()),
     })
+}
+
+fn calls(tree: &Tree) -> CallsManifest {
+    CallsManifest {
+        permissions: tree.get("permissions").map(texts),
+        approve: tree.get("approve").filter(|approve| approve.as_str() == Some("human")).map(|approve| approve.span),
+        on_ambiguous: tree.get("on_ambiguous").and_then(on_ambiguous),
+    }
 }
 
 fn agent_choice(tree: &Tree) -> Option<AgentChoice> {

@@ -39,6 +39,7 @@ fn write_graph(out: &mut String, graph: &GraphView, path: &str, depth: usize) ->
             _ if node.route.is_some() => ", shape=hexagon",
             KindView::Value => ", shape=ellipse",
             KindView::Workflow { .. } => ", shape=component",
+            KindView::Tool { .. } => ", shape=cds",
             KindView::Agent { .. } | KindView::Graph(_) => "",
         };
         let tooltip = node.description.iter().map(|text| format!(", tooltip={}", quoted(std::slice::from_ref(text))));

@@ -36,6 +36,10 @@ fn node(node: &NodeView) -> Value {
                 add("model", json!(model));
             }
         }
+        KindView::Tool { tool } => {
+            add("kind", json!("tool"));
+            add("tool", json!(tool));
+        }
         KindView::Value => add("kind", json!("value")),
         KindView::Workflow { name } => {
             add("kind", json!("workflow"));

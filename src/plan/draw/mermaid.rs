@@ -58,6 +58,7 @@ fn write_graph(out: &mut String, graph: &GraphView, names: &mut Names, prefix: &
             let (open, close) = match node.kind {
                 _ if node.route.is_some() => ("{{", "}}"),
                 KindView::Agent { .. } => ("[", "]"),
+                KindView::Tool { .. } => ("[/", "/]"),
                 KindView::Value => ("([", "])"),
                 KindView::Workflow { .. } | KindView::Graph(_) => ("[[", "]]"),
             };

@@ -58,6 +58,7 @@ const STYLE: &str = concat!(
     "text.label { font-size: 12px; text-anchor: middle; fill: #1f2328 }\n",
     "rect { fill: #ffffff; stroke: #8c959f; stroke-width: 1.5 }\n",
     "rect.agent { fill: #eaf2fd; stroke: #3f78c4 }\n",
+    "rect.tool { fill: #fdf3e3; stroke: #b07a1f }\n",
     "rect.value { fill: #eef6ee; stroke: #4c8f5a }\n",
     "rect.workflow { fill: #fdf3e4; stroke: #b5802f }\n",
     "rect.frame { fill: #f6f8fa; stroke: #8c959f }\n",
@@ -214,6 +215,7 @@ fn stack<'a>(layers: &'a Layers, shapes: &mut [Shape], lefts: &[usize]) -> Vec<R
 fn shape(node: &NodeView) -> Shape {
     let class = match node.kind {
         KindView::Agent { .. } => "agent",
+        KindView::Tool { .. } => "tool",
         KindView::Value => "value",
         KindView::Workflow { .. } => "workflow",
         KindView::Graph(_) => "frame",

@@ -25,6 +25,7 @@ pub(super) struct NodeView {
 #[derive(Debug, Clone)]
 pub(super) enum KindView {
     Agent { agent: String, model: Option<String> },
+    Tool { tool: String },
     Value,
     Workflow { name: String },
     Graph(GraphView),
@@ -108,7 +109,9 @@ impl NodeView {
     pub(super) fn inner(&self) -> Option<&GraphView> {
         match &self.kind {
             KindView::Graph(graph) if !graph.nodes.is_empty() => Some(graph),
-            KindView::Graph(_) | KindView::Agent { .. } | KindView::Value | KindView::Workflow { .. } => None,
+            KindView::Graph(_) | KindView::Agent { .. } | KindView::Tool { .. } | KindView::Value | KindView::Workflow { .. } => {
+                None
+            }
         }
     }
 
@@ -117,6 +120,7 @@ impl NodeView {
         let mut lines = Vec::new();
         match &self.kind {
             KindView::Agent { agent, .. } => lines.push(format!("agent {agent}")),
+            KindView::Tool { tool } => lines.push(format!("tool {tool}")),
             KindView::Value => lines.push("value".to_owned()),
             KindView::Workflow { name } => lines.push(format!("workflow {name}")),
             KindView::Graph(_) if self.map.is_none() && self.looped.is_none() => lines.push("inner graph".to_owned()),

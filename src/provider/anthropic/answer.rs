@@ -4,7 +4,8 @@ use crate::{
     model::{FinishReason, Usage, Value},
     provider::{
         OnText,
-        stream::{Draft, Protocol},
+        calls::Call,
+        stream::{Draft, Protocol, tell},
     },
 };
 
@@ -12,14 +13,15 @@ use crate::{
 ///
 /// # Source
 /// Anthropic API reference, "Streaming Messages" and "Create a Message".
-pub(super) struct Messages {
-    /// The answer is the input of a tool; text around it is only talk.
-    pub(super) structured: bool,
+pub(super) struct Messages<'a> {
+    /// The tool whose input is the answer, if it is a structured one; text is only talk then.
+    pub(super) answer_tool: Option<&'a str>,
 }
 
-impl Protocol for Messages {
+impl Protocol for Messages<'_> {
     fn event(&self, data: &Value, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {
         let Some(kind) = data.get("type").and_then(Value::as_str) else { return Err("sent an event without a type") };
+        let index = data.get("index").and_then(Value::as_u64);
         match kind {
             "message_start" => {
                 let message = data.get("message").ok_or("sent a `message_start` without a message")?;
@@ -28,12 +30,12 @@ impl Protocol for Messages {
                 }
                 head(message, draft);
             }
-            "content_block_start" => self.block(data.get("content_block"), draft, on_text),
+            "content_block_start" => self.block(data.get("content_block"), index, draft, on_text)?,
             "content_block_delta" => {
                 let text = |key: &str| data.pointer(key).and_then(Value::as_str).unwrap_or_default();
                 match data.pointer("/delta/type").and_then(Value::as_str) {
                     Some("text_delta") => self.talk(text("/delta/text"), draft, on_text),
-                    Some("input_json_delta") => self.answer(text("/delta/partial_json"), draft, on_text),
+                    Some("input_json_delta") => self.input(text("/delta/partial_json"), index, draft, on_text),
                     // Thinking and signatures.
                     _ => {}
                 }
@@ -55,41 +57,54 @@ impl Protocol for Messages {
         };
         head(data, draft);
         for block in blocks {
-            self.block(Some(block), draft, on_text);
+            self.block(Some(block), None, draft, on_text)?;
         }
         finish(Some(data), draft);
         Ok(())
     }
 }
 
-impl Messages {
+impl Messages<'_> {
     /// A block that begins, or is whole.
-    fn block(&self, block: Option<&Value>, draft: &mut Draft, on_text: &OnText<'_>) {
-        let Some(block) = block else { return };
+    fn block(
+        &self,
+        block: Option<&Value>,
+        index: Option<u64>,
+        draft: &mut Draft,
+        on_text: &OnText<'_>,
+    ) -> Result<(), &'static str> {
+        let Some(block) = block else { return Ok(()) };
+        let text = |key: &str| block.get(key).and_then(Value::as_str).unwrap_or_default();
         match block.get("type").and_then(Value::as_str) {
-            Some("text") => self.talk(block.get("text").and_then(Value::as_str).unwrap_or_default(), draft, on_text),
-            Some("tool_use") if self.structured => {
-                // What was said before the answer is not part of it.
-                draft.content.clear();
-                let input = block.get("input").filter(|input| input.as_object().is_some_and(|fields| !fields.is_empty()));
-                if let Some(input) = input {
-                    self.answer(&input.to_string(), draft, on_text);
+            Some("text") => self.talk(text("text"), draft, on_text),
+            Some("tool_use") => {
+                draft.begun = true;
+                let call = Call { index, id: text("id").to_owned(), name: text("name").to_owned(), arguments: String::new() };
+                draft.calls.begin(call)?;
+                // In a stream it is empty, and comes in pieces.
+                let input = block.get("input").filter(|input| input.as_object().is_none_or(|fields| !fields.is_empty()));
+                if let Some(input) = input.filter(|input| !input.is_null()) {
+                    self.input(&input.to_string(), index, draft, on_text);
                 }
             }
             _ => {}
         }
+        Ok(())
     }
 
-    /// Text: the answer, unless a tool's input is. It is kept in case no tool is called.
+    /// Text: the answer, unless a tool's input is. It is kept in case that tool is not called.
     fn talk(&self, text: &str, draft: &mut Draft, on_text: &OnText<'_>) {
         draft.begun = true;
-        draft.add(text, if self.structured { &|_| () } else { on_text });
+        draft.add(text, if self.answer_tool.is_some() { &|_| () } else { on_text });
     }
 
-    fn answer(&self, json: &str, draft: &mut Draft, on_text: &OnText<'_>) {
-        if self.structured {
-            draft.begun = true;
-            draft.add(json, on_text);
+    /// A piece of the input of the call in block `index`.
+    fn input(&self, json: &str, index: Option<u64>, draft: &mut Draft, on_text: &OnText<'_>) {
+        let place = draft.calls.latest(|call| index.is_none() || call.index == index);
+        let Some(call) = place.and_then(|place| draft.calls.at(place)) else { return };
+        call.arguments.push_str(json);
+        if self.answer_tool == Some(call.name.as_str()) {
+            tell(json, on_text);
         }
     }
 }
@@ -133,11 +148,11 @@ mod tests {
 
     use super::*;
 
-    fn read(structured: bool, events: &[Value]) -> (Draft, String) {
+    fn read(answer_tool: Option<&str>, events: &[Value]) -> (Draft, String) {
         let heard = Mutex::new(String::new());
         let mut draft = Draft::default();
         for event in events {
-            Messages { structured }.event(event, &mut draft, &|text| heard.lock().unwrap().push_str(text)).unwrap();
+            Messages { answer_tool }.event(event, &mut draft, &|text| heard.lock().unwrap().push_str(text)).unwrap();
         }
         (draft, heard.into_inner().unwrap())
     }
@@ -151,7 +166,7 @@ mod tests {
     #[test]
     fn text_is_read_with_its_usage() {
         let (draft, heard) = read(
-            false,
+            None,
             &[
                 start(),
                 json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
@@ -171,14 +186,14 @@ mod tests {
     #[test]
     fn a_message_that_begins_twice_is_refused() {
         let mut draft = Draft::default();
-        let mut take = || Messages { structured: false }.event(&start(), &mut draft, &|_| ());
+        let mut take = || Messages { answer_tool: None }.event(&start(), &mut draft, &|_| ());
         assert_eq!((take(), take()), (Ok(()), Err("began its answer twice")));
     }
 
     #[test]
     fn a_structured_answer_is_the_input_of_its_tool() {
-        let (draft, heard) = read(
-            true,
+        let (mut draft, heard) = read(
+            Some("answer"),
             &[
                 start(),
                 json!({"type": "content_block_start", "content_block": {"type": "text", "text": "Let me see."}}),
@@ -189,8 +204,33 @@ mod tests {
                 json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}}),
             ],
         );
-        assert_eq!((draft.content.as_str(), heard.as_str()), ("{\"a\":1}", "{\"a\":1}"));
+        assert_eq!((draft.calls.take("answer").as_deref(), heard.as_str()), (Some("{\"a\":1}"), "{\"a\":1}"));
         assert_eq!(draft.finish, Some(FinishReason::Stop));
+    }
+
+    #[test]
+    fn calls_are_told_apart_by_their_block() {
+        let block = |index: u64, id: &str, name: &str| {
+            let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
+            json!({"type": "content_block_start", "index": index, "content_block": block})
+        };
+        let piece = |index: u64, json: &str| json!({"type": "content_block_delta", "index": index, "delta": {"type": "input_json_delta", "partial_json": json}});
+        let (draft, heard) = read(
+            None,
+            &[
+                start(),
+                json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "I look."}}),
+                block(1, "t1", "add"),
+                piece(1, "{\"x\":"),
+                block(2, "t2", "now"),
+                piece(1, "1}"),
+                json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}}),
+            ],
+        );
+        let requests = draft.calls.into_requests(&[], false).unwrap();
+        let told: Vec<_> = requests.iter().map(|request| [&request.id, &request.name, &request.arguments]).collect();
+        assert_eq!(told, [["t1", "add", "{\"x\":1}"], ["t2", "now", "{}"]]);
+        assert_eq!((draft.content.as_str(), heard.as_str()), ("I look.", "I look."));
     }
 
     #[test]
@@ -200,16 +240,19 @@ mod tests {
             "model": "claude-x", "stop_reason": "max_tokens", "usage": {"input_tokens": 3, "output_tokens": 4},
             "content": [{"type": "text", "text": "So:"}, {"type": "tool_use", "name": "answer", "input": {"a": 1}}],
         });
-        Messages { structured: true }.document(&message, &mut draft, &|_| ()).unwrap();
-        assert_eq!((draft.content.as_str(), draft.finish), ("{\"a\":1}", Some(FinishReason::Length)));
+        Messages { answer_tool: Some("answer") }.document(&message, &mut draft, &|_| ()).unwrap();
+        assert_eq!(
+            (draft.content.as_str(), draft.calls.take("answer").as_deref(), draft.finish),
+            ("So:", Some("{\"a\":1}"), Some(FinishReason::Length))
+        );
         assert_eq!(draft.usage, Some(Usage { input_tokens: 3, cached_tokens: 0, output_tokens: 4 }));
     }
 
     #[test]
     fn refusals_and_wrong_events_are_told() {
-        let (draft, _) = read(false, &[json!({"type": "message_delta", "delta": {"stop_reason": "refusal"}})]);
+        let (draft, _) = read(None, &[json!({"type": "message_delta", "delta": {"stop_reason": "refusal"}})]);
         assert_eq!(draft.finish, Some(FinishReason::ContentFilter));
-        let protocol = Messages { structured: false };
+        let protocol = Messages { answer_tool: None };
         assert!(protocol.event(&json!({}), &mut Draft::default(), &|_| ()).is_err());
         assert!(protocol.document(&json!({"id": 1}), &mut Draft::default(), &|_| ()).is_err());
         protocol.event(&json!({"type": "content_block_delta"}), &mut Draft::default(), &|_| ()).unwrap();

@@ -4,6 +4,7 @@ use crate::{
     model::{FinishReason, Usage, Value},
     provider::{
         OnText,
+        openai::tool_calls,
         stream::{Draft, Protocol},
     },
 };
@@ -45,9 +46,13 @@ fn take(data: &Value, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'s
     // Only one choice was asked for; some servers number it differently.
     let Some(choice) = choices.first() else { return Ok(()) };
     draft.begun = true;
-    if let Some(message) = choice.get("delta").or_else(|| choice.get("message")) {
+    let delta = choice.get("delta");
+    if let Some(message) = delta.or_else(|| choice.get("message")) {
         draft.add(&text_of(message.get("content")), on_text);
         draft.refusal.push_str(&text_of(message.get("refusal")));
+        if let Some(list) = message.get("tool_calls") {
+            tool_calls::take(list, delta.is_none(), &mut draft.calls)?;
+        }
     }
     match choice.get("finish_reason") {
         Some(Value::String(reason)) => draft.finish = Some(finish_of(reason)?),
@@ -75,7 +80,7 @@ fn finish_of(reason: &str) -> Result<FinishReason, &'static str> {
         "length" | "max_tokens" | "max_output_tokens" | "model_length" => Ok(FinishReason::Length),
         "content_filter" | "safety" | "refusal" | "recitation" | "prohibited_content" => Ok(FinishReason::ContentFilter),
         "error" => Err("broke off its answer with an error it does not name"),
-        // `stop`, `eos`, `end_turn`, and what further servers call it.
+        // `stop`, `eos`, `end_turn`, `tool_calls`, and what further servers call it.
         _ => Ok(FinishReason::Stop),
     }
 }

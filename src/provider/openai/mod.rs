@@ -6,6 +6,7 @@
 
 mod answer;
 mod request;
+mod tool_calls;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,12 +20,15 @@ use reqwest::{
 };
 
 use crate::{
-    error::{ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     model::{ChatRequest, ChatResponse, Price},
     provider::{
         OnText, Provider, ServerSettings,
         http::{Endpoint, HttpClient, is_local},
-        openai::{answer::Completions, request::Dialect},
+        openai::{
+            answer::Completions,
+            request::{Dialect, lacks_tools},
+        },
         pricing, stream,
     },
 };
@@ -40,8 +44,8 @@ pub struct OpenAiProvider {
     prices: BTreeMap<String, Price>,
     /// How the server wants to be spoken to, for a model it has not refused anything of.
     usual: Dialect,
-    /// What was learned from refusals, by model.
-    learned: Mutex<HashMap<String, Dialect>>,
+    /// What was learned from refusals, by model and whether tools were offered: some servers refuse a form only beside these.
+    learned: Mutex<HashMap<(String, bool), Dialect>>,
 }
 
 impl OpenAiProvider {
@@ -60,19 +64,20 @@ impl OpenAiProvider {
         Ok(Self { http, endpoint, prices, usual, learned: Mutex::default() })
     }
 
-    fn dialect(&self, model: &str) -> Dialect {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner).get(model).copied().unwrap_or(self.usual)
+    fn dialect(&self, topic: &(String, bool)) -> Dialect {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner).get(topic).copied().unwrap_or(self.usual)
     }
 
-    fn learn(&self, model: &str, dialect: Dialect) {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned(), dialect);
+    fn learn(&self, topic: (String, bool), dialect: Dialect) {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner).insert(topic, dialect);
     }
 }
 
 #[async_trait]
 impl Provider for OpenAiProvider {
     async fn chat(&self, request: &ChatRequest, on_text: &OnText<'_>) -> Result<ChatResponse> {
-        let usual = self.dialect(&request.model);
+        let topic = (request.model.clone(), !request.tools.is_empty());
+        let usual = self.dialect(&topic);
         let mut dialect = usual;
         let mut refusals = 0;
         let mut answer = loop {
@@ -80,19 +85,19 @@ impl Provider for OpenAiProvider {
                 Ok(answer) => break answer,
                 // A refused request is not answered and not paid: putting it differently is no retry.
                 Err(error) if error.kind() == ErrorKind::Request && refusals < MAX_REFUSALS => {
-                    let Some(other) = dialect.adapted(request, error.message()) else { return Err(error) };
+                    let Some(other) = dialect.adapted(request, error.message()) else { return Err(explained(error, request)) };
                     tracing::warn!(refused = %error, "asking again without what the server refuses");
                     dialect = other;
                     refusals += 1;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(explained(error, request)),
             }
         };
         if dialect != usual {
-            self.learn(&request.model, dialect);
+            self.learn(topic, dialect);
         }
         let draft = stream::read(&mut answer, &Completions, on_text).await?;
-        draft.into_response(answer.asked(), &request.model)
+        draft.into_response(answer.asked(), request)
     }
 
     fn price(&self, model: &str) -> Option<Price> {
@@ -102,4 +107,14 @@ impl Provider for OpenAiProvider {
     fn address(&self) -> Option<String> {
         Some(self.endpoint.address())
     }
+}
+
+/// The failure of a request, with a word about it where it is refused because of its tools. Some servers say that as if the model were
+/// unknown or they were broken; it will not go away.
+fn explained(error: Error, request: &ChatRequest) -> Error {
+    if request.tools.is_empty() || !lacks_tools(error.message()) {
+        return error;
+    }
+    Error::new(ErrorKind::Request, error.message())
+        .hint(format!("model `{}` has no tool interface here: take another model, or leave `tools` out", request.model))
 }

@@ -1,14 +1,15 @@
 //! Puts a call into the words a server knows. OpenAI's own are tried first; what a server refuses by name is said differently.
 
 use async_openai::types::chat::{
-    ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,
-    ChatCompletionRequestToolMessage, ChatCompletionRequestUserMessage, ChatCompletionStreamOptions, CreateChatCompletionRequest,
-    ResponseFormat, ResponseFormatJsonSchema,
+    ChatCompletionMessageToolCall, ChatCompletionMessageToolCalls, ChatCompletionRequestAssistantMessage,
+    ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage, ChatCompletionRequestToolMessage,
+    ChatCompletionRequestUserMessage, ChatCompletionStreamOptions, ChatCompletionTool, ChatCompletionTools,
+    CreateChatCompletionRequest, FunctionCall, FunctionObject, ResponseFormat, ResponseFormatJsonSchema,
 };
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{ChatMessage, ChatRequest, OutputSchema, Role},
+    model::{ChatMessage, ChatRequest, OutputSchema, Role, ToolSpec},
 };
 
 /// Which of several ways a server takes.
@@ -76,6 +77,7 @@ impl Dialect {
             temperature,
             max_completion_tokens: limit.filter(|_| self.token_limit == TokenLimit::CompletionTokens),
             max_tokens: limit.filter(|_| self.token_limit == TokenLimit::Tokens),
+            tools: Some(&request.tools).filter(|tools| !tools.is_empty()).map(|tools| tools.iter().map(tool).collect()),
             response_format: request.output.as_ref().and_then(|output| self.response_format(output)),
             stream: Some(true),
             stream_options: self
@@ -88,25 +90,25 @@ impl Dialect {
 
     fn messages(self, request: &ChatRequest) -> Vec<ChatCompletionRequestMessage> {
         let told_by_words = self.schema_in_prompt || matches!(self.structure, Structure::Object | Structure::Words);
-        let mut words = request.output.as_ref().filter(|_| told_by_words).map(in_words);
+        let mut words =
+            request.output.as_ref().filter(|_| told_by_words).map(|output| in_words(output, !request.tools.is_empty()));
         let mut messages = Vec::with_capacity(request.messages.len() + 1);
         if let Some(words) = words.take_if(|_| request.messages.first().is_none_or(|first| first.role != Role::System)) {
             messages.push(system(&words));
         }
-        for ChatMessage { role, content, request_id, .. } in &request.messages {
-            messages.push(match role {
+        for message in &request.messages {
+            let content = message.content.as_str();
+            messages.push(match message.role {
                 Role::System => match words.take() {
                     Some(words) => system(&format!("{content}\n\n{words}")),
                     None => system(content),
                 },
-                Role::User => ChatCompletionRequestMessage::User(ChatCompletionRequestUserMessage::from(content.as_str())),
+                Role::User => ChatCompletionRequestMessage::User(ChatCompletionRequestUserMessage::from(content)),
                 Role::Tool => ChatCompletionRequestMessage::Tool(ChatCompletionRequestToolMessage {
-                    content: content.as_str().into(),
-                    tool_call_id: request_id.clone().unwrap_or_default(),
+                    content: content.into(),
+                    tool_call_id: message.request_id.clone().unwrap_or_default(),
                 }),
-                Role::Assistant => {
-                    ChatCompletionRequestMessage::Assistant(ChatCompletionRequestAssistantMessage::from(content.as_str()))
-                }
+                Role::Assistant => ChatCompletionRequestMessage::Assistant(said(message)),
             });
         }
         messages
@@ -163,7 +165,12 @@ impl Dialect {
             return Some(Self { temperature: false, ..self });
         }
         let output = request.output.as_ref()?;
-        if names(&["response_format", "schema", "grammar", "structured output", "json_object", "json mode"]) {
+        // The schema of a tool, which is as it is.
+        if !request.tools.is_empty() && names(&["tools[", "schema for function"]) {
+            return None;
+        }
+        if names(&["response_format", "response mime type", "schema", "grammar", "structured output", "json_object", "json mode"])
+        {
             let structure = match self.structure {
                 Structure::Strict if output.strict => Structure::Schema,
                 Structure::Strict | Structure::Schema => Structure::Object,
@@ -180,9 +187,59 @@ fn system(text: &str) -> ChatCompletionRequestMessage {
     ChatCompletionRequestMessage::System(ChatCompletionRequestSystemMessage::from(text))
 }
 
+/// What the model said and asked for.
+fn said(message: &ChatMessage) -> ChatCompletionRequestAssistantMessage {
+    let said = ChatCompletionRequestAssistantMessage::from(message.content.as_str());
+    if message.tool_requests.is_empty() {
+        return said;
+    }
+    let calls = message.tool_requests.iter().map(|request| {
+        let function = FunctionCall { name: request.name.clone(), arguments: request.arguments.clone() };
+        ChatCompletionMessageToolCalls::Function(ChatCompletionMessageToolCall { id: request.id.clone(), function })
+    });
+    ChatCompletionRequestAssistantMessage {
+        // Nothing rather than an empty text, which some servers refuse.
+        content: said.content.filter(|_| !message.content.is_empty()),
+        tool_calls: Some(calls.collect()),
+        ..ChatCompletionRequestAssistantMessage::default()
+    }
+}
+
+/// A tool. Not strict: that would need schemas that close all objects and require all properties, which few tools have.
+fn tool(tool: &ToolSpec) -> ChatCompletionTools {
+    ChatCompletionTools::Function(ChatCompletionTool {
+        function: FunctionObject {
+            name: tool.name.wire(),
+            description: Some(tool.description.clone()).filter(|text| !text.is_empty()),
+            parameters: Some(tool.parameters.clone()),
+            strict: None,
+        },
+    })
+}
+
 /// The form of the answer, for the model to read.
-fn in_words(output: &OutputSchema) -> String {
-    format!("Answer with one JSON object that follows this JSON Schema, and with nothing else:\n{}", output.schema)
+fn in_words(output: &OutputSchema, with_tools: bool) -> String {
+    let when = if with_tools { "When you need no more tools, answer" } else { "Answer" };
+    format!("{when} with one JSON object that follows this JSON Schema, and with nothing else:\n{}", output.schema)
+}
+
+/// Whether `message`, with which a server refuses a request with tools, says that it knows none: there is no other way to offer them.
+///
+/// # Source
+/// In this order: Ollama; `DeepSeek`; vLLM; llama.cpp; OpenRouter; OpenAI. As of 2025.
+pub(super) fn lacks_tools(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    [
+        "not support tools",
+        "not support function calling",
+        "tool choice requires",
+        "tools param requires",
+        "support tool use",
+        "argument supplied: tools",
+        "parameter: 'tools'",
+    ]
+    .iter()
+    .any(|sign| message.contains(sign))
 }
 
 #[cfg(test)]
@@ -190,7 +247,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::{AgentName, CallOrigin, NodeId, NodePath, RunId};
+    use crate::model::{AgentName, CallOrigin, Effect, NodeId, NodePath, RunId, ToolName, ToolRequest};
 
     fn request(output: Option<Value>) -> ChatRequest {
         ChatRequest {
@@ -241,6 +298,92 @@ mod tests {
         );
         let local = body(Dialect::usual(false, true), &request(Some(schema)));
         assert!(local["messages"][0]["content"].as_str().unwrap().ends_with("nothing else:\n{\"type\":\"object\"}"));
+    }
+
+    fn with_tools(request: ChatRequest) -> ChatRequest {
+        let spec = ToolSpec {
+            name: ToolName::new("mcp:github/look").unwrap(),
+            description: "Looks.".to_owned(),
+            parameters: json!({"type": "object", "properties": {"x": {"type": "integer"}}}),
+            effect: Effect::Read,
+        };
+        ChatRequest { tools: vec![spec], ..request }
+    }
+
+    #[test]
+    fn tools_are_offered_beside_the_form_of_the_answer() {
+        let request = with_tools(request(Some(json!({"type": "object"}))));
+        let body = body(Dialect::usual(false, true), &request);
+        assert_eq!(
+            body["tools"],
+            json!([{"type": "function", "function": {
+                "name": "mcp__github__look", "description": "Looks.", "parameters": request.tools[0].parameters,
+            }}])
+        );
+        assert_eq!(body["response_format"]["type"], "json_schema");
+        assert!(body["messages"][0]["content"].as_str().unwrap().contains("When you need no more tools, answer with one JSON"));
+    }
+
+    #[test]
+    fn requests_and_their_results_are_messages() {
+        let ask = |id: &str| ToolRequest { id: id.into(), name: "look".into(), arguments: "{\"x\":1".into() };
+        let messages = vec![
+            ChatMessage::new(Role::User, "Hi"),
+            ChatMessage::requests("", vec![ask("a"), ask("b")]),
+            ChatMessage::result("a", "one"),
+            ChatMessage::result("b", ""),
+            ChatMessage::requests("Again.", vec![ask("c")]),
+        ];
+        let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "look", "arguments": "{\"x\":1"}});
+        assert_eq!(
+            body(Dialect::usual(true, false), &ChatRequest { messages, ..with_tools(request(None)) })["messages"],
+            json!([
+                {"role": "user", "content": "Hi"},
+                {"role": "assistant", "tool_calls": [call("a"), call("b")]},
+                {"role": "tool", "tool_call_id": "a", "content": "one"},
+                {"role": "tool", "tool_call_id": "b", "content": ""},
+                {"role": "assistant", "content": "Again.", "tool_calls": [call("c")]},
+            ])
+        );
+    }
+
+    #[test]
+    fn a_server_without_tools_is_recognised_and_one_that_corrects_a_tool_is_not() {
+        for message in [
+            "registry.ollama.ai/library/gemma:2b does not support tools",
+            "deepseek-reasoner does not support Function Calling",
+            "\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set",
+            "tools param requires --jinja flag",
+            "No endpoints found that support tool use.",
+            "Unrecognized request argument supplied: tools",
+            "Unsupported parameter: 'tools' is not supported with this model.",
+        ] {
+            assert!(lacks_tools(message), "{message}");
+            assert_eq!(Dialect::usual(false, false).adapted(&with_tools(request(Some(json!({})))), message), None, "{message}");
+        }
+        for message in [
+            "Invalid schema for function 'look': 'x' is not of type 'object'",
+            "Invalid 'tools[0].function.name': string does not match pattern",
+        ] {
+            assert!(!lacks_tools(message), "{message}");
+            assert_eq!(Dialect::usual(false, false).adapted(&with_tools(request(Some(json!({})))), message), None, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_form_that_does_not_go_with_tools_is_asked_for_in_words() {
+        for message in [
+            "json mode cannot be combined with tool/function calling",
+            "Function calling with a response mime type: 'application/json' is unsupported",
+        ] {
+            let request = with_tools(request(Some(json!({"type": "object"}))));
+            let mut dialect = Dialect::usual(true, false);
+            while let Some(other) = dialect.adapted(&request, message) {
+                dialect = other;
+            }
+            let body = body(dialect, &request);
+            assert!(body.get("response_format").is_none() && body["tools"].is_array(), "{message}: {body}");
+        }
     }
 
     #[test]

@@ -61,18 +61,20 @@ SELECT run,
 FROM events
 WHERE kind = 'model_responded';
 
-CREATE VIEW tool_calls AS              -- one row per result of a tool; empty until nodes can call tools
+CREATE VIEW tool_calls AS              -- one row per result of a tool
 SELECT run,
        node,
        body ->> '$.attempt' AS attempt,
-       body ->> '$.ordinal' AS ordinal,
-       body ->> '$.tool' AS tool,
-       body ->> '$.status' AS status,
-       body ->> '$.duration_ms' AS duration_ms,
+       body ->> '$.result.step.turn' AS turn,
+       body ->> '$.result.step.index' AS place,
+       body ->> '$.result.tool' AS tool,
+       CASE json_type(body, '$.result.outcome.failed') WHEN 'object' THEN 'failed' ELSE 'succeeded' END AS status,
+       body ->> '$.result.outcome.failed.error.message' AS error,
+       body ->> '$.result.duration_ms' AS duration_ms,
        at AS finished,
        stream
 FROM events
-WHERE kind = 'tool_responded';
+WHERE kind = 'tool_returned';
 
 CREATE VIEW finished_runs AS           -- the last record of each run that has ended
 SELECT streams.number AS stream,

@@ -1,11 +1,15 @@
 //! The mock provider: faithful to schemas, deterministic, scripted.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use agentflow::{
     ErrorKind,
-    model::{ChatMessage, ChatRequest, NodePath, Role},
+    model::{ChatMessage, ChatRequest, ChatResponse, Effect, FinishReason, NodePath, Role, ToolName, ToolSpec},
     provider::{MockAnswer, MockProvider, MockSettings, Provider as _},
+    schema::Validator,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -119,6 +123,106 @@ fn scripted_errors_are_read_strictly() {
     }
     // An answer may have a field of that name.
     let data = json!({"error": "none", "more": 1});
+    assert_eq!(MockAnswer::from_value(data.clone()).unwrap(), MockAnswer::Value(data));
+}
+
+fn reader() -> ToolSpec {
+    let path = json!({"type": "string", "pattern": "^[a-z]{3}/[0-9]$"});
+    ToolSpec {
+        name: ToolName::new("read_file").unwrap(),
+        description: "Reads.".to_owned(),
+        parameters: json!({"type": "object", "properties": {"path": path}, "required": ["path"], "additionalProperties": false}),
+        effect: Effect::Read,
+    }
+}
+
+/// A request that offers `tools`, with the conversation after the results of what `response` asks for.
+fn answered(request: &ChatRequest, response: &ChatResponse) -> ChatRequest {
+    let mut next = request.clone();
+    next.messages.push(ChatMessage::requests(response.content.clone(), response.tool_requests.clone()));
+    next.messages.extend(response.tool_requests.iter().map(|request| ChatMessage::result(request.id.clone(), "seen")));
+    next
+}
+
+#[tokio::test]
+async fn offered_tools_are_asked_for_once_with_arguments_that_follow_their_schema() {
+    let offered =
+        ["read_file", "mcp:github/search", "calculator"].map(|name| ToolSpec { name: ToolName::new(name).unwrap(), ..reader() });
+    let asked = ChatRequest { tools: offered.to_vec(), ..structured_request("m") };
+    let validator = Validator::new(&asked.tools[0].parameters).unwrap();
+    let mut chosen = BTreeSet::new();
+    for seed in 0..20 {
+        let provider = MockProvider::new(MockSettings { seed, ..MockSettings::default() });
+        let (response, pieces) = ask(&provider, &asked).await.unwrap();
+        assert_eq!((response.finish, pieces.concat().as_str()), (FinishReason::ToolRequests, ""));
+        assert_eq!(response, ask(&provider, &asked).await.unwrap().0, "the same call asks for the same");
+        let requests = &response.tool_requests;
+        assert_eq!(requests.iter().map(|request| request.id.as_str()).collect::<Vec<_>>(), ["call_0", "call_1"]);
+        for request in requests {
+            assert!(validator.accepts(&serde_json::from_str(&request.arguments).unwrap()), "{request:?}");
+        }
+        chosen.insert(requests.iter().map(|request| request.name.clone()).collect::<Vec<_>>());
+
+        let (response, _) = ask(&provider, &answered(&asked, &response)).await.unwrap();
+        assert_eq!((response.finish, response.tool_requests.len()), (FinishReason::Stop, 0));
+        let answer = serde_json::from_str(&response.content).unwrap();
+        assert!(Validator::new(&asked.output.as_ref().unwrap().schema).unwrap().accepts(&answer), "{answer}");
+    }
+    assert_eq!(
+        chosen.into_iter().collect::<Vec<_>>(),
+        [["mcp__github__search", "calculator"], ["read_file", "calculator"], ["read_file", "mcp__github__search"]]
+    );
+}
+
+#[tokio::test]
+async fn a_repair_turn_asks_for_no_tools() {
+    let mut asked = ChatRequest { tools: vec![reader()], ..request("m") };
+    asked.messages.push(ChatMessage::new(Role::Assistant, "x"));
+    asked.messages.push(ChatMessage::new(Role::User, "Your answer cannot be used."));
+    assert_eq!(ask(&MockProvider::new(MockSettings::default()), &asked).await.unwrap().0.tool_requests, []);
+}
+
+#[tokio::test]
+async fn a_script_may_ask_for_tools() {
+    let calls = json!({"tools": [
+        {"name": "mcp:github/search", "arguments": {"query": "x"}},
+        {"name": "read_file", "arguments": "{\"path\": "},
+        {"name": "no_such_tool"},
+    ]});
+    let provider = scripted("writer", vec![calls.clone(), calls, json!("Done.")]);
+    let asked = ChatRequest { tools: vec![reader()], ..request("m") };
+    let (first, _) = ask(&provider, &asked).await.unwrap();
+    let told: Vec<_> =
+        first.tool_requests.iter().map(|request| [&request.id, &request.name, &request.arguments].map(String::as_str)).collect();
+    assert_eq!(
+        told,
+        [
+            ["call_0", "mcp__github__search", "{\"query\":\"x\"}"],
+            ["call_1", "read_file", "{\"path\": "],
+            ["call_2", "no_such_tool", "{}"]
+        ]
+    );
+    assert_eq!((first.content.as_str(), first.finish), ("", FinishReason::ToolRequests));
+    let (second, _) = ask(&provider, &answered(&asked, &first)).await.unwrap();
+    assert_eq!(second.tool_requests[0].id, "call_3", "ids stay apart in a conversation");
+    let (last, _) = ask(&provider, &answered(&answered(&asked, &first), &second)).await.unwrap();
+    assert_eq!((last.content.as_str(), last.finish), ("Done.", FinishReason::Stop));
+}
+
+#[test]
+fn scripted_calls_are_read_strictly() {
+    for bad in [
+        json!([]),
+        json!("read_file"),
+        json!(["read_file"]),
+        json!([{"arguments": {}}]),
+        json!([{"name": "a b"}]),
+        json!([{"name": "read_file", "argument": {}}]),
+    ] {
+        let error = MockAnswer::from_value(json!({ "tools": bad })).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{bad}");
+    }
+    let data = json!({"tools": ["a"], "more": 1});
     assert_eq!(MockAnswer::from_value(data.clone()).unwrap(), MockAnswer::Value(data));
 }
 

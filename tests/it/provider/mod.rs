@@ -5,6 +5,7 @@ mod mock;
 mod openai;
 mod real_server;
 mod server;
+mod tools;
 
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 

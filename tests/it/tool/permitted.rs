@@ -18,7 +18,7 @@ pub(super) async fn call(tool: &dyn Tool, permissions: &[&str], arguments: Value
         Grants { levels: vec![Level { owner: "the test".to_owned(), permissions: permissions.clone() }], always_ask: false };
     let policy = Policy::new(Rules { allow: permissions, ..Rules::default() });
     let call = ToolCall { tool: tool.spec().name.clone(), arguments };
-    let authorized = match policy.authorize(tool, call, &Arc::new(grants), false)? {
+    let authorized = match policy.authorize(tool, call, &Arc::new(grants), None)? {
         Verdict::Allowed { call, .. } => call,
         Verdict::Denied(denial) => return Err(denial.into()),
         Verdict::Ask { reason, .. } => return Err(Error::new(ErrorKind::Waiting, reason)),

@@ -1,4 +1,8 @@
 //! The mock provider: answers that follow the output schema, derived from a seed, and scripted ones. Opens no connection.
+//!
+//! Offered tools, it begins a conversation by asking for up to two of them, with arguments that follow their schemas; then it answers.
+
+mod answer;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,13 +16,22 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
+pub use answer::{MockAnswer, MockCall};
+
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{ChatMessage, ChatRequest, ChatResponse, FinishReason, Price, Role, Usage, Value},
-    provider::{OnText, Provider, simulate, status::kind_of_status},
+    model::{ChatMessage, ChatRequest, ChatResponse, FinishReason, Price, Role, ToolRequest, ToolSpec, Usage, Value},
+    provider::{
+        OnText, Provider,
+        calls::{Call, Calls},
+        simulate,
+        status::kind_of_status,
+    },
     schema::Validator,
 };
 
+/// The most tools that are asked for without a script.
+const MAX_CALLS: usize = 2;
 /// In how many pieces an answer is streamed when it takes time.
 const PIECES: usize = 8;
 
@@ -32,67 +45,6 @@ pub struct MockSettings {
     /// Scripted answers in turn, by node path (`review[0]`, `improve.draft`), node id or agent name; the most exact one counts.
     /// When they are used up, made-up ones follow.
     pub answers: BTreeMap<String, Vec<MockAnswer>>,
-}
-
-/// A scripted answer.
-#[derive(Debug, Clone, PartialEq)]
-pub enum MockAnswer {
-    /// This value: a string as it is, anything else as JSON (wrapped, if the call asks for a wrapped answer).
-    Value(Value),
-    /// A failure.
-    Error {
-        /// What kind; what `status` means when absent.
-        kind: Option<ErrorKind>,
-        /// As a server would answer.
-        status: Option<u16>,
-        /// What the server asks for.
-        retry_after: Option<Duration>,
-        /// What the server says.
-        message: Option<String>,
-    },
-}
-
-impl MockAnswer {
-    /// Reads a scripted answer: any value, or `{"error": {"status": 503, "kind": "transient", "retry_after": 2, "message": "…"}}`
-    /// with one of `status` and `kind` at least; `retry_after` in seconds.
-    ///
-    /// # Errors
-    /// `Invalid` when an `error` is none of that form.
-    pub fn from_value(value: Value) -> Result<Self> {
-        let error = match value.as_object() {
-            Some(fields) if fields.len() == 1 && fields.contains_key("error") => &fields["error"],
-            _ => return Ok(Self::Value(value)),
-        };
-        let bad = |what: &str| {
-            Error::new(ErrorKind::Invalid, format!("no valid mock error: {what}"))
-                .hint("write `{ error: { status: 503 } }` or `{ error: { kind: timeout } }`, with `retry_after` (seconds) and `message` if you like")
-        };
-        let fields = error.as_object().ok_or_else(|| bad("`error` is no map"))?;
-        let (mut kind, mut status, mut retry_after, mut message) = (None, None, None, None);
-        for (key, value) in fields {
-            match key.as_str() {
-                "kind" => {
-                    let known = serde_json::from_value(value.clone()).map_err(|_| bad(&format!("unknown kind {value}")))?;
-                    kind = Some(known);
-                }
-                "status" => {
-                    let number = value.as_u64().and_then(|number| u16::try_from(number).ok());
-                    let number = number.filter(|number| (400..=599).contains(number));
-                    status = Some(number.ok_or_else(|| bad(&format!("{value} is no status from 400 to 599")))?);
-                }
-                "retry_after" => {
-                    let delay = value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-                    retry_after = Some(delay.ok_or_else(|| bad(&format!("{value} is no number of seconds")))?);
-                }
-                "message" => message = Some(value.as_str().ok_or_else(|| bad("`message` is no string"))?.to_owned()),
-                unknown => return Err(bad(&format!("unknown key `{}`", unknown.escape_default()))),
-            }
-        }
-        if kind.is_none() && status.is_none() {
-            return Err(bad("it has neither `status` nor `kind`"));
-        }
-        Ok(Self::Error { kind, status, retry_after, message })
-    }
 }
 
 /// Answers like a model would, without one.
@@ -128,9 +80,12 @@ impl MockProvider {
         })
     }
 
-    fn content(&self, request: &ChatRequest) -> Result<String> {
+    fn answer(&self, request: &ChatRequest) -> Result<Saying> {
         match self.scripted(request) {
-            Some(MockAnswer::Value(value)) => scripted_content(value, request),
+            Some(MockAnswer::Value(value)) => scripted_content(value, request).map(Saying::Text),
+            Some(MockAnswer::Calls(calls)) => {
+                requests(calls.iter().map(|call| (call.name.wire(), call.arguments.clone())), request).map(Saying::Requests)
+            }
             Some(MockAnswer::Error { kind, status, retry_after, message }) => {
                 let kind = kind.or(status.map(kind_of_status)).unwrap_or(ErrorKind::Transient);
                 let status = status.map(|status| format!(" with status {status}")).unwrap_or_default();
@@ -140,12 +95,16 @@ impl MockProvider {
             }
             None => {
                 let mut rng = Rng::with_seed(self.seed(request));
+                let is_first = !request.messages.iter().any(|message| matches!(message.role, Role::Assistant | Role::Tool));
+                if is_first && !request.tools.is_empty() {
+                    return made_up_requests(request, &mut rng).map(Saying::Requests);
+                }
                 match &request.output {
                     Some(output) => {
                         let value = simulate::value(&output.schema, request.origin.agent.as_str(), &mut rng)?;
-                        Ok(value.to_string())
+                        Ok(Saying::Text(value.to_string()))
                     }
-                    None => Ok(simulate::text(request, &mut rng)),
+                    None => Ok(Saying::Text(simulate::text(request, &mut rng))),
                 }
             }
         }
@@ -157,9 +116,14 @@ impl MockProvider {
         hash.update(self.settings.seed.to_le_bytes());
         hash.update(request.origin.ordinal.to_le_bytes());
         hash.update(request.origin.node.as_str());
-        for ChatMessage { role, content, .. } in &request.messages {
+        for ChatMessage { role, content, tool_requests, .. } in &request.messages {
             hash.update([0, u8::from(*role == Role::Assistant)]);
             hash.update(content);
+            for ToolRequest { name, arguments, .. } in tool_requests {
+                hash.update([1]);
+                hash.update(name);
+                hash.update(arguments);
+            }
         }
         let digest = hash.finalize();
         u64::from_le_bytes(*digest.first_chunk().expect("the digest has 32 bytes"))
@@ -171,14 +135,18 @@ impl Provider for MockProvider {
     async fn chat(&self, request: &ChatRequest, on_text: &OnText<'_>) -> Result<ChatResponse> {
         let latency = self.settings.latency;
         let begun = Instant::now();
-        let content = match self.content(request) {
-            Ok(content) => content,
+        let saying = match self.answer(request) {
+            Ok(saying) => saying,
             Err(error) => {
                 if !latency.is_zero() {
                     tokio::time::sleep(latency).await;
                 }
                 return Err(error);
             }
+        };
+        let (content, tool_requests, finish) = match saying {
+            Saying::Text(content) => (content, Vec::new(), FinishReason::Stop),
+            Saying::Requests(requests) => (String::new(), requests, FinishReason::ToolRequests),
         };
         if latency.is_zero() {
             on_text(&content);
@@ -191,15 +159,14 @@ impl Provider for MockProvider {
                 on_text(piece);
             }
         }
-        let read: usize = request.messages.iter().map(|message| message.content.len()).sum();
-        let usage = Usage { input_tokens: tokens(read), cached_tokens: 0, output_tokens: tokens(content.len()) };
-        Ok(ChatResponse {
-            content,
-            tool_requests: Vec::new(),
-            finish: FinishReason::Stop,
-            usage: Some(usage),
-            model: request.model.clone(),
-        })
+        let asked_for = |requests: &[ToolRequest]| requests.iter().map(|request| request.arguments.len()).sum::<usize>();
+        let read: usize = request.messages.iter().map(|message| message.content.len() + asked_for(&message.tool_requests)).sum();
+        let usage = Usage {
+            input_tokens: tokens(read),
+            cached_tokens: 0,
+            output_tokens: tokens(content.len() + asked_for(&tool_requests)),
+        };
+        Ok(ChatResponse { content, tool_requests, finish, usage: Some(usage), model: request.model.clone() })
     }
 
     fn price(&self, _model: &str) -> Option<Price> {
@@ -209,6 +176,33 @@ impl Provider for MockProvider {
     fn is_simulated(&self) -> bool {
         true
     }
+}
+
+/// What is answered.
+enum Saying {
+    Text(String),
+    Requests(Vec<ToolRequest>),
+}
+
+/// Requests for tools, by wire name and arguments, numbered as if a server had left that out.
+fn requests(calls: impl IntoIterator<Item = (String, String)>, request: &ChatRequest) -> Result<Vec<ToolRequest>> {
+    let invalid = |what| Error::new(ErrorKind::Invalid, format!("mock model `{}` {what}", request.model));
+    let mut begun = Calls::default();
+    for (name, arguments) in calls {
+        begun.begin(Call { name, arguments, ..Call::default() }).map_err(invalid)?;
+    }
+    begun.into_requests(&request.messages, false).map_err(invalid)
+}
+
+/// Requests for one or two of the offered tools, in the order of the offer.
+fn made_up_requests(request: &ChatRequest, rng: &mut Rng) -> Result<Vec<ToolRequest>> {
+    let mut chosen = rng.choose_multiple(0..request.tools.len(), MAX_CALLS);
+    chosen.sort_unstable();
+    let mut calls = Vec::with_capacity(chosen.len());
+    for ToolSpec { name, parameters, .. } in chosen.into_iter().filter_map(|place| request.tools.get(place)) {
+        calls.push((name.wire(), simulate::value(parameters, request.origin.agent.as_str(), rng)?.to_string()));
+    }
+    requests(calls, request)
 }
 
 /// A scripted value as the text a model would write.

@@ -1,0 +1,63 @@
+//! Where an attempt leaves its traces, and what these are.
+
+use async_trait::async_trait;
+
+use crate::{
+    agent::Notice,
+    error::Result,
+    model::{ApprovalRequest, ChatResponse, Cost, ToolDenial, ToolIntent, ToolResult},
+};
+
+/// An answered call, as the log keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallRecord {
+    /// Its number in the attempt, from 0.
+    pub ordinal: u32,
+    /// `provider/model` that was asked.
+    pub model: String,
+    /// SHA-256 of what was asked, in hex: see [`crate::agent::fingerprint`].
+    pub fingerprint: String,
+    /// The answer.
+    pub response: ChatResponse,
+    /// What it cost.
+    pub cost: Cost,
+    /// From the request to the last byte, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// Something that the log keeps of an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    /// A model answered.
+    Answer(CallRecord),
+    /// A call of a tool is about to be made.
+    Intent(ToolIntent),
+    /// A call of a tool has its result.
+    Result(ToolResult),
+    /// A call of a tool is not permitted.
+    Denial(ToolDenial),
+    /// A person is to decide about a call.
+    Question(ApprovalRequest),
+}
+
+/// Where an attempt leaves its traces.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Keeps an entry. On return it is durable, as is all that was noted before.
+    ///
+    /// # Errors
+    /// Those of the store, and what forbids to go on, such as a spent budget; the attempt ends with them.
+    async fn record(&self, entry: Entry) -> Result<()>;
+
+    /// Keeps an entry that something follows: it is durable before anything that is recorded later.
+    fn note(&self, entry: Entry);
+
+    /// Call `ordinal` begins; a recorded answer that is taken is no call.
+    fn on_call(&self, ordinal: u32);
+
+    /// The next piece of the answer under way.
+    fn on_text(&self, text: &str);
+
+    /// Something happened around the call under way: it waited, or its model's breaker changed.
+    fn on_notice(&self, notice: Notice);
+}

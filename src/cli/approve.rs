@@ -1,0 +1,117 @@
+//! `agentflow approve`: shows what a run asks, and answers it.
+
+use serde::Serialize;
+
+use crate::{
+    app::{
+        self, Settings,
+        approve::{Answer, give, questions},
+        runs,
+    },
+    cli::{
+        args::{ApproveArgs, ShowFormat},
+        exit, json, questions as shown,
+        terminal::Terminal,
+    },
+    engine::OpenQuestion,
+    error::{Error, ErrorKind, Result},
+    model::{Decision, NodePattern, Question, QuestionKind, RunId, StepId},
+};
+
+/// A question in JSON.
+#[derive(Serialize)]
+struct QuestionReport<'a> {
+    run: RunId,
+    node: &'a str,
+    attempt: u32,
+    step: StepId,
+    #[serde(flatten)]
+    question: &'a Question,
+}
+
+/// Shows the open questions, or answers those that were named. Returns the run when it may go on now and is to.
+pub(super) async fn approve(args: &ApproveArgs, settings: &Settings, terminal: &Terminal) -> Result<(u8, Option<RunId>)> {
+    let unknown = || Error::new(ErrorKind::NotFound, format!("there is no run `{}`", args.run.escape_default()));
+    let store = app::open_existing_store(settings).await?.ok_or_else(unknown)?;
+    let run = runs::find(&store, &args.run).await?;
+    let open = questions(&store, run).await?;
+    if args.nodes.is_empty() && !args.all {
+        return show(run, &open, args, terminal).map(|()| (exit::SUCCEEDED, None));
+    }
+    let chosen = choose(run, open, args)?;
+    let answers = chosen.into_iter().map(|question| answer(question, args)).collect::<Result<Vec<_>>>()?;
+    give(&store, run, &answers).await?;
+    for Answer { question, decision, .. } in &answers {
+        terminal.note(&format!("{}: call {} of node {}", decision.as_str(), question.request.step, question.node));
+    }
+    let left = questions(&store, run).await?;
+    if !left.is_empty() {
+        terminal.note(&format!("the run still asks {}; see: agentflow approve {run}", left.len()));
+    } else if !args.resume {
+        terminal.note(&format!("go on with: agentflow resume {run}"));
+    }
+    Ok((exit::SUCCEEDED, (args.resume && left.is_empty()).then_some(run)))
+}
+
+fn show(run: RunId, open: &[OpenQuestion], args: &ApproveArgs, terminal: &Terminal) -> Result<()> {
+    if args.format == ShowFormat::Json {
+        let reports: Vec<_> = open
+            .iter()
+            .map(|OpenQuestion { node, attempt, request }| QuestionReport {
+                run,
+                node: node.as_str(),
+                attempt: *attempt,
+                step: request.step,
+                question: &request.question,
+            })
+            .collect();
+        return terminal.print(&json::document(&reports)?);
+    }
+    if open.is_empty() {
+        terminal.note(&format!("run {run} asks nothing"));
+    }
+    for question in open {
+        shown::tell(terminal, question);
+        let how = match question.request.question.kind {
+            QuestionKind::Permission => "--reject",
+            QuestionKind::Ambiguous => "--rerun, --assume-done or --reject",
+        };
+        terminal.note(&format!("answer with: agentflow approve {run} '{}' ({how})", question.node));
+    }
+    Ok(())
+}
+
+/// The questions that the arguments name.
+fn choose(run: RunId, open: Vec<OpenQuestion>, args: &ApproveArgs) -> Result<Vec<OpenQuestion>> {
+    let patterns: Vec<_> = args.nodes.iter().map(NodePattern::new).collect();
+    let is_asked = |pattern: &NodePattern| open.iter().any(|question| pattern.covers(&question.node));
+    if let Some(pattern) = patterns.iter().find(|pattern| !is_asked(pattern)) {
+        return Err(Error::new(ErrorKind::Invalid, format!("node `{pattern}` of run `{run}` asks nothing"))
+            .hint(format!("`agentflow approve {run}` shows what is asked")));
+    }
+    let named = |question: &OpenQuestion| args.all || patterns.iter().any(|pattern| pattern.covers(&question.node));
+    let chosen: Vec<_> = open.into_iter().filter(named).collect();
+    if chosen.is_empty() {
+        return Err(Error::new(ErrorKind::Invalid, format!("run `{run}` asks nothing")));
+    }
+    Ok(chosen)
+}
+
+fn answer(question: OpenQuestion, args: &ApproveArgs) -> Result<Answer> {
+    let decision = match (args.reject, args.rerun, args.assume_done) {
+        (true, ..) => Decision::Reject,
+        (_, true, _) => Decision::Rerun,
+        (.., true) => Decision::AssumeDone,
+        _ => Decision::Approve,
+    };
+    if !decision.fits(question.request.question.kind) {
+        let (what, hint) = match question.request.question.kind {
+            QuestionKind::Permission => ("whether the call may be made", "approve it, or give `--reject`"),
+            QuestionKind::Ambiguous => {
+                ("what became of a call", "give `--rerun` to make it again, `--assume-done` if it was made, or `--reject`")
+            }
+        };
+        return Err(Error::new(ErrorKind::Invalid, format!("node `{}` asks {what}", question.node)).hint(hint));
+    }
+    Ok(Answer { question, decision, comment: args.comment.clone() })
+}

@@ -1,0 +1,188 @@
+//! What a plan knows of tools before any is asked: which there are, what they do to the world, and what may be written of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use crate::{
+    diagnostic::{Code, Diagnostic, Spanned, nearest},
+    manifest::{Manifest, McpManifest, ToolManifest},
+    model::{Effect, Permission, ToolName, ToolPattern},
+    plan::{CompileOptions, catalog::Catalog, scope::listed},
+    tool::{BUILT_INS, BuiltIn, Level},
+};
+
+/// The tools that a workflow may name.
+#[derive(Debug)]
+pub(super) struct KnownTools {
+    /// Those that a program brings itself.
+    more: BTreeSet<ToolName>,
+    settings: BTreeMap<String, ToolManifest>,
+    servers: BTreeMap<String, Option<McpManifest>>,
+    /// Whether there is a manifest that could not be read: it may have any server and any agent.
+    are_open: bool,
+}
+
+impl KnownTools {
+    pub(super) fn new(manifest: Option<&Manifest>, options: &CompileOptions, are_open: bool) -> Self {
+        let mut servers: BTreeMap<_, _> = options.servers.iter().map(|name| (name.clone(), None)).collect();
+        let written = manifest.into_iter().flat_map(|manifest| &manifest.mcp);
+        servers.extend(written.map(|(name, server)| (name.value.clone(), Some(server.clone()))));
+        let settings = manifest.into_iter().flat_map(|manifest| &manifest.tools);
+        Self {
+            more: options.tools.clone(),
+            settings: settings.map(|(name, tool)| (name.value.clone(), tool.clone())).collect(),
+            servers,
+            are_open,
+        }
+    }
+
+    /// Reads the name of a tool; `None` when there is no such tool, which is reported.
+    pub(super) fn name(&self, written: &Spanned<String>, agents: &Catalog, problems: &mut Vec<Diagnostic>) -> Option<ToolName> {
+        let name = match ToolName::new(&written.value) {
+            Ok(name) => name,
+            Err(err) => {
+                problems.push(Self::unreadable(written, &err));
+                return None;
+            }
+        };
+        let pattern = ToolPattern::new(name.as_str()).ok()?;
+        match self.problem(&pattern, agents) {
+            Some((message, hint)) => {
+                problems.push(Diagnostic::error(Code::UNKNOWN_TOOL, written.span, message).hint(hint));
+                None
+            }
+            None => Some(name),
+        }
+    }
+
+    /// Reads patterns of tools; one that means nothing is reported and left out. The agents they name are looked up later, by
+    /// [`KnownTools::check_agents`].
+    pub(super) fn patterns(&self, written: &[Spanned<String>], problems: &mut Vec<Diagnostic>) -> Vec<Spanned<ToolPattern>> {
+        let mut read = Vec::with_capacity(written.len());
+        for text in written {
+            match ToolPattern::new(&text.value) {
+                Ok(pattern) if pattern.as_str().starts_with("agent:") => read.push(Spanned::new(pattern, text.span)),
+                Ok(pattern) => match self.problem(&pattern, &Catalog::default()) {
+                    Some((message, hint)) => {
+                        problems.push(Diagnostic::error(Code::UNKNOWN_TOOL, text.span, message).hint(hint));
+                    }
+                    None => read.push(Spanned::new(pattern, text.span)),
+                },
+                Err(err) => problems.push(Self::unreadable(text, &err)),
+            }
+        }
+        read
+    }
+
+    /// Reports patterns that name agents there are not.
+    pub(super) fn check_agents(&self, patterns: &[Spanned<ToolPattern>], agents: &Catalog, problems: &mut Vec<Diagnostic>) {
+        for pattern in patterns.iter().filter(|pattern| pattern.value.as_str().starts_with("agent:")) {
+            if let Some((message, hint)) = self.problem(&pattern.value, agents) {
+                problems.push(Diagnostic::error(Code::UNKNOWN_TOOL, pattern.span, message).hint(hint));
+            }
+        }
+    }
+
+    /// Why a pattern means no tool, and what to do about it.
+    fn problem(&self, pattern: &ToolPattern, agents: &Catalog) -> Option<(String, String)> {
+        let covers = |name: ToolName| pattern.covers(&name);
+        match pattern.as_str().split_once(':') {
+            None => {
+                let mut built_in = BUILT_INS.iter().filter_map(|tool| ToolName::new(tool.name).ok());
+                let is_known = built_in.any(covers) || self.more.iter().any(|name| pattern.covers(name));
+                (!is_known).then(|| (format!("unknown tool `{pattern}`"), self.hint(pattern.as_str())))
+            }
+            Some(("mcp", _)) if !self.are_open => {
+                let server = pattern.server().unwrap_or_default();
+                (!self.servers.contains_key(server)).then(|| {
+                    let hint = match nearest(server, self.servers.keys().map(String::as_str)) {
+                        Some(near) => format!("did you mean `{}`?", pattern.as_str().replacen(server, near, 1)),
+                        None => format!("describe it in the manifest: `[mcp.{server}]` with `command` or `url`"),
+                    };
+                    (format!("tool `{pattern}`: there is no MCP server `{server}`"), hint)
+                })
+            }
+            Some(("agent", name)) if !self.are_open => {
+                let is_known = agents.entries().any(|(name, _)| ToolName::new(format!("agent:{name}")).is_ok_and(covers));
+                (!is_known).then(|| {
+                    let names: Vec<&str> = agents.entries().map(|(name, _)| name).collect();
+                    let hint = match nearest(name, names.iter().copied()) {
+                        Some(near) => format!("did you mean `agent:{near}`?"),
+                        None => format!("the agents are {}", listed(names)),
+                    };
+                    (format!("tool `{pattern}`: there is no agent `{name}`"), hint)
+                })
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn hint(&self, name: &str) -> String {
+        let known = || BUILT_INS.iter().map(|tool| tool.name).chain(self.more.iter().map(ToolName::as_str));
+        match nearest(name, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the tools are {}, and those of MCP servers, `mcp:SERVER/TOOL`", listed(known())),
+        }
+    }
+
+    fn unreadable(written: &Spanned<String>, err: &crate::Error) -> Diagnostic {
+        let problem = Diagnostic::error(Code::UNKNOWN_TOOL, written.span, err.message());
+        let near = nearest(&written.value, BUILT_INS.iter().map(|tool| tool.name));
+        match near.map(|near| format!("did you mean `{near}`?")).or_else(|| err.hints().first().map(ToString::to_string)) {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    }
+
+    /// What a call of a tool does at most: what the manifest says, then what is known. Of what is not known, the worst.
+    pub(super) fn effect(&self, name: &ToolName) -> Effect {
+        if let Some(effect) = self.settings.get(name.as_str()).and_then(|tool| tool.effect.as_ref()) {
+            return effect.value;
+        }
+        if let Some((server, tool)) = name.as_str().strip_prefix("mcp:").and_then(|rest| rest.split_once('/')) {
+            let effects = self.servers.get(server).into_iter().flatten().flat_map(|server| &server.effects);
+            let fits = |pattern: &str| {
+                ToolPattern::new(format!("mcp:{server}/{pattern}")).is_ok_and(|pattern| pattern.covers(name)) || pattern == tool
+            };
+            return effects
+                .into_iter()
+                .find(|(pattern, _)| fits(&pattern.value))
+                .map_or(Effect::Write, |(_, effect)| effect.value);
+        }
+        BuiltIn::find(name.as_str()).map_or(Effect::Write, |tool| tool.effect)
+    }
+
+    /// How long a call may take, where the manifest says so.
+    pub(super) fn timeout(&self, name: &ToolName) -> Option<Duration> {
+        let of_server = || {
+            let (server, _) = name.as_str().strip_prefix("mcp:")?.split_once('/')?;
+            self.servers.get(server)?.as_ref()?.timeout.as_ref()
+        };
+        let own = self.settings.get(name.as_str()).and_then(|tool| tool.timeout.as_ref());
+        own.or_else(of_server).map(|timeout| timeout.value)
+    }
+}
+
+/// Reads `permissions:`; what is none is reported and left out.
+pub(super) fn permissions(written: &[Spanned<String>], problems: &mut Vec<Diagnostic>) -> Vec<Permission> {
+    let read = |text: &Spanned<String>| match text.value.parse() {
+        Ok(permission) => Some(permission),
+        Err(err) => {
+            let err: crate::Error = err;
+            let problem = Diagnostic::error(Code::BAD_PERMISSION, text.span, err.message());
+            problems.push(match err.hints().first() {
+                Some(hint) => problem.hint(hint),
+                None => problem,
+            });
+            None
+        }
+    };
+    written.iter().filter_map(read).collect()
+}
+
+/// What `owner` asks for, where it says so.
+pub(super) fn level(owner: String, written: Option<&Vec<Spanned<String>>>, problems: &mut Vec<Diagnostic>) -> Option<Level> {
+    written.map(|written| Level { owner, permissions: permissions(written, problems) })
+}

@@ -13,7 +13,7 @@ use crate::{
     diagnostic::{DiskFiles, Sources},
     error::{Error, ErrorKind, Result},
     manifest::{Manifest, read_manifest},
-    model::{Effect, ToolName, ToolPattern, Value},
+    model::{Effect, Permission, ToolName, ToolPattern, Value},
     store::Store,
     tool::{LiveSecrets, Rules, Tool, mcp::McpServer},
 };
@@ -152,7 +152,7 @@ impl Toolkit {
         }
     }
 
-    /// A workflow that makes one call, with what the operator permits and nothing else.
+    /// A workflow that makes one call, and asks for what that touches; the operator's rules decide.
     #[must_use]
     pub fn workflow_of_call(&self, tool: &ToolName, arguments: &serde_json::Map<String, Value>) -> WorkflowSource {
         let names: Vec<String> = (0..arguments.len()).map(|at| format!("a{at}")).collect();
@@ -167,7 +167,10 @@ impl Toolkit {
             .zip(arguments.keys())
             .map(|(name, key)| (key.clone(), json!(format!("{{{{ inputs.{name} }}}}"))))
             .collect();
-        let permissions: Vec<_> = self.rules.allow.iter().chain(&self.rules.ask).collect();
+        let known = self.tools.toolbox.tools().find(|known| known.spec().name == *tool);
+        let touched = known.and_then(|known| known.accesses(&Value::Object(arguments.clone())).ok()).unwrap_or_default();
+        let touched = touched.iter().filter_map(|access| access.to_string().parse::<Permission>().ok());
+        let permissions: Vec<Permission> = touched.chain(self.rules.allow.iter().chain(&self.rules.ask).cloned()).collect();
         let workflow = json!({
             "name": format!("call-{}", tool.wire()),
             "inputs": inputs,

@@ -186,9 +186,9 @@ async fn a_connection_to_a_named_host_serves_no_call_that_may_reach_public_hosts
     let client = WebClient::new(names.clone());
     let get = tool("http_get", &client);
     let arguments = json!({"url": format!("http://one.example:{port}/")});
-    let named = format!("net:http://one.example:{port}");
+    let allow = format!("net:http://one.example:{port}");
     for _ in 0..2 {
-        call(&*get, arguments.clone(), &[&named]).await.unwrap();
+        call(&*get, arguments.clone(), &[&allow]).await.unwrap();
     }
     // The second call used the connection of the first: what was dialled is what was checked, once.
     assert_eq!(*names.asked.lock().unwrap(), ["one.example"]);

@@ -60,9 +60,8 @@ async fn a_server_that_does_not_want_to_end_is_killed_with_its_children() {
     let lab = spawning();
     let mut settings = lab.settings();
     let McpTransport::Stdio { command, .. } = &mut settings.transport else { unreachable!() };
-    // It ignores the wish to end, and the end of its input, too: `cat` holds another one open.
-    let script = format!("trap '' TERM; \"$@\"; exec sleep 100000 # {}", command.len());
-    let words = ["sh", "-c", &script, "sh"].map(str::to_owned);
+    // The leader of the group and all it starts ignore the wish to end; the leader stays when the server has left.
+    let words = ["sh", "-c", "trap '' TERM; \"$@\"; exec sleep 100000", "sh"].map(str::to_owned);
     *command = words.into_iter().chain(command.clone()).collect();
     let server = McpServer::new(settings).unwrap();
     let family = family(&server).await;

@@ -102,7 +102,7 @@ fn asked_for(surface: &Surface, terminal: &Terminal) -> String {
     };
     let rows = surface.nodes.iter().map(row).collect();
     let table = table::table(terminal, &["NODE", "TOOLS", "EFFECT", "MAY TOUCH"], rows);
-    table.lines().map(|line| format!("  {line}\n")).collect()
+    table.lines().flat_map(|line| ["  ", line, "\n"]).collect()
 }
 
 /// Problems and surfaces as one JSON document.

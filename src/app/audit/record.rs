@@ -83,6 +83,7 @@ mod present {
 
     use crate::model::Value;
 
+    #[expect(clippy::ref_option, reason = "serde gives a reference")]
     pub(super) fn serialize<S: Serializer>(value: &Option<Value>, serializer: S) -> Result<S::Ok, S::Error> {
         value.serialize(serializer)
     }

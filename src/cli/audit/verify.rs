@@ -85,7 +85,7 @@ fn text(verdict: &AuditVerdict, terminal: &Terminal) -> String {
             verdict.hash
         )),
         Some(problem) => {
-            page.line(&format!("{} {}  {}", terminal.paint_out(RED, "bad"), problem.record, clean::one_line(&problem.message)))
+            page.line(&format!("{} {}  {}", terminal.paint_out(RED, "bad"), problem.record, clean::one_line(&problem.message)));
         }
     }
     page.into_text()

@@ -11,6 +11,7 @@ pub mod estimate;
 mod facts;
 pub mod inputs;
 mod lost_calls;
+pub mod policy;
 pub mod project;
 pub mod providers;
 mod recorded;
@@ -33,7 +34,7 @@ use tracing::info;
 
 use crate::{
     agent::{Models, ModelsSettings},
-    app::{inputs::StandardInput, project::StorePlace, recorded::RecordedSettings},
+    app::{inputs::StandardInput, policy::PolicySettings, project::StorePlace, recorded::RecordedSettings},
     diagnostic::{DiskFiles, Files},
     engine::{Clock, Engine, RunOptions},
     error::{Error, ErrorKind, Result},
@@ -42,6 +43,7 @@ use crate::{
     plan::{CompileOptions, Compiled, CompiledManifest, ManifestChoice, Plan, compile as compile_file, compile_text},
     provider::Providers,
     store::{self, Store},
+    tool::{LiveSecrets, Policy, Redactor, Secrets},
 };
 
 /// What messages call a workflow that came from standard input.
@@ -58,6 +60,8 @@ pub struct Settings {
     pub mock: Option<MockOptions>,
     /// Models by agent name, stronger than any file.
     pub models: BTreeMap<String, ModelRef>,
+    /// What the operator permits.
+    pub policy: PolicySettings,
 }
 
 /// How the simulated model answers, as far as it is not as the manifest says.
@@ -154,6 +158,12 @@ pub struct Prepared {
     pub store: StorePlace,
     /// Whether answers are simulated.
     pub simulated: bool,
+    /// What calls of tools are permitted by.
+    pub policy: Policy,
+    /// What calls of tools may be given.
+    pub secrets: Secrets,
+    /// Keeps all secrets that were read out of what is logged and shown.
+    pub redactor: Arc<Redactor>,
     models: Arc<Models>,
     recorded: RecordedSettings,
 }
@@ -171,11 +181,17 @@ pub fn prepare(
     let folder = environment::working_folder()?;
     let base = manifest.map_or_else(|| project::folder_of(source.path()), |(path, _)| project::folder_of(path));
     let manifest_file = manifest.map(|(_, manifest)| manifest);
-    let models = providers::models(&plan, manifest_file, &base, settings.mock)?;
+    let (policy, secrets) = policy::policy(settings, &base)?;
+    let mut live = LiveSecrets::default();
+    secrets.note_all(&mut live);
+    let models = providers::models(&plan, manifest_file, &base, settings.mock, &mut live)?;
     Ok(Prepared {
         plan: Arc::new(plan),
         store: StorePlace::choose(settings.store.as_deref(), manifest_file, &base),
         simulated: settings.mock.is_some(),
+        policy,
+        secrets,
+        redactor: Arc::new(Redactor::new(&live)),
         models: Arc::new(models),
         recorded: RecordedSettings {
             folder,
@@ -309,15 +325,27 @@ pub async fn find_resumable(name: &str, purpose: Purpose, files: Option<&Workflo
         recorded.manifest.clone_from(&compiled.manifest_path);
     }
     let base = recorded.folder.join(recorded.manifest.as_deref().map(project::folder_of).unwrap_or_default());
+    // INVARIANT: the policy is the operator's of now, never one of the log.
+    let (policy, secrets) = policy::policy(settings, &base)?;
+    let mut live = LiveSecrets::default();
+    secrets.note_all(&mut live);
     // What has ended asks no model any more, so it needs no key to be looked at.
     let ended = matches!(events.last().map(|event| &event.body), Some(EventBody::RunFinished { .. }));
     let models = if ended && purpose == Purpose::Resume {
         Models::new(Providers::default(), ModelsSettings::default())
     } else {
-        providers::models(&plan, compiled.manifest.as_ref(), &base, recorded.mock)?
+        providers::models(&plan, compiled.manifest.as_ref(), &base, recorded.mock, &mut live)?
     };
-    let prepared =
-        Prepared { plan: Arc::new(plan), store: place, simulated: recorded.mock.is_some(), models: Arc::new(models), recorded };
+    let prepared = Prepared {
+        plan: Arc::new(plan),
+        store: place,
+        simulated: recorded.mock.is_some(),
+        policy,
+        secrets,
+        redactor: Arc::new(Redactor::new(&live)),
+        models: Arc::new(models),
+        recorded,
+    };
     let engine = prepared.engine_over(store);
     Ok(Found::Resumable(Box::new(Resumable { run, events, prepared, engine, former })))
 }

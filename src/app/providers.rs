@@ -35,11 +35,17 @@ struct Needs {
     without: Vec<(String, String)>,
 }
 
-/// Makes the models that `plan` needs. `folder` is what relative key files are relative to.
+/// Makes the models that `plan` needs. `folder` is what relative key files are relative to; keys that are read are noted in `live`.
 ///
 /// # Errors
 /// `Invalid` when a node has no model, or its model no provider that can be used.
-pub fn models(plan: &Plan, manifest: Option<&Manifest>, folder: &Path, mock: Option<MockOptions>) -> Result<Models> {
+pub fn models(
+    plan: &Plan,
+    manifest: Option<&Manifest>,
+    folder: &Path,
+    mock: Option<MockOptions>,
+    live: &mut LiveSecrets,
+) -> Result<Models> {
     let max_concurrent = manifest.and_then(|manifest| manifest.defaults.max_concurrent.as_ref()).map(|limit| limit.value);
     let mut settings = ModelsSettings { max_concurrent, ..ModelsSettings::default() };
     let mut providers = Providers::default();
@@ -67,6 +73,9 @@ pub fn models(plan: &Plan, manifest: Option<&Manifest>, folder: &Path, mock: Opt
         if let KeyState::Missing { source } = state {
             missing.push((name.clone(), source, model.clone(), node.to_owned()));
             continue;
+        }
+        if let Some(key) = &resolved.secret {
+            live.note(format!("key of {name}"), key.clone());
         }
         settings.providers.insert(name.clone(), limits(manifest, written));
         providers.register(name.clone(), provider(name, written, resolved, &http)?);

@@ -1,17 +1,15 @@
 //! The command line as clap reads it: one struct per command. Nothing here acts.
 
-mod audit;
-
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueParser};
 
-pub use audit::{
-    AuditCommand, AuditExportArgs, AuditFilterArgs, AuditListArgs, AuditShowArgs, AuditVerifyArgs, DecisionArg, ExportFormat,
-};
-
 use crate::{
-    cli::values::{InputArg, ModelArg, parse_duration},
+    cli::{
+        audit::args::AuditCommand,
+        policy::args::{PolicyArgs, PolicyCommand},
+        values::{InputArg, ModelArg, parse_duration},
+    },
     model::RunId,
 };
 
@@ -99,6 +97,9 @@ pub enum Command {
     /// Look at what agents did with tools, and who permitted it
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Look at what the operator permits tools to touch
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Print the JSON Schema of a file format, for editors
     Schema(SchemaArgs),
     /// Explain the code of a problem
@@ -157,6 +158,9 @@ pub struct RunArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `resume`.
@@ -171,13 +175,16 @@ pub struct ResumeArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 impl ResumeArgs {
     /// Those that go on with `run` as it is.
     #[must_use]
-    pub fn of(run: RunId) -> Self {
-        Self { run: run.to_string(), workflow: None, output: OutputForm::Text }
+    pub fn of(run: RunId, policy: PolicyArgs) -> Self {
+        Self { run: run.to_string(), workflow: None, output: OutputForm::Text, policy }
     }
 }
 
@@ -216,6 +223,9 @@ pub struct ApproveArgs {
     /// How the questions are shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ShowFormat,
+    /// What tools may touch when the run goes on.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `fork`.
@@ -240,6 +250,9 @@ pub struct ForkArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `why`.
@@ -299,6 +312,9 @@ pub struct ValidateArgs {
     /// Let warnings fail, too
     #[arg(long)]
     pub strict: bool,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// How problems are told.
@@ -477,6 +493,8 @@ pub enum SchemaName {
     Agents,
     /// A test file, *.test.yaml
     Test,
+    /// A policy, policy.toml
+    Policy,
 }
 
 /// `explain`.

@@ -1,5 +1,7 @@
 //! Text that others wrote (models, servers, files), made harmless for a terminal.
 
+use std::{borrow::Cow, fmt::Write as _};
+
 /// `text` on one line: escape sequences and control characters removed, white space of any length one blank.
 pub(super) fn one_line(text: &str) -> String {
     let cleaned = block(text);
@@ -34,7 +36,25 @@ pub(super) fn short(text: &str, width: usize) -> String {
     console::truncate_str(&one_line(&enough), width, "…").into_owned()
 }
 
-/// JSON text in which everything a terminal may act on, or a person cannot see, is escaped: the same JSON, but all of it is shown.
+/// `text` with all of it to be seen, where a person decides by it: what a terminal would act on, or not show, is written as `\u{1b}`. Line
+/// breaks and tabs stay.
+pub(super) fn printable(text: &str) -> Cow<'_, str> {
+    let is_hidden = |c: char| c != '\n' && c != '\t' && (is_harmful(c) || is_invisible(c));
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_hidden(c) {
+            write!(shown, "{}", c.escape_unicode()).expect("a string takes all that is written");
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// JSON text in which everything that is not to be seen is escaped in JSON's own way: the same JSON, but all of it is shown.
 pub(super) fn json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -48,12 +68,17 @@ pub(super) fn json(text: &str) -> String {
     shown
 }
 
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{e0000}'..='\u{e007f}')
+/// What a terminal acts on, or what changes the direction of the text around it.
+fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
-fn is_harmful(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+/// What takes no place on the screen: blanks without width, and the tag characters in which text can be hidden from people.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}')
+        || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -67,6 +92,14 @@ mod tests {
         assert_eq!(escaped("a\u{1b}[2J\u{202e}"), "a\\u{1b}[2J\\u{202e}");
         assert_eq!(block("a\n\tb\u{8}\u{202e}c"), "a\n\tbc");
         assert!(!one_line("\u{1b}[").contains('\u{1b}'));
+    }
+
+    #[test]
+    fn cve_2023_37275_what_a_person_decides_by_is_seen_whole() {
+        assert_eq!(printable("rm\u{1b}[2K\u{1b}[1Gls\u{8}\r\u{9b}x"), r"rm\u{1b}[2K\u{1b}[1Gls\u{8}\u{d}\u{9b}x");
+        assert_eq!(printable("a\u{202e}txt.exe\u{2069}\u{200f}"), r"a\u{202e}txt.exe\u{2069}\u{200f}");
+        assert_eq!(printable("he\u{200b}llo\u{e0041}\u{ad}"), r"he\u{200b}llo\u{e0041}\u{ad}");
+        assert!(matches!(printable("plain: é 日本\n\ttext ✔"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -27,6 +27,8 @@ const MAX_DEPTH: usize = 16;
 /// Checks the files and tells what is wrong on standard output.
 pub(super) fn validate(args: &ValidateArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
     let files = files(&args.files)?;
+    // A policy that cannot be used is a problem, too, though none of the files.
+    app::policy::policy(settings, Path::new("."))?;
     let mut stdin = StandardInput::default();
     let mut problems = Problems::default();
     for path in &files {

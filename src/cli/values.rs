@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-use crate::model::{AgentName, ModelRef};
+use crate::model::{AgentName, ModelRef, Permission};
 
 /// `KEY=VALUE` of `-i`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,11 @@ impl FromStr for ModelArg {
             model: model.parse().map_err(|err: crate::Error| err.to_string())?,
         })
     }
+}
+
+/// Reads a permission as it is written in files.
+pub(super) fn parse_permission(text: &str) -> Result<Permission, String> {
+    text.parse().map_err(|err: crate::Error| err.hints().first().cloned().unwrap_or_else(|| err.to_string()))
 }
 
 /// A moment, as `--since` takes it.

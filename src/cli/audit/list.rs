@@ -2,15 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{end, open};
+use super::{args::AuditListArgs, end, open};
 use crate::{
     app::audit::{AuditEvent, AuditReader, AuditRecord},
-    cli::{
-        args::{AuditListArgs, ShowFormat},
-        clean, json, numbers,
-        table::table,
-        terminal::Terminal,
-    },
+    cli::{args::ShowFormat, clean, json, numbers, table::table, terminal::Terminal},
     error::Result,
     store::Store,
 };

@@ -1,5 +1,6 @@
 //! Holds a tree against the grammar and reports everything that does not fit, each with its place, what was expected, and a hint.
 
+mod permissions;
 mod scalars;
 
 use std::collections::HashMap;

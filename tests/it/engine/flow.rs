@@ -8,7 +8,7 @@ use std::{
 };
 
 use agentflow::{
-    agent::{Models, ModelsSettings},
+    agent::{Models, ModelsSettings, Tools},
     diagnostic::DiskFiles,
     engine::{Clock, Engine, EngineSettings, Observer, Progress, RunOptions, RunResult, Stop, read_run},
     error::Result,
@@ -38,6 +38,7 @@ pub(crate) struct Flow {
     inputs: IndexMap<String, Value>,
     latency: Duration,
     provider: Option<Arc<dyn Provider>>,
+    tools: Arc<Tools>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) run: RunId,
     pub(crate) stop: Stop,
@@ -53,6 +54,7 @@ impl Flow {
             inputs: IndexMap::new(),
             latency: Duration::ZERO,
             provider: None,
+            tools: Arc::default(),
             store: Arc::new(InMemoryStore::default()),
             run: RunId::generate(),
             stop: Stop::default(),
@@ -93,6 +95,12 @@ impl Flow {
         self
     }
 
+    /// What its nodes may call.
+    pub(crate) fn tools(mut self, tools: Tools) -> Self {
+        self.tools = Arc::new(tools);
+        self
+    }
+
     pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = store;
         self
@@ -103,7 +111,7 @@ impl Flow {
         let mut providers = Providers::default();
         providers.answer_everything_by(self.provider.clone().unwrap_or_else(|| Arc::new(MockProvider::new(settings))));
         let models = Models::new(providers, ModelsSettings::default());
-        Engine::new(Arc::clone(&self.store), Arc::new(models), EngineSettings::default())
+        Engine::new(Arc::clone(&self.store), Arc::new(models), EngineSettings::default()).with_tools(Arc::clone(&self.tools))
     }
 
     pub(crate) fn options(&self) -> RunOptions {

@@ -13,3 +13,4 @@ mod recovery;
 mod reuse;
 mod revise;
 mod time;
+mod tools;

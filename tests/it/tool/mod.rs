@@ -3,3 +3,5 @@
 mod files;
 mod mcp;
 mod permitted;
+pub(crate) mod probe;
+mod steps;

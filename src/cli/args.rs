@@ -94,12 +94,12 @@ pub enum Command {
     /// Look at the runs in the store
     #[command(subcommand)]
     Runs(RunsCommand),
-    /// Look at what agents did with tools, and who permitted it
-    #[command(subcommand)]
-    Audit(AuditCommand),
     /// Look at what the operator permits tools to touch
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Look at what agents did with tools, and who permitted it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print the JSON Schema of a file format, for editors
     Schema(SchemaArgs),
     /// Explain the code of a problem

@@ -20,15 +20,6 @@ pub(super) fn block(text: &str) -> String {
     console::strip_ansi_codes(text).chars().filter(|&c| c == '\n' || c == '\t' || !is_harmful(c)).collect()
 }
 
-/// `text` with everything that could deceive a reader written out, and nothing taken away: for what a person is to decide about.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_harmful(c) { escaped.extend(c.escape_unicode()) } else { escaped.push(c) }
-    }
-    escaped
-}
-
 /// `text` on one line of at most `width` columns, cut with `…`.
 pub(super) fn short(text: &str, width: usize) -> String {
     // Only as much is cleaned as can be shown.
@@ -54,7 +45,7 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// JSON text in which everything that is not to be seen is escaped in JSON's own way: the same JSON, but all of it is shown.
+/// JSON text in which everything a terminal may act on, or a person cannot see, is escaped: the same JSON, but all of it is shown.
 pub(super) fn json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -89,7 +80,6 @@ mod tests {
     fn escapes_and_controls_do_not_reach_the_terminal() {
         assert_eq!(one_line("a\u{1b}[31mred\u{1b}[0m\r\n\tb\u{7}\u{9b}2J"), "ared b");
         assert_eq!(one_line("\u{1b}]0;title\u{7}x"), "x");
-        assert_eq!(escaped("a\u{1b}[2J\u{202e}"), "a\\u{1b}[2J\\u{202e}");
         assert_eq!(block("a\n\tb\u{8}\u{202e}c"), "a\n\tbc");
         assert!(!one_line("\u{1b}[").contains('\u{1b}'));
     }

@@ -11,6 +11,8 @@ pub use pins::{PinnedServers, StorePins};
 
 pub(super) use needs::refuse_what_cannot_work;
 
+use tempfile::TempDir;
+
 use crate::{
     agent::{CallLimits, ToolSettings},
     error::Result,
@@ -86,18 +88,29 @@ pub struct ProjectTools {
     pub settings: BTreeMap<String, ToolSettings>,
     /// The MCP servers, by name.
     pub servers: BTreeMap<String, McpServer>,
+    /// The folder that programs are told is their home; it is gone with this.
+    pub home: Option<TempDir>,
     /// What the servers offered when they were approved; knows nothing before it is given a store.
     pub pins: Arc<StorePins>,
 }
 
-/// Makes the wanted tools of the project in `folder`. Keys that are read are noted in `live`.
+/// Makes the wanted tools of the project in `folder`. Keys that are read are noted in `live`. What is `simulated` needs no keys and no
+/// servers.
 ///
 /// # Errors
 /// `Invalid` when a wanted tool has no key, or is described in a way that makes no sense.
-pub fn tools(manifest: Option<&Manifest>, folder: &Path, wanted: &Wanted, live: &mut LiveSecrets) -> Result<ProjectTools> {
+pub fn tools(
+    manifest: Option<&Manifest>,
+    folder: &Path,
+    wanted: &Wanted,
+    simulated: bool,
+    live: &mut LiveSecrets,
+) -> Result<ProjectTools> {
     let mut made = ProjectTools { pins: Arc::new(StorePins::beside(folder)?), ..ProjectTools::default() };
-    make::built_in(manifest, folder, wanted, live, &mut made)?;
-    make::servers(manifest, folder, wanted, live, &mut made)?;
+    make::built_in(manifest, folder, wanted, simulated, live, &mut made)?;
+    if !simulated {
+        make::servers(manifest, folder, wanted, live, &mut made)?;
+    }
     for (name, written) in manifest.iter().flat_map(|manifest| &manifest.tools) {
         made.settings.insert(name.value.clone(), settings(written));
     }

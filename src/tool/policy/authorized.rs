@@ -87,6 +87,11 @@ impl<T> Authorized<T> {
         Ok(())
     }
 
+    /// The operator's rules that permit `access`.
+    pub fn rules_for(&self, access: &Access) -> impl Iterator<Item = &Permission> {
+        self.held_to.rules.for_access(access)
+    }
+
     /// Whether a rule of the operator names exactly this host, so that it may be one that is not public.
     #[must_use]
     pub fn names_host(&self, access: &Access) -> bool {

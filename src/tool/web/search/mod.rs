@@ -405,8 +405,8 @@ fn query_of(arguments: &Value, usual_count: usize) -> Result<Query> {
 
 /// The results in a list of an engine's answer, each made by `make`; what has no title or no web address is left out.
 fn results_in(list: &Value, make: impl Fn(&Value) -> SearchResult) -> Option<Vec<SearchResult>> {
-    let made = list.as_array()?.iter().map(make);
-    Some(made.filter(|result| !result.title.is_empty() && is_web(&result.url)).collect())
+    let results = list.as_array()?.iter().map(make);
+    Some(results.filter(|result| !result.title.is_empty() && is_web(&result.url)).collect())
 }
 
 fn is_web(url: &str) -> bool {
@@ -416,7 +416,8 @@ fn is_web(url: &str) -> bool {
 /// A text of an engine's answer, on one line and without the marks that some put around words found.
 fn text_at(value: &Value, key: &str) -> String {
     let text = value.get(key).and_then(Value::as_str).unwrap_or_default();
-    let plain = if text.contains(['<', '&']) { page::plain(text) } else { text.to_owned() };
+    let text: String = text.chars().take(MAX_SNIPPET * 4).collect();
+    let plain = if text.contains(['<', '&']) { page::plain(&text) } else { text };
     let line = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(MAX_SNIPPET) {
         Some((end, _)) => format!("{}…", &line[..end]),

@@ -62,7 +62,8 @@ impl Proof {
             EventBody::ApprovalGiven { node, approval, .. } => self.step(node, approval.step).answered(approval),
             EventBody::AttemptFailed { node, error, .. } | EventBody::FallbackTaken { node, error, .. } => {
                 // The agent is asked anew, so what it then calls is permitted anew.
-                if let Some(acting) = self.nodes.get_mut(node).filter(|acting| acting.is_agent && error.kind == ErrorKind::Schema) {
+                if let Some(acting) = self.nodes.get_mut(node).filter(|acting| acting.is_agent && error.kind == ErrorKind::Schema)
+                {
                     acting.steps.clear();
                 }
                 Ok(())

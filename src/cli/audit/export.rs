@@ -173,31 +173,26 @@ mod tests {
         let mut cells = Vec::new();
         let mut rest = line.strip_suffix("\r\n").unwrap();
         loop {
-            let (cell, after) = match rest.strip_prefix('"') {
-                Some(quoted) => {
-                    let mut end = 0;
-                    while !quoted[end..].starts_with('"') || quoted[end..].starts_with("\"\"") {
-                        end +=
-                            if quoted[end..].starts_with("\"\"") { 2 } else { quoted[end..].chars().next().unwrap().len_utf8() };
-                    }
-                    (quoted[..end].replace("\"\"", "\""), &quoted[end + 1..])
+            let (cell, after) = if let Some(quoted) = rest.strip_prefix('"') {
+                let mut end = 0;
+                while !quoted[end..].starts_with('"') || quoted[end..].starts_with("\"\"") {
+                    let is_quote = quoted[end..].starts_with('"');
+                    end += if is_quote { 2 } else { quoted[end..].chars().next().unwrap().len_utf8() };
                 }
-                None => {
-                    let end = rest.find(',').unwrap_or(rest.len());
-                    assert!(!rest[..end].contains(['"', '\r', '\n']), "{rest:?}");
-                    (rest[..end].to_owned(), &rest[end..])
-                }
+                (quoted[..end].replace("\"\"", "\""), &quoted[end + 1..])
+            } else {
+                let end = rest.find(',').unwrap_or(rest.len());
+                assert!(!rest[..end].contains(['"', '\r', '\n']), "{rest:?}");
+                (rest[..end].to_owned(), &rest[end..])
             };
             assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell:?} is a formula");
             let guarded = cell.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r']);
             cells.push(if guarded { cell[1..].to_owned() } else { cell });
-            match after.strip_prefix(',') {
-                Some(next) => rest = next,
-                None => {
-                    assert_eq!(after, "");
-                    return cells;
-                }
-            }
+            let Some(next) = after.strip_prefix(',') else {
+                assert_eq!(after, "");
+                return cells;
+            };
+            rest = next;
         }
     }
 

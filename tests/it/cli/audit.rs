@@ -126,10 +126,13 @@ async fn keep(project: &Project, story: Vec<EventBody>, ends: bool) -> RunId {
     let run = RunId::generate();
     let bodies = before.into_iter().map(|event| event.body).chain(story).chain(after.map(|event| event.body));
     let (stream, mut last) = (StreamId::run(run), Digest::ZERO);
-    let mut records = Vec::new();
+    let (mut records, mut calls) = (Vec::new(), 0);
     for (seq, mut body) in (0..).zip(bodies) {
-        if let EventBody::RunCreated { run: named, .. } = &mut body {
-            *named = run;
+        match &mut body {
+            EventBody::RunCreated { run: named, .. } => *named = run,
+            EventBody::ToolCalled { .. } => calls += 1,
+            EventBody::RunFinished { spend, .. } => spend.tool_calls = calls,
+            _ => {}
         }
         let text = serde_json::to_string(&body).unwrap();
         let record = Record::seal(last, &stream, seq, at, body.kind(), EventBody::VERSION, text);

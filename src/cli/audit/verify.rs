@@ -84,12 +84,9 @@ fn text(verdict: &AuditVerdict, terminal: &Terminal) -> String {
             verdict.records,
             verdict.hash
         )),
-        Some(problem) => page.line(&format!(
-            "{} {}  {}",
-            terminal.paint_out(RED, "bad"),
-            problem.record,
-            clean::one_line(&problem.message)
-        )),
+        Some(problem) => {
+            page.line(&format!("{} {}  {}", terminal.paint_out(RED, "bad"), problem.record, clean::one_line(&problem.message)));
+        }
     }
     page.into_text()
 }

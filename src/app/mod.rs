@@ -18,6 +18,7 @@ mod recorded;
 pub mod reuse;
 pub mod runs;
 mod text_diff;
+pub mod toolkit;
 pub mod tools;
 pub mod verify;
 pub mod why;

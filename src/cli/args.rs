@@ -1,8 +1,12 @@
 //! The command line as clap reads it: one struct per command. Nothing here acts.
 
+mod tools;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueParser};
+
+pub use tools::{ToolsCallArgs, ToolsCommand, ToolsListArgs, ToolsShowArgs, ToolsTrustArgs};
 
 use crate::{
     cli::{
@@ -94,6 +98,9 @@ pub enum Command {
     /// Look at the runs in the store
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Look at the tools, and try one
+    #[command(subcommand)]
+    Tools(ToolsCommand),
     /// Look at what the operator permits tools to touch
     #[command(subcommand)]
     Policy(PolicyCommand),

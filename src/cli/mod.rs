@@ -34,6 +34,7 @@ mod schema;
 mod signals;
 mod table;
 mod terminal;
+mod tools;
 mod ui;
 mod validate;
 pub mod values;
@@ -54,7 +55,7 @@ use crate::{
     error::Result,
 };
 
-use args::{Cli, Command, ResumeArgs};
+use args::{Cli, Command, ResumeArgs, ToolsCommand};
 use policy::args::PolicyCommand;
 
 /// Runs the command that the process was started with.
@@ -109,6 +110,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Graph(args) => graph::graph(&args, &settings, terminal),
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
+        Command::Tools(command) => tools::tools(&command, &settings, verbose, terminal),
         Command::Policy(command) => policy::policy(&command, &settings, terminal),
         Command::Audit(command) => run::block_on(audit::audit(&command, &settings, terminal)),
         Command::Schema(args) => schema::schema(&args, terminal),
@@ -142,6 +144,10 @@ fn policy_settings(command: &Command) -> PolicySettings {
         Command::Approve(args) => &args.policy,
         Command::Fork(args) => &args.policy,
         Command::Validate(args) => &args.policy,
+        Command::Tools(ToolsCommand::List(args)) => &args.policy,
+        Command::Tools(ToolsCommand::Show(args)) => &args.policy,
+        Command::Tools(ToolsCommand::Call(args)) => &args.policy,
+        Command::Tools(ToolsCommand::Trust(args)) => &args.policy,
         Command::Policy(PolicyCommand::Show(args)) => &args.policy,
         Command::Policy(PolicyCommand::Check(args)) => &args.policy,
         Command::Policy(PolicyCommand::Init(args)) => {

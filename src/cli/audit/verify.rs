@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::no_store;
+use super::{args::AuditVerifyArgs, no_store};
 use crate::{
     app::{
         audit::{self, AuditVerdict, Heads},
         verify::choose,
     },
     cli::{
-        args::{AuditVerifyArgs, ShowFormat},
+        args::ShowFormat,
         clean, exit, json, numbers,
         page::Page,
         terminal::{GREEN, RED, Terminal},

@@ -8,9 +8,10 @@ impl Permission {
     #[must_use]
     pub fn is_wider_than(&self, narrower: &Self) -> bool {
         match (&self.what, &narrower.what) {
-            (What::Net { secure, host, port }, What::Net { secure: other_secure, host: other_host, port: other_port }) => {
-                secure == other_secure && port == other_port && hosts_fit(host, other_host)
-            }
+            (
+                What::Net { secure, host, port, .. },
+                What::Net { secure: other_secure, host: other_host, port: other_port, .. },
+            ) => secure == other_secure && port == other_port && hosts_fit(host, other_host),
             (What::Read(glob), What::Read(other)) | (What::Write(glob), What::Write(other)) => globs_fit(glob, other),
             (What::Run { program, words }, What::Run { program: other_program, words: other_words }) => {
                 program == other_program

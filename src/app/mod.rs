@@ -9,6 +9,7 @@ mod environment;
 pub mod estimate;
 mod facts;
 pub mod inputs;
+pub mod lock;
 mod lost_calls;
 pub mod policy;
 pub mod project;

@@ -10,6 +10,7 @@ const PAGES: [&[&str]; 27] = [
     &["why"],
     &["diff"],
     &["validate"],
+    &["lock"],
     &["graph"],
     &["agents"],
     &["agents", "list"],

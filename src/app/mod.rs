@@ -3,6 +3,7 @@
 //! The boundary of the library's API: front ends call this room. It prints nothing and decides nothing about how things look.
 
 pub mod approve;
+pub mod audit;
 mod causes;
 pub mod compare;
 mod environment;
@@ -18,6 +19,7 @@ mod recorded;
 pub mod reuse;
 pub mod runs;
 mod text_diff;
+pub mod toolkit;
 pub mod tools;
 pub mod verify;
 pub mod why;
@@ -30,11 +32,18 @@ use std::{
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 use tracing::info;
 
 use crate::{
-    agent::{Models, ModelsSettings},
-    app::{inputs::StandardInput, policy::PolicySettings, project::StorePlace, recorded::RecordedSettings},
+    agent::{Models, ModelsSettings, Tools},
+    app::{
+        inputs::StandardInput,
+        policy::PolicySettings,
+        project::StorePlace,
+        recorded::RecordedSettings,
+        tools::{ProjectTools, StorePins, Wanted},
+    },
     diagnostic::{DiskFiles, Files},
     engine::{Clock, Engine, RunOptions},
     error::{Error, ErrorKind, Result},
@@ -43,7 +52,7 @@ use crate::{
     plan::{CompileOptions, Compiled, CompiledManifest, ManifestChoice, Plan, compile as compile_file, compile_text},
     provider::Providers,
     store::{self, Store},
-    tool::{LiveSecrets, Policy, Redactor, Secrets},
+    tool::{LiveSecrets, Redactor},
 };
 
 /// What messages call a workflow that came from standard input.
@@ -158,20 +167,52 @@ pub struct Prepared {
     pub store: StorePlace,
     /// Whether answers are simulated.
     pub simulated: bool,
-    /// What calls of tools are permitted by.
-    pub policy: Policy,
-    /// What calls of tools may be given.
-    pub secrets: Secrets,
-    /// Keeps all secrets that were read out of what is logged and shown.
-    pub redactor: Arc<Redactor>,
-    models: Arc<Models>,
+    services: Services,
     recorded: RecordedSettings,
+}
+
+/// Whom the nodes of a plan ask and what they call, under the policy of now.
+#[derive(Debug, Default)]
+struct Services {
+    models: Option<Arc<Models>>,
+    tools: Arc<Tools>,
+    pins: Arc<StorePins>,
+    /// Where programs are at home; gone with this.
+    _home: Option<TempDir>,
+}
+
+impl Services {
+    /// Finds what `plan` needs in the project in `folder`.
+    ///
+    /// # Errors
+    /// `Invalid` when a model or a tool has no key, or its description makes no sense; `Denied` when a tool could not do anything.
+    fn find(
+        plan: &Plan,
+        manifest: Option<&Manifest>,
+        folder: &Path,
+        mock: Option<MockOptions>,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let (policy, secrets) = policy::policy(settings, folder)?;
+        let mut live = LiveSecrets::default();
+        secrets.note_all(&mut live);
+        let models = providers::models(plan, manifest, folder, mock, &mut live)?;
+        if mock.is_none() {
+            tools::refuse_what_cannot_work(plan, &policy)?;
+        }
+        let ProjectTools { toolbox, settings, pins, home, .. } =
+            tools::tools(manifest, folder, &Wanted::by(plan), mock.is_some(), &mut live)?;
+        let tools = Tools::new(toolbox, policy, settings).with_secrets(secrets, Redactor::new(&live));
+        let tools = if mock.is_some() { tools.simulated() } else { tools };
+        Ok(Self { models: Some(Arc::new(models)), tools: Arc::new(tools), pins, _home: home })
+    }
 }
 
 /// Finds what `plan` needs to run, without starting anything.
 ///
 /// # Errors
-/// `Invalid` when a model has no provider that can be used; its hints tell the ways forward.
+/// `Invalid` when a model has no provider that can be used, or a tool no key; `Denied` when the policy leaves a tool nothing to do. The
+/// hints tell the ways forward.
 pub fn prepare(
     plan: Plan,
     source: &WorkflowSource,
@@ -181,18 +222,12 @@ pub fn prepare(
     let folder = environment::working_folder()?;
     let base = manifest.map_or_else(|| project::folder_of(source.path()), |(path, _)| project::folder_of(path));
     let manifest_file = manifest.map(|(_, manifest)| manifest);
-    let (policy, secrets) = policy::policy(settings, &base)?;
-    let mut live = LiveSecrets::default();
-    secrets.note_all(&mut live);
-    let models = providers::models(&plan, manifest_file, &base, settings.mock, &mut live)?;
+    let services = Services::find(&plan, manifest_file, &base, settings.mock, settings)?;
     Ok(Prepared {
         plan: Arc::new(plan),
         store: StorePlace::choose(settings.store.as_deref(), manifest_file, &base),
         simulated: settings.mock.is_some(),
-        policy,
-        secrets,
-        redactor: Arc::new(Redactor::new(&live)),
-        models: Arc::new(models),
+        services,
         recorded: RecordedSettings {
             folder,
             manifest: manifest.map(|(path, _)| path.to_owned()),
@@ -214,7 +249,10 @@ impl Prepared {
     }
 
     fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
-        Engine::new(store, Arc::clone(&self.models), environment::engine_settings())
+        let Services { models, tools, pins, .. } = &self.services;
+        pins.keep_in(&store);
+        let models = models.clone().unwrap_or_else(|| Arc::new(Models::new(Providers::default(), ModelsSettings::default())));
+        Engine::new(store, models, environment::engine_settings()).with_tools(Arc::clone(tools))
     }
 
     /// What the engine is told of run `run`. `inputs` are those that were given; the plan's defaults are applied here.
@@ -325,27 +363,15 @@ pub async fn find_resumable(name: &str, purpose: Purpose, files: Option<&Workflo
         recorded.manifest.clone_from(&compiled.manifest_path);
     }
     let base = recorded.folder.join(recorded.manifest.as_deref().map(project::folder_of).unwrap_or_default());
-    // INVARIANT: the policy is the operator's of now, never one of the log.
-    let (policy, secrets) = policy::policy(settings, &base)?;
-    let mut live = LiveSecrets::default();
-    secrets.note_all(&mut live);
-    // What has ended asks no model any more, so it needs no key to be looked at.
+    // What has ended asks nobody any more, so it needs no key and no permission to be looked at.
     let ended = matches!(events.last().map(|event| &event.body), Some(EventBody::RunFinished { .. }));
-    let models = if ended && purpose == Purpose::Resume {
-        Models::new(Providers::default(), ModelsSettings::default())
+    let services = if ended && purpose == Purpose::Resume {
+        Services::default()
     } else {
-        providers::models(&plan, compiled.manifest.as_ref(), &base, recorded.mock, &mut live)?
+        // INVARIANT: the policy is the operator's of now, never one of the log.
+        Services::find(&plan, compiled.manifest.as_ref(), &base, recorded.mock, settings)?
     };
-    let prepared = Prepared {
-        plan: Arc::new(plan),
-        store: place,
-        simulated: recorded.mock.is_some(),
-        policy,
-        secrets,
-        redactor: Arc::new(Redactor::new(&live)),
-        models: Arc::new(models),
-        recorded,
-    };
+    let prepared = Prepared { plan: Arc::new(plan), store: place, simulated: recorded.mock.is_some(), services, recorded };
     let engine = prepared.engine_over(store);
     Ok(Found::Resumable(Box::new(Resumable { run, events, prepared, engine, former })))
 }

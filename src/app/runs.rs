@@ -1,6 +1,5 @@
 //! What the store knows of runs: found by name, listed, shown. Everything is read from their events.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,9 +7,9 @@ use serde::Serialize;
 
 use crate::{
     app::lost_calls::Attempts,
-    engine::read_run,
+    engine::{OpenQuestion, open_questions, read_run},
     error::{Error, ErrorKind, ErrorRecord, Result},
-    model::{Event, EventBody, NodePath, Origin, Owner, RunId, RunStatus, Seq, Spend, Value},
+    model::{ApprovalRequest, Event, EventBody, NodePath, Origin, Owner, RunId, RunStatus, Seq, Spend, Value},
     store::{Store, StreamId, is_gone},
 };
 
@@ -110,6 +109,27 @@ pub struct RunDetail {
     pub origin: Option<Origin>,
     /// Its node instances, in the order in which they began.
     pub nodes: Vec<NodeSummary>,
+    /// What people were asked and have not answered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<QuestionReport>,
+}
+
+/// A question that nobody has answered yet.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QuestionReport {
+    /// The node that waits for the answer.
+    pub node: NodePath,
+    /// Its attempt, from 1.
+    pub attempt: u32,
+    /// What is asked.
+    #[serde(flatten)]
+    pub request: ApprovalRequest,
+}
+
+impl From<OpenQuestion> for QuestionReport {
+    fn from(OpenQuestion { node, attempt, request }: OpenQuestion) -> Self {
+        Self { node, attempt, request }
+    }
 }
 
 /// A node instance of a run.
@@ -198,10 +218,10 @@ pub async fn list(store: &Arc<dyn Store>, limit: usize) -> Result<Vec<RunSummary
         let run = run_of(stream)?;
         let ends = read_ends(store, stream).await?;
         let summary = match ends {
-            Some((first, last)) if matches!(last.body, EventBody::RunFinished { .. }) => summarize(run, [&first, &last]),
+            Some((first, last)) if matches!(last.body, EventBody::RunFinished { .. }) => summarize(run, [&first, &last], false),
             // A run that has not ended says what it cost only with all its events; one that was never begun has none.
             _ => match read_run(store, run).await {
-                Ok(recorded) => summarize(run, &recorded.events),
+                Ok(recorded) => summarize(run, &recorded.events, !open_questions(&recorded.events).is_empty()),
                 Err(err) if err.kind() == ErrorKind::NotFound => continue,
                 Err(err) => return Err(err),
             },
@@ -214,7 +234,8 @@ pub async fn list(store: &Arc<dyn Store>, limit: usize) -> Result<Vec<RunSummary
 /// A run with its nodes, from its events.
 #[must_use]
 pub fn detail(run: RunId, events: &[Event]) -> Option<RunDetail> {
-    let summary = summarize(run, events)?;
+    let questions: Vec<QuestionReport> = open_questions(events).into_iter().map(QuestionReport::from).collect();
+    let summary = summarize(run, events, !questions.is_empty())?;
     let EventBody::RunCreated { inputs, owner, origin, .. } = &events.first()?.body else { return None };
     let mut owner = owner.clone();
     let mut outputs = None;
@@ -228,7 +249,7 @@ pub fn detail(run: RunId, events: &[Event]) -> Option<RunDetail> {
         }
     }
     let inputs = Value::Object(inputs.clone().into_iter().collect());
-    Some(RunDetail { summary, inputs, outputs, owner, origin: origin.clone(), nodes: nodes(events) })
+    Some(RunDetail { summary, inputs, outputs, owner, origin: origin.clone(), nodes: nodes(events), questions })
 }
 
 /// The id of the run whose events are in `stream`.
@@ -272,8 +293,8 @@ async fn read_ends(store: &Arc<dyn Store>, stream: &StreamId) -> Result<Option<(
     Ok(Some((read(first)?, read(last)?)))
 }
 
-/// What a list tells of a run; `None` unless the first event is its creation.
-fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>) -> Option<RunSummary> {
+/// What a list tells of a run, which may be asking people something; `None` unless the first event is its creation.
+fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>, asks: bool) -> Option<RunSummary> {
     let mut events = events.into_iter();
     let first = events.next()?;
     let EventBody::RunCreated { workflow, owner, .. } = &first.body else { return None };
@@ -281,19 +302,12 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>) -> Opt
     let mut spend = Spend::default();
     let (mut end, mut last) = (None, first.at);
     let mut attempts = Attempts::default();
-    let mut paused = HashSet::new();
     for event in events {
         last = event.at;
         spend.lost_calls += attempts.take(event).len() as u64;
         match &event.body {
             EventBody::ModelResponded { response, cost, .. } => spend += Spend::of_call(response.usage, *cost),
             EventBody::ToolCalled { .. } => spend.tool_calls += 1,
-            EventBody::AttemptPaused { node, .. } => {
-                paused.insert(node);
-            }
-            EventBody::ApprovalGiven { node, .. } => {
-                paused.remove(node);
-            }
             EventBody::RunResumed { owner: next, .. } => owner = next,
             EventBody::RunFinished { status, error, spend: all, .. } => {
                 spend = *all;
@@ -304,7 +318,7 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>) -> Opt
     }
     let status = match &end {
         Some((_, status, _)) => status.as_str(),
-        None if is_gone(owner) && !paused.is_empty() => RunStatus::Waiting.as_str(),
+        None if is_gone(owner) && asks => RunStatus::Waiting.as_str(),
         None if is_gone(owner) => "interrupted",
         None => RunStatus::Running.as_str(),
     };

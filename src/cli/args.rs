@@ -1,8 +1,17 @@
 //! The command line as clap reads it: one struct per command. Nothing here acts.
 
+mod audit;
+mod tools;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueParser};
+
+pub use tools::{ToolsCallArgs, ToolsCommand, ToolsListArgs, ToolsShowArgs, ToolsTrustArgs};
+
+pub use audit::{
+    AuditCommand, AuditExportArgs, AuditFilterArgs, AuditListArgs, AuditShowArgs, AuditVerifyArgs, DecisionArg, ExportFormat,
+};
 
 use crate::{
     cli::{
@@ -95,9 +104,15 @@ pub enum Command {
     /// Look at the runs in the store
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Look at the tools, and try one
+    #[command(subcommand)]
+    Tools(ToolsCommand),
     /// Look at what the operator permits tools to touch
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Look at what agents did with tools, and who permitted it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print the JSON Schema of a file format, for editors
     Schema(SchemaArgs),
     /// Explain the code of a problem

@@ -3,6 +3,7 @@
 mod agents;
 mod approve;
 pub mod args;
+mod audit;
 mod breakers;
 mod clean;
 mod completions;
@@ -34,6 +35,7 @@ mod schema;
 mod signals;
 mod table;
 mod terminal;
+mod tools;
 mod ui;
 mod validate;
 pub mod values;
@@ -54,7 +56,7 @@ use crate::{
     error::Result,
 };
 
-use args::{Cli, Command, ResumeArgs};
+use args::{Cli, Command, ResumeArgs, ToolsCommand};
 use policy::args::PolicyCommand;
 
 /// Runs the command that the process was started with.
@@ -110,7 +112,9 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Graph(args) => graph::graph(&args, &settings, terminal),
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
+        Command::Tools(command) => tools::tools(&command, &settings, verbose, terminal),
         Command::Policy(command) => policy::policy(&command, &settings, terminal),
+        Command::Audit(command) => run::block_on(audit::audit(&command, &settings, terminal)),
         Command::Schema(args) => schema::schema(&args, terminal),
         Command::Explain(args) => explain::explain(&args, terminal),
         Command::Init(args) => init::init(&args, terminal),
@@ -142,6 +146,10 @@ fn policy_settings(command: &Command) -> PolicySettings {
         Command::Approve(args) => &args.policy,
         Command::Fork(args) => &args.policy,
         Command::Validate(args) => &args.policy,
+        Command::Tools(ToolsCommand::List(args)) => &args.policy,
+        Command::Tools(ToolsCommand::Show(args)) => &args.policy,
+        Command::Tools(ToolsCommand::Call(args)) => &args.policy,
+        Command::Tools(ToolsCommand::Trust(args)) => &args.policy,
         Command::Policy(PolicyCommand::Show(args)) => &args.policy,
         Command::Policy(PolicyCommand::Check(args)) => &args.policy,
         Command::Policy(PolicyCommand::Init(args)) => {
@@ -153,6 +161,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         | Command::Graph(_)
         | Command::Agents(_)
         | Command::Runs(_)
+        | Command::Audit(_)
         | Command::Schema(_)
         | Command::Explain(_)
         | Command::Init(_)

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     app::{
         self, Settings,
-        runs::{self, NodeSummary, RunDetail, RunSummary},
+        runs::{self, NodeSummary, QuestionReport, RunDetail, RunSummary},
     },
     cli::{
         args::{RunsCommand, ShowFormat},
@@ -24,6 +24,11 @@ use crate::{
     model::{Event, EventBody, Origin, OriginKind, RunId, Spend, ToolOutcome},
     store::{Store, StreamId},
 };
+
+/// How many columns are shown of the arguments and of the result of a call.
+const SHORT: usize = 100;
+/// Where calls of tools are told in the table of nodes: behind the cost.
+const TOOLS_AT: usize = 6;
 
 /// Does what the sub-command says with the store of the folder.
 pub(super) async fn runs(command: &RunsCommand, settings: &Settings, terminal: &Terminal) -> Result<u8> {
@@ -117,11 +122,11 @@ fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<(
     }
     if !detail.nodes.is_empty() {
         page.gap();
-        page.block(&table(
-            terminal,
-            &["NODE", "STATUS", "ATTEMPTS", "TIME", "TOKENS", "COST", "AGENT", "MODEL"],
-            detail.nodes.iter().map(node_row).collect(),
-        ));
+        page.block(&nodes(&detail.nodes, terminal));
+    }
+    for question in &detail.questions {
+        page.gap();
+        ask(question, &mut page, terminal)?;
     }
     for (name, values) in [("inputs", Some(&detail.inputs)), ("outputs", detail.outputs.as_ref())] {
         if let Some(values) = values.filter(|values| values.as_object().is_some_and(|values| !values.is_empty())) {
@@ -150,6 +155,36 @@ fn come_from(origin: &Origin) -> String {
         (OriginKind::Repair, _) => "repaired".to_owned(),
     };
     format!("run {}, {what}", origin.run)
+}
+
+/// A table of nodes; it has a column for calls of tools if there are any.
+fn nodes(nodes: &[NodeSummary], terminal: &Terminal) -> String {
+    let with_tools = nodes.iter().any(|node| node.spend.tool_calls.is_some());
+    let mut headings = vec!["NODE", "STATUS", "ATTEMPTS", "TIME", "TOKENS", "COST", "AGENT", "MODEL"];
+    if with_tools {
+        headings.insert(TOOLS_AT, "TOOLS");
+    }
+    let rows = nodes.iter().map(|node| {
+        let mut row = node_row(node);
+        if with_tools {
+            row.insert(TOOLS_AT, node.spend.tool_calls.map_or_else(|| "-".to_owned(), |calls| calls.to_string()));
+        }
+        row
+    });
+    table(terminal, &headings, rows.collect())
+}
+
+/// A question that is open, with all that is to be known to answer it.
+fn ask(question: &QuestionReport, page: &mut Page, terminal: &Terminal) -> Result<()> {
+    let QuestionReport { node, request, .. } = question;
+    let asked = &request.question;
+    let heading = terminal.paint_out(YELLOW, &format!("{node}, call {}:", request.step));
+    page.line(&format!("{heading} {}", clean::one_line(&asked.in_words())));
+    for access in &asked.accesses {
+        page.line(&format!("  touches {}", clean::one_line(&access.to_string())));
+    }
+    page.block(&clean::json(&json::document(&asked.arguments)?));
+    Ok(())
 }
 
 fn node_row(node: &NodeSummary) -> Vec<String> {
@@ -220,7 +255,8 @@ fn told(body: &EventBody) -> String {
         }
         EventBody::ToolCalled { call, .. } => {
             let approved = if call.approved { ", approved" } else { "" };
-            format!("call {}, {} ({}{approved}): {}", call.step, call.tool, call.effect.as_str(), call.arguments)
+            let arguments = clean::short(&call.arguments.to_string(), SHORT);
+            format!("call {}, {} ({}{approved}): {arguments}", call.step, call.tool, call.effect.as_str())
         }
         EventBody::ToolReturned { result, .. } => {
             let how = if result.cached {
@@ -229,7 +265,7 @@ fn told(body: &EventBody) -> String {
                 numbers::duration(Duration::from_millis(result.duration_ms))
             };
             let outcome = match &result.outcome {
-                ToolOutcome::Output(value) => value.to_string(),
+                ToolOutcome::Output(value) => clean::short(&value.to_string(), SHORT),
                 ToolOutcome::Failed { error, .. } => format!("failed: {}", error.message),
             };
             format!("call {}, {}, {how}: {outcome}", result.step, result.tool)

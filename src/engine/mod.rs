@@ -1,7 +1,7 @@
 //! Runs a plan: decides, attempts, records, recovers. The log is the truth: append, then show.
 //!
 //! `state` decides without IO; `scheduler` does what it says, appends what happens through `log`, and starts a call only when
-//! everything the call rests on is durable; `recover` reads a log back, `inspect` also one that is damaged;
+//! everything the call rests on is durable; `recover` reads a log back, `pages` bit by bit, `inspect` also one that is damaged;
 //! `reuse` finds answers in an earlier run, `revise` lets a run go on with other files.
 
 mod answer;
@@ -13,6 +13,7 @@ mod inspect;
 mod kill_points;
 mod log;
 mod observer;
+mod pages;
 mod recover;
 mod reuse;
 mod revise;
@@ -32,6 +33,7 @@ pub use answer::{OpenQuestion, answer, open_questions};
 pub use clock::Clock;
 pub use inspect::{BadRecord, Inspection, inspect};
 pub use observer::{Observer, Progress};
+pub use pages::EventPages;
 pub use recover::{RecordedRun, read_run};
 pub use reuse::{EarlierAnswer, Reuse, answers_of, invalidated};
 pub use revise::{Revision, changed_nodes, revised_files};

@@ -186,6 +186,15 @@ impl Permission {
         }
     }
 
+    /// The words with which the arguments of a program begin.
+    #[must_use]
+    pub fn words(&self) -> &[String] {
+        match &self.what {
+            What::Run { words, .. } => words,
+            _ => &[],
+        }
+    }
+
     /// Whether it is about tools of this MCP server.
     #[must_use]
     pub fn is_of_server(&self, name: &str) -> bool {

@@ -7,6 +7,7 @@
 mod arguments;
 mod builtin;
 pub mod calculator;
+pub mod command;
 pub mod files;
 pub mod mcp;
 mod policy;

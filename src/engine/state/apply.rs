@@ -32,7 +32,10 @@ impl RunState {
         self.course.take(event);
         let (seq, at) = (event.seq, event.at);
         match &event.body {
-            EventBody::RunCreated { run, inputs, .. } => self.on_created(*run, at, inputs),
+            EventBody::RunCreated { run, inputs, nonce, .. } => {
+                self.secret_key = format!("{run}/{}", nonce.as_deref().unwrap_or_default()).into();
+                self.on_created(*run, at, inputs);
+            }
             EventBody::RunResumed { .. } => self.on_resumed(seq),
             EventBody::NodeSkipped { node, .. } => {
                 let id = self.find_open(node)?;

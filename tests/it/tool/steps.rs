@@ -224,6 +224,7 @@ impl Lab {
             tools: &self.patterns,
             grants: &self.grants,
             on_ambiguous: self.on_ambiguous,
+            secret_key: "",
             call_timeout: Duration::from_secs(60),
         };
         (drive(task, &models, &self.tools, recorded, log).await, script)
@@ -239,6 +240,7 @@ impl Lab {
             output: None,
             grants: &self.grants,
             on_ambiguous: self.on_ambiguous,
+            secret_key: "",
         };
         call_tool(task, &self.tools, recorded, log).await.outcome
     }
@@ -518,6 +520,7 @@ async fn a_tool_node_whose_result_is_not_what_it_wants_fails() {
         output: Some(&schema),
         grants: &lab.grants,
         on_ambiguous: None,
+        secret_key: "",
     };
     let error = call_tool(task, &lab.tools, &Recorded::default(), &Log::default()).await.outcome.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 27] = [
+const PAGES: [&[&str]; 28] = [
     &[],
     &["run"],
     &["resume"],

@@ -10,6 +10,7 @@ mod environment;
 pub mod estimate;
 mod facts;
 pub mod inputs;
+pub mod lock;
 mod lost_calls;
 pub mod policy;
 pub mod project;

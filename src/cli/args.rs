@@ -90,6 +90,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Check workflows and tell every problem; needs no key and no network
     Validate(ValidateArgs),
+    /// Write down what workflows use and may touch; `validate --locked` holds them to it
+    Lock(LockArgs),
     /// Draw the graph of a workflow
     Graph(GraphArgs),
     /// Look at the agents of the manifest
@@ -320,9 +322,20 @@ pub struct ValidateArgs {
     /// Let warnings fail, too
     #[arg(long)]
     pub strict: bool,
+    /// Fail when a workflow uses or may touch more than `agentflow.lock` says, or other models, prompts or servers
+    #[arg(long)]
+    pub locked: bool,
     /// What tools may touch.
     #[command(flatten)]
     pub policy: PolicyArgs,
+}
+
+/// `lock`.
+#[derive(Debug, Args)]
+pub struct LockArgs {
+    /// Workflow files or folders [default: workflows]
+    #[arg(value_name = "FILES", value_hint = ValueHint::AnyPath)]
+    pub files: Vec<PathBuf>,
 }
 
 /// How problems are told.

@@ -18,6 +18,7 @@ mod fork;
 mod graph;
 mod init;
 mod json;
+mod lock;
 mod man;
 mod numbers;
 mod outputs;
@@ -107,6 +108,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Why(args) => run::block_on(why::why(&args, &settings, terminal)),
         Command::Diff(args) => run::block_on(diff::diff(&args, &settings, terminal)),
         Command::Validate(args) => validate::validate(&args, &settings, terminal),
+        Command::Lock(args) => lock::lock(&args, &settings, terminal),
         Command::Graph(args) => graph::graph(&args, &settings, terminal),
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
@@ -155,6 +157,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         }
         Command::Why(_)
         | Command::Diff(_)
+        | Command::Lock(_)
         | Command::Graph(_)
         | Command::Agents(_)
         | Command::Runs(_)

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 32] = [
+const PAGES: [&[&str]; 0] = [
     &[],
     &["run"],
     &["resume"],
@@ -10,6 +10,7 @@ const PAGES: [&[&str]; 32] = [
     &["why"],
     &["diff"],
     &["validate"],
+    &["lock"],
     &["graph"],
     &["agents"],
     &["agents", "list"],

@@ -8,6 +8,7 @@ mod exit_codes;
 mod help;
 mod init;
 mod inputs;
+mod lock;
 mod output;
 mod policy;
 mod project;

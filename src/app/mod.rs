@@ -214,6 +214,7 @@ impl Prepared {
             settings,
             env: environment::variables(&self.plan.env),
             origin: None,
+            parent: None,
             revision: None,
         })
     }

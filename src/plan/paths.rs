@@ -30,9 +30,10 @@ impl Plan {
         paths
     }
 
-    /// The models that its nodes may ask, inner ones included; one may come more than once.
+    /// The models that its nodes may ask, inner ones and those of agents and workflows that are called as tools included; one may
+    /// come more than once.
     pub fn models(&self) -> impl Iterator<Item = &ModelRef> {
-        let mut graphs = vec![&*self.graph];
+        let mut graphs: Vec<_> = self.delegates.values().map(|delegate| &*delegate.graph).chain([&*self.graph]).collect();
         let mut nodes = Vec::new();
         while let Some(graph) = graphs.pop() {
             nodes.extend(&graph.nodes);

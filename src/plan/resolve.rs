@@ -15,7 +15,7 @@ use crate::{
     model::{AgentProfile, ModelRef, ToolName, ToolPattern, Value},
     plan::{
         Plan,
-        catalog::{Catalog, folder, parse_fallback, parse_model, parse_template},
+        catalog::{Catalog, CatalogEntry, folder, parse_fallback, parse_model, parse_template},
         compile::Compiler,
         draft::{AgentDraft, CodeId, CodeKind, Codes, GraphDraft, KindDraft, NodeDraft, Place, ToolDraft, TreeDraft, place_of},
         scope::listed,
@@ -127,7 +127,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         let kind = match &written.kind {
             NodeKindManifest::Agent { .. } => KindDraft::Agent(self.agent(id, &written.kind)),
             NodeKindManifest::Tool { tool, args, output, calls } => KindDraft::Tool(ToolDraft {
-                tool: self.compiler.tools.name(tool, self.agents, &mut self.compiler.problems),
+                tool: self.tool(tool),
                 args: args.iter().map(|(name, tree)| (name, self.tree(tree))).collect(),
                 output: output.as_ref().map(|schema| Arc::new(schema.json.clone())),
                 grants: self.grants(id, None, calls),
@@ -224,7 +224,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         let system = system.map(|(place, template)| self.codes.add(place, CodeKind::Template(template)));
         self.used_agents.extend(name.clone());
         let profile = entry.and_then(|entry| entry.profile());
-        let tools = self.tools(profile.map(Arc::as_ref), tools.as_ref());
+        let tools = self.tools(entry, tools.as_ref());
         let grants = self.grants(id, profile.map(Arc::as_ref), calls);
         AgentDraft {
             tools,
@@ -245,30 +245,46 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
     }
 
     /// The tools of a node: the agent's, or those of them that the node names. The agents among them are used.
-    fn tools(&mut self, agent: Option<&AgentProfile>, written: Option<&Vec<Spanned<String>>>) -> Vec<ToolPattern> {
-        let own = agent.map(|agent| agent.tools.clone()).unwrap_or_default();
-        let mut tools = own.clone();
+    fn tools(&mut self, entry: Option<&CatalogEntry>, written: Option<&Vec<Spanned<String>>>) -> Vec<ToolPattern> {
+        let own = entry.map(CatalogEntry::tools).unwrap_or_default();
+        let mut tools = own.to_vec();
         if let Some(written) = written {
             let patterns = self.compiler.tools.patterns(written, &mut self.compiler.problems);
             self.compiler.tools.check_agents(&patterns, self.agents, &mut self.compiler.problems);
-            for pattern in patterns.iter().filter(|pattern| own.iter().all(|own| !own.is_wider_than(&pattern.value))) {
-                let Some(agent) = agent else { continue };
+            for pattern in patterns.iter().filter(|pattern| own.iter().all(|own| !own.value.is_wider_than(&pattern.value))) {
+                let Some(agent) = entry.and_then(CatalogEntry::profile) else { continue };
                 let message = format!("agent `{}` does not have the tool `{}`", agent.name, pattern.value);
                 let hint = if own.is_empty() {
                     "it has no tools: add it to the agent's `tools`; a node can only name some of them".to_owned()
                 } else {
-                    format!("its tools are {}; a node can only name some of them", listed(own.iter().map(ToolPattern::as_str)))
+                    format!("its tools are {}; a node can only name some of them", listed(own.iter().map(|own| own.value.as_str())))
                 };
                 self.report(Diagnostic::error(Code::UNKNOWN_TOOL, pattern.span, message).hint(hint));
             }
-            tools = patterns.into_iter().map(|pattern| pattern.value).collect();
+            tools = patterns;
         }
+        for tool in &tools {
+            // A node names some of the agent's tools: what they are is said where the agent has them.
+            let base = own.iter().find(|own| own.value.is_wider_than(&tool.value)).map_or(tool.span, |own| own.span);
+            self.compiler.note_delegates(&tool.value, tool.span, base.file, self.agents);
+        }
+        let tools: Vec<_> = tools.into_iter().map(|tool| tool.value).collect();
         let called =
             |name: &str| tools.iter().any(|tool| ToolName::new(format!("agent:{name}")).is_ok_and(|name| tool.covers(&name)));
         let called: Vec<String> =
             self.agents.entries().map(|(name, _)| name).filter(|name| called(name)).map(str::to_owned).collect();
         self.used_agents.extend(called);
         tools
+    }
+
+    /// The tool of a node; the agent that it calls is used.
+    fn tool(&mut self, written: &Spanned<String>) -> Option<ToolName> {
+        let name = self.compiler.tools.name(written, self.agents, &mut self.compiler.problems)?;
+        if let Ok(pattern) = ToolPattern::new(name.as_str()) {
+            self.compiler.note_delegates(&pattern, written.span, written.span.file, self.agents);
+        }
+        self.used_agents.extend(name.agent().map(str::to_owned));
+        Some(name)
     }
 
     /// What the calls of a node are held to.

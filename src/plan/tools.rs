@@ -151,6 +151,9 @@ impl KnownTools {
                 .find(|(pattern, _)| fits(&pattern.value))
                 .map_or(Effect::Write, |(_, effect)| effect.value);
         }
+        if name.delegates() {
+            return Effect::Idempotent;
+        }
         BuiltIn::find(name.as_str()).map_or(Effect::Write, |tool| tool.effect)
     }
 

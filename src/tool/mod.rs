@@ -6,6 +6,7 @@
 
 mod arguments;
 mod builtin;
+mod caller;
 pub mod calculator;
 pub mod files;
 pub mod mcp;
@@ -20,9 +21,10 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 pub use builtin::{BUILT_INS, BuiltIn};
+pub use caller::{Caller, Meter};
 pub use policy::{Approval, Authorized, Denial, Grants, Level, Policy, Rules, Standing, Verdict};
 pub use redact::{LiveSecrets, Redactor};
-pub use secrets::Secrets;
+pub use secrets::{Secrets, mentioned};
 pub use toolbox::{ToolSource, Toolbox};
 
 use crate::{
@@ -52,6 +54,11 @@ pub trait Tool: fmt::Debug + Send + Sync {
     /// How long a call may take, unless the manifest says otherwise.
     fn usual_timeout(&self) -> Duration {
         Duration::from_secs(60)
+    }
+
+    /// Whether it is really called in runs that only pretend, because it touches nothing by itself.
+    fn is_safe_to_simulate(&self) -> bool {
+        self.spec().effect == Effect::Pure
     }
 
     /// A result as the tool gives them, for runs that only pretend.
@@ -92,6 +99,8 @@ pub struct CallContext<'a> {
     pub timeout: Duration,
     /// How many bytes of result are of use; more are cut.
     pub max_output: usize,
+    /// Who calls; `None` for a call outside of runs.
+    pub caller: Option<Caller<'a>>,
 }
 
 /// What a call gives.

@@ -11,10 +11,10 @@ use crate::{
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{
-        Access, ApprovalRequest, Decision, Effect, NodePath, OnAmbiguous, Permission, Question, QuestionKind, RunId, StepId,
+        Access, ApprovalRequest, Decision, Effect, NodePath, OnAmbiguous, Permission, Question, QuestionKind, RunId, Spend, StepId,
         ToolDenial, ToolIntent, ToolOutcome, ToolResult, Value,
     },
-    tool::{Approval, Authorized, CallContext, Grants, Tool, ToolCall, ToolOutput, Verdict},
+    tool::{Approval, Authorized, CallContext, Caller, Grants, Meter, Tool, ToolCall, ToolOutput, Verdict},
 };
 
 /// A call that is asked for.
@@ -53,11 +53,16 @@ struct Made {
     untrusted: bool,
     cached: bool,
     duration_ms: u64,
+    spend: Spend,
 }
 
 impl Made {
+    fn new(outcome: Result<ToolOutput>) -> Self {
+        Self { outcome, untrusted: false, cached: false, duration_ms: 0, spend: Spend::default() }
+    }
+
     fn failed(error: Error) -> Self {
-        Self { outcome: Err(error), untrusted: false, cached: false, duration_ms: 0 }
+        Self::new(Err(error))
     }
 }
 
@@ -177,7 +182,7 @@ impl Tools {
             }
         }
         let ready = Ready { tool, call, effect, settings, step: step.id, fingerprint, approved: approval.is_some() };
-        self.call(ready, accesses, rules, around, journal).await.map(Some)
+        self.call(ready, accesses, rules, around, journal).await
     }
 
     fn check(&self, tool: &dyn Tool, arguments: &Value) -> Result<()> {
@@ -189,7 +194,8 @@ impl Tools {
         Err(Error::new(ErrorKind::Invalid, format!("the arguments do not fit `{name}`: {}", problems.join("; "))))
     }
 
-    /// Records the intent and makes the call, or takes a result that was kept.
+    /// Records the intent and makes the call, or takes a result that was kept. `None` when the call itself waits for a person: it is
+    /// made again when the run goes on.
     async fn call(
         &self,
         ready: Ready<'_>,
@@ -197,7 +203,7 @@ impl Tools {
         rules: Vec<Permission>,
         around: Around<'_>,
         journal: &dyn Journal,
-    ) -> Result<Made> {
+    ) -> Result<Option<Made>> {
         let Ready { tool, call, effect, settings, step, fingerprint, approved } = ready;
         let intent = ToolIntent {
             step,
@@ -213,7 +219,7 @@ impl Tools {
         let idempotency_key = intent.key.clone();
         let call = match call.reveal(tool.as_ref(), &self.secrets, &run_key(around.run)) {
             Ok(call) => call,
-            Err(error) => return Ok(Made::failed(error)),
+            Err(error) => return Ok(Some(Made::failed(error))),
         };
         let untrusted = tool.is_untrusted();
         let kept = settings.cache.filter(|_| effect == Effect::Read).zip(self.store.get());
@@ -221,7 +227,7 @@ impl Tools {
             && let Some(output) = cache::find(store, fingerprint, ttl).await
         {
             journal.note(Entry::Intent(intent));
-            return Ok(Made { outcome: Ok(output), untrusted, cached: true, duration_ms: 0 });
+            return Ok(Some(Made { untrusted, cached: true, ..Made::new(Ok(output)) }));
         }
         if effect == Effect::Pure {
             journal.note(Entry::Intent(intent));
@@ -239,7 +245,9 @@ impl Tools {
         }
         let place = gate.place().await?;
         let begun = Instant::now();
-        let context = CallContext { idempotency_key: &idempotency_key, timeout, max_output };
+        let meter = Meter::default();
+        let caller = Some(Caller { run: around.run, node: around.node, step, meter: &meter });
+        let context = CallContext { idempotency_key: &idempotency_key, timeout, max_output, caller };
         crash_point!("tool.call-out");
         let outcome = match tokio::time::timeout(timeout, tool.call(call, &context)).await {
             Ok(outcome) => outcome.map(|output| capped(output, max_output)),
@@ -247,11 +255,14 @@ impl Tools {
         };
         crash_point!("tool.call-back");
         drop(place);
+        if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Waiting) {
+            return Ok(None);
+        }
         let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let (Some((ttl, store)), Ok(output)) = (kept, &outcome) {
             cache::keep(store, fingerprint, ttl, output).await;
         }
-        Ok(Made { outcome, untrusted, cached: false, duration_ms })
+        Ok(Some(Made { outcome, untrusted, cached: false, duration_ms, spend: meter.read() }))
     }
 }
 
@@ -278,7 +289,7 @@ async fn put_question(request: ApprovalRequest, recorded: &Recorded, journal: &d
 impl Tools {
     /// What is kept and told of a call: without any secret, whoever gave it away.
     fn result(&self, step: StepId, tool: String, fingerprint: String, made: Made) -> ToolResult {
-        let Made { outcome, untrusted, cached, duration_ms } = made;
+        let Made { outcome, untrusted, cached, duration_ms, spend } = made;
         let redact = |text: &str| match &self.redactor {
             Some(redactor) => redactor.redact(text).into_owned(),
             None => text.to_owned(),
@@ -301,7 +312,7 @@ impl Tools {
             }
         };
         let digest = result_digest(&outcome);
-        ToolResult { step, tool, fingerprint, outcome, notes, digest, untrusted, cached, duration_ms }
+        ToolResult { step, tool, fingerprint, outcome, notes, digest, untrusted, cached, duration_ms, spend }
     }
 }
 
@@ -343,7 +354,7 @@ fn capped(mut output: ToolOutput, max: usize) -> ToolOutput {
 
 fn assumed_done() -> Made {
     let notes = vec!["the process died during this call; it counts as made, and its result is not known".to_owned()];
-    Made { outcome: Ok(ToolOutput { value: Value::Null, notes }), untrusted: false, cached: false, duration_ms: 0 }
+    Made::new(Ok(ToolOutput { value: Value::Null, notes }))
 }
 
 fn rejected(comment: Option<&str>) -> Error {

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
     use crate::{
         error::{Error, ErrorKind},
-        model::StepId,
+        model::{Spend, StepId},
     };
 
     fn result(outcome: ToolOutcome, untrusted: bool) -> ToolResult {
@@ -46,6 +46,7 @@ mod tests {
             untrusted,
             cached: false,
             duration_ms: 0,
+            spend: Spend::default(),
         }
     }
 

@@ -46,6 +46,7 @@ impl Scheduler {
             agentflow: env!("CARGO_PKG_VERSION").to_owned(),
             owner: options.owner,
             origin: options.origin,
+            parent: options.parent,
         })?;
         crash_point!("create.queued");
         Ok(scheduler)

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     agent::{CallRecord, Recorded},
     error::{Error, ErrorKind, ErrorRecord, Result},
-    model::{Event, EventBody, Handled, NodePath, NodeStatus, RunId, Seq, Spend, Value},
+    model::{Event, EventBody, Handled, NodePath, NodeStatus, RunId, Seq, Spend, ToolResult, Value},
     plan::{JoinMode, NodeKind, OnError},
     template::Shared,
 };
@@ -64,6 +64,7 @@ impl RunState {
             }
             EventBody::ToolReturned { node, result, .. } => {
                 let id = self.find(node)?;
+                self.count_call(id, result);
                 self.on_step(id, seq, |recorded| recorded.take_result(result.clone()));
             }
             EventBody::ApprovalRequested { node, request, .. } => {
@@ -134,8 +135,12 @@ impl RunState {
         self.open_frame(None, graph, plan, object(inputs), None, Shared::none(), 0);
     }
 
-    /// Attempts that a dead process left behind are to be taken up again.
+    /// Attempts that a dead process left behind are to be taken up again, and those that wait for no answer but for a run that they
+    /// called.
     fn on_resumed(&mut self, seq: Seq) {
+        for id in self.open_instances() {
+            self.go_on_if_answered(id);
+        }
         for id in self.running_attempts() {
             // Whether a call was under way is not known: it may have been paid for.
             if matches!(self.node(id).kind, NodeKind::Agent(_)) {
@@ -180,7 +185,16 @@ impl RunState {
         take(&mut instance.recorded);
     }
 
-    /// The attempt gives its place back and waits for a person.
+    /// Adds what a call cost that was a run. Another attempt may take the same run's result again: nothing counts twice.
+    fn count_call(&mut self, id: InstanceId, result: &ToolResult) {
+        if !result.spend.is_nothing() {
+            let call = (result.step, result.fingerprint.clone());
+            let counted = self.instance_mut(id).called.insert(call, result.spend).unwrap_or_default();
+            self.add_spend(id, result.spend.beyond(counted));
+        }
+    }
+
+    /// The attempt gives its place back and waits for a person: for answers to its questions, or for a run that it called.
     fn on_paused(&mut self, id: InstanceId, seq: Seq) {
         self.set_status(id, NodeStatus::Waiting);
         let active = self.course.active();
@@ -189,7 +203,6 @@ impl RunState {
         instance.paused = Some(active);
         // Another node may have failed meanwhile, so that nobody need answer any more.
         self.dirty.push_back(id);
-        self.go_on_if_answered(id);
     }
 
     /// An attempt that waited goes on when its last question is answered.

@@ -115,6 +115,7 @@ impl Flow {
             settings: Value::Null,
             env: BTreeMap::new(),
             origin: self.origin.clone(),
+            parent: None,
             revision: None,
         }
     }

@@ -93,7 +93,8 @@ impl Compiler<'_> {
                     self.note_delegate(tool, Target::Workflow { path }, span);
                 }
                 None => {
-                    let problem = Diagnostic::error(Code::UNKNOWN_TOOL, span, format!("tool `{pattern}`: a workflow is one file"));
+                    let problem =
+                        Diagnostic::error(Code::UNKNOWN_TOOL, span, format!("tool `{pattern}`: a workflow is one file"));
                     self.report(problem.hint("name each file, without `*`"));
                 }
             },

@@ -257,7 +257,10 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
                 let hint = if own.is_empty() {
                     "it has no tools: add it to the agent's `tools`; a node can only name some of them".to_owned()
                 } else {
-                    format!("its tools are {}; a node can only name some of them", listed(own.iter().map(|own| own.value.as_str())))
+                    format!(
+                        "its tools are {}; a node can only name some of them",
+                        listed(own.iter().map(|own| own.value.as_str()))
+                    )
                 };
                 self.report(Diagnostic::error(Code::UNKNOWN_TOOL, pattern.span, message).hint(hint));
             }

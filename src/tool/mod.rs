@@ -6,8 +6,8 @@
 
 mod arguments;
 mod builtin;
-mod caller;
 pub mod calculator;
+mod caller;
 pub mod files;
 pub mod mcp;
 mod policy;

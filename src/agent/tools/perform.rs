@@ -11,8 +11,8 @@ use crate::{
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{
-        Access, ApprovalRequest, Decision, Effect, NodePath, OnAmbiguous, Permission, Question, QuestionKind, RunId, Spend, StepId,
-        ToolDenial, ToolIntent, ToolOutcome, ToolResult, Value,
+        Access, ApprovalRequest, Decision, Effect, NodePath, OnAmbiguous, Permission, Question, QuestionKind, RunId, Spend,
+        StepId, ToolDenial, ToolIntent, ToolOutcome, ToolResult, Value,
     },
     tool::{Approval, Authorized, CallContext, Caller, Grants, Meter, Tool, ToolCall, ToolOutput, Verdict},
 };

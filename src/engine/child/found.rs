@@ -28,7 +28,8 @@ pub fn children_of(run: RunId, events: &[Event]) -> Vec<Child> {
             EventBody::ToolCalled { node, call, .. } => {
                 let Ok(tool) = ToolName::new(call.tool.as_str()) else { continue };
                 if tool.delegates() {
-                    let child = Child { run: run.child(&call.key), tool, node: node.clone(), step: call.step, has_returned: false };
+                    let child =
+                        Child { run: run.child(&call.key), tool, node: node.clone(), step: call.step, has_returned: false };
                     found.insert(child.run, (child, call.fingerprint.as_str()));
                 }
             }

@@ -60,6 +60,8 @@ struct Runner(OnceLock<(Engine, Weak<Tools>)>);
 impl Runner {
     fn engine(&self) -> Result<Engine> {
         let found = self.0.get().and_then(|(engine, tools)| Some(Engine { tools: tools.upgrade()?, ..engine.clone() }));
-        found.ok_or_else(|| Error::new(ErrorKind::Internal, "there is no engine for agents and workflows that are called as tools"))
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "there is no engine for agents and workflows that are called as tools")
+        })
     }
 }

@@ -8,6 +8,7 @@
 
 mod engine;
 mod http;
+mod mcp;
 mod measure;
 mod plan;
 mod process;
@@ -24,8 +25,14 @@ fn main() {
     if wanted == [engine::FAN_OUT_ONLY] {
         return engine::fan_out_only();
     }
-    let sections: [Section; 5] =
-        [("store", store::run), ("plan", plan::run), ("engine", engine::run), ("http", http::run), ("process", process::run)];
+    let sections: [Section; 6] = [
+        ("store", store::run),
+        ("plan", plan::run),
+        ("engine", engine::run),
+        ("http", http::run),
+        ("mcp", mcp::run),
+        ("process", process::run),
+    ];
     let mut table = Table::default();
     for (name, run) in sections {
         if wanted.is_empty() || wanted.iter().any(|one| one == name) {

@@ -3,6 +3,7 @@
 //! The boundary of the library's API: front ends call this room. It prints nothing and decides nothing about how things look.
 
 pub mod approve;
+pub mod audit;
 mod causes;
 pub mod compare;
 mod environment;
@@ -10,12 +11,14 @@ pub mod estimate;
 mod facts;
 pub mod inputs;
 mod lost_calls;
+pub mod policy;
 pub mod project;
 pub mod providers;
 mod recorded;
 pub mod reuse;
 pub mod runs;
 mod text_diff;
+pub mod toolkit;
 pub mod tools;
 pub mod verify;
 pub mod why;
@@ -28,19 +31,27 @@ use std::{
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 use tracing::info;
 
 use crate::{
-    agent::{Models, ModelsSettings},
-    app::{inputs::StandardInput, project::StorePlace, recorded::RecordedSettings},
+    agent::{Models, ModelsSettings, Tools},
+    app::{
+        inputs::StandardInput,
+        policy::PolicySettings,
+        project::StorePlace,
+        recorded::RecordedSettings,
+        tools::{ProjectTools, StorePins, Wanted},
+    },
     diagnostic::{DiskFiles, Files},
-    engine::{Clock, Engine, RunOptions},
+    engine::{Clock, Delegates, Engine, RunOptions},
     error::{Error, ErrorKind, Result},
     manifest::Manifest,
     model::{Event, EventBody, ModelRef, RunId, Value},
     plan::{CompileOptions, Compiled, CompiledManifest, ManifestChoice, Plan, compile as compile_file, compile_text},
     provider::Providers,
     store::{self, Store},
+    tool::{LiveSecrets, Redactor},
 };
 
 /// What messages call a workflow that came from standard input.
@@ -57,6 +68,8 @@ pub struct Settings {
     pub mock: Option<MockOptions>,
     /// Models by agent name, stronger than any file.
     pub models: BTreeMap<String, ModelRef>,
+    /// What the operator permits.
+    pub policy: PolicySettings,
 }
 
 /// How the simulated model answers, as far as it is not as the manifest says.
@@ -153,14 +166,58 @@ pub struct Prepared {
     pub store: StorePlace,
     /// Whether answers are simulated.
     pub simulated: bool,
-    models: Arc<Models>,
+    services: Services,
     recorded: RecordedSettings,
+}
+
+/// Whom the nodes of a plan ask and what they call, under the policy of now.
+#[derive(Debug, Default)]
+struct Services {
+    models: Option<Arc<Models>>,
+    tools: Arc<Tools>,
+    pins: Arc<StorePins>,
+    /// The agents and workflows that are called as tools.
+    delegates: Option<Delegates>,
+    /// Where programs are at home; gone with this.
+    _home: Option<TempDir>,
+}
+
+impl Services {
+    /// Finds what `plan` needs in the project in `folder`.
+    ///
+    /// # Errors
+    /// `Invalid` when a model or a tool has no key, or its description makes no sense; `Denied` when a tool could not do anything.
+    fn find(
+        plan: &Plan,
+        manifest: Option<&Manifest>,
+        folder: &Path,
+        recorded: &RecordedSettings,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let mock = recorded.mock;
+        let (policy, secrets) = policy::policy(settings, folder)?;
+        let mut live = LiveSecrets::default();
+        secrets.note_all(&mut live);
+        let models = providers::models(plan, manifest, folder, mock, &mut live)?;
+        if mock.is_none() {
+            tools::refuse_what_cannot_work(plan, &policy)?;
+        }
+        let ProjectTools { mut toolbox, settings, pins, home, .. } =
+            tools::tools(manifest, folder, &Wanted::by(plan), mock.is_some(), &mut live)?;
+        let names: Vec<_> = plan.delegates.values().flat_map(|delegate| delegate.env.iter().cloned()).collect();
+        let delegates = Delegates::of(plan, &recorded.to_value()?, &environment::variables(&names));
+        delegates.put_into(&mut toolbox);
+        let tools = Tools::new(toolbox, policy, settings).with_secrets(secrets, Redactor::new(&live));
+        let tools = if mock.is_some() { tools.simulated() } else { tools };
+        Ok(Self { models: Some(Arc::new(models)), tools: Arc::new(tools), pins, delegates: Some(delegates), _home: home })
+    }
 }
 
 /// Finds what `plan` needs to run, without starting anything.
 ///
 /// # Errors
-/// `Invalid` when a model has no provider that can be used; its hints tell the ways forward.
+/// `Invalid` when a model has no provider that can be used, or a tool no key; `Denied` when the policy leaves a tool nothing to do. The
+/// hints tell the ways forward.
 pub fn prepare(
     plan: Plan,
     source: &WorkflowSource,
@@ -170,18 +227,19 @@ pub fn prepare(
     let folder = environment::working_folder()?;
     let base = manifest.map_or_else(|| project::folder_of(source.path()), |(path, _)| project::folder_of(path));
     let manifest_file = manifest.map(|(_, manifest)| manifest);
-    let models = providers::models(&plan, manifest_file, &base, settings.mock)?;
+    let recorded = RecordedSettings {
+        folder,
+        manifest: manifest.map(|(path, _)| path.to_owned()),
+        mock: settings.mock,
+        models: settings.models.clone(),
+    };
+    let services = Services::find(&plan, manifest_file, &base, &recorded, settings)?;
     Ok(Prepared {
         plan: Arc::new(plan),
         store: StorePlace::choose(settings.store.as_deref(), manifest_file, &base),
         simulated: settings.mock.is_some(),
-        models: Arc::new(models),
-        recorded: RecordedSettings {
-            folder,
-            manifest: manifest.map(|(path, _)| path.to_owned()),
-            mock: settings.mock,
-            models: settings.models.clone(),
-        },
+        services,
+        recorded,
     })
 }
 
@@ -197,7 +255,14 @@ impl Prepared {
     }
 
     fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
-        Engine::new(store, Arc::clone(&self.models), environment::engine_settings())
+        let Services { models, tools, pins, delegates, .. } = &self.services;
+        pins.keep_in(&store);
+        let models = models.clone().unwrap_or_else(|| Arc::new(Models::new(Providers::default(), ModelsSettings::default())));
+        let engine = Engine::new(store, models, environment::engine_settings()).with_tools(Arc::clone(tools));
+        if let Some(delegates) = delegates {
+            delegates.run_by(&engine);
+        }
+        engine
     }
 
     /// What the engine is told of run `run`. `inputs` are those that were given; the plan's defaults are applied here.
@@ -309,15 +374,22 @@ pub async fn find_resumable(name: &str, purpose: Purpose, files: Option<&Workflo
         recorded.manifest.clone_from(&compiled.manifest_path);
     }
     let base = recorded.folder.join(recorded.manifest.as_deref().map(project::folder_of).unwrap_or_default());
-    // What has ended asks no model any more, so it needs no key to be looked at.
+    // What has ended asks nobody any more, so it needs no key and no permission to be looked at.
     let ended = matches!(events.last().map(|event| &event.body), Some(EventBody::RunFinished { .. }));
-    let models = if ended && purpose == Purpose::Resume {
-        Models::new(Providers::default(), ModelsSettings::default())
+    let services = if ended && purpose == Purpose::Resume {
+        Services::default()
     } else {
-        providers::models(&plan, compiled.manifest.as_ref(), &base, recorded.mock)?
+        // INVARIANT: the policy is the operator's of now, never one of the log.
+        Services::find(&plan, compiled.manifest.as_ref(), &base, &recorded, settings)?
     };
-    let prepared =
-        Prepared { plan: Arc::new(plan), store: place, simulated: recorded.mock.is_some(), models: Arc::new(models), recorded };
+    if let Some(parent) = recorded::parent(&events) {
+        if purpose == Purpose::Fork || former.is_some() {
+            let message = format!("run `{run}` is a call of `{}` by run `{}`", parent.tool, parent.run);
+            return Err(Error::new(ErrorKind::Invalid, message).hint("name that run instead"));
+        }
+        plan = recorded::called(plan, parent)?;
+    }
+    let prepared = Prepared { plan: Arc::new(plan), store: place, simulated: recorded.mock.is_some(), services, recorded };
     let engine = prepared.engine_over(store);
     Ok(Found::Resumable(Box::new(Resumable { run, events, prepared, engine, former })))
 }

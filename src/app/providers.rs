@@ -35,11 +35,17 @@ struct Needs {
     without: Vec<(String, String)>,
 }
 
-/// Makes the models that `plan` needs. `folder` is what relative key files are relative to.
+/// Makes the models that `plan` needs. `folder` is what relative key files are relative to; keys that are read are noted in `live`.
 ///
 /// # Errors
 /// `Invalid` when a node has no model, or its model no provider that can be used.
-pub fn models(plan: &Plan, manifest: Option<&Manifest>, folder: &Path, mock: Option<MockOptions>) -> Result<Models> {
+pub fn models(
+    plan: &Plan,
+    manifest: Option<&Manifest>,
+    folder: &Path,
+    mock: Option<MockOptions>,
+    live: &mut LiveSecrets,
+) -> Result<Models> {
     let max_concurrent = manifest.and_then(|manifest| manifest.defaults.max_concurrent.as_ref()).map(|limit| limit.value);
     let mut settings = ModelsSettings { max_concurrent, ..ModelsSettings::default() };
     let mut providers = Providers::default();
@@ -49,7 +55,7 @@ pub fn models(plan: &Plan, manifest: Option<&Manifest>, folder: &Path, mock: Opt
         return Ok(Models::new(providers, settings));
     }
     let mut needs = Needs::default();
-    needs.add_graph(&plan.graph, "");
+    needs.add(plan);
     if let [(node, agent), ..] = needs.without.as_slice() {
         return Err(Error::new(ErrorKind::Invalid, format!("agent `{agent}` of node `{node}` has no model"))
             .hint("set `model = \"provider/model\"` for the agent, or under `[defaults]` in agents.toml")
@@ -68,6 +74,9 @@ pub fn models(plan: &Plan, manifest: Option<&Manifest>, folder: &Path, mock: Opt
             missing.push((name.clone(), source, model.clone(), node.to_owned()));
             continue;
         }
+        if let Some(key) = &resolved.secret {
+            live.note(format!("key of {name}"), key.clone());
+        }
         settings.providers.insert(name.clone(), limits(manifest, written));
         providers.register(name.clone(), provider(name, written, resolved, &http)?);
     }
@@ -77,7 +86,7 @@ pub fn models(plan: &Plan, manifest: Option<&Manifest>, folder: &Path, mock: Opt
 /// The agents of a plan that have no model, and neither have the nodes that ask them.
 pub(super) fn agents_without_model(plan: &Plan) -> BTreeSet<String> {
     let mut needs = Needs::default();
-    needs.add_graph(&plan.graph, "");
+    needs.add(plan);
     needs.without.into_iter().map(|(_, agent)| agent).collect()
 }
 
@@ -116,6 +125,14 @@ impl Needs {
     fn first_by_provider(&self) -> impl Iterator<Item = (&ModelRef, &str)> {
         let mut seen = BTreeSet::new();
         self.models.values().filter(move |(model, _)| seen.insert(&model.provider)).map(|(model, node)| (model, node.as_str()))
+    }
+
+    /// The needs of a plan, and of the agents and workflows that are called as tools.
+    fn add(&mut self, plan: &Plan) {
+        self.add_graph(&plan.graph, "");
+        for (tool, delegate) in &plan.delegates {
+            self.add_graph(&delegate.graph, &format!("{tool}."));
+        }
     }
 
     fn add_graph(&mut self, graph: &GraphPlan, prefix: &str) {

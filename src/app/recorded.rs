@@ -9,8 +9,8 @@ use crate::{
     diagnostic::StoredFiles,
     engine::revised_files,
     error::{Error, ErrorKind, Result},
-    model::{Event, ModelRef, RunId, Value},
-    plan::{Compiled, ManifestChoice},
+    model::{Event, EventBody, ModelRef, Parent, RunId, Value},
+    plan::{Compiled, ManifestChoice, Plan},
 };
 
 /// What is kept of the settings with a run, so that a resume does the same.
@@ -34,6 +34,21 @@ impl RecordedSettings {
         serde_json::to_value(self)
             .map_err(|err| Error::new(ErrorKind::Internal, "the settings of the run cannot be recorded").source(err))
     }
+}
+
+/// The call that a run with these events is made for, if it is one.
+pub(super) fn parent(events: &[Event]) -> Option<&Parent> {
+    match &events.first()?.body {
+        EventBody::RunCreated { parent, .. } => parent.as_ref(),
+        _ => None,
+    }
+}
+
+/// The plan of what is called as a tool, among those of the plan that it is called from.
+pub(super) fn called(plan: Plan, parent: &Parent) -> Result<Plan> {
+    plan.delegates.get(&parent.tool).map(|called| Plan::clone(called)).ok_or_else(|| {
+        Error::new(ErrorKind::Divergent, format!("the workflow that is stored with the run has no tool `{}`", parent.tool))
+    })
 }
 
 /// Compiles the files that a run with these events has now, under the settings it has now.

@@ -117,7 +117,7 @@ pub async fn repair(store: &Arc<dyn Store>, run: RunId) -> Result<Repaired> {
 }
 
 /// Reads a run and replays what of it is whole.
-async fn look_at(store: &Arc<dyn Store>, run: RunId) -> Result<Inspection> {
+pub(super) async fn look_at(store: &Arc<dyn Store>, run: RunId) -> Result<Inspection> {
     let mut inspection = inspect(store, run).await?;
     if inspection.good.is_empty() {
         return Ok(inspection);

@@ -1,11 +1,23 @@
 //! The command line as clap reads it: one struct per command. Nothing here acts.
 
+mod audit;
+mod tools;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueParser};
 
+pub use tools::{ToolsCallArgs, ToolsCommand, ToolsListArgs, ToolsShowArgs, ToolsTrustArgs};
+
+pub use audit::{
+    AuditCommand, AuditExportArgs, AuditFilterArgs, AuditListArgs, AuditShowArgs, AuditVerifyArgs, DecisionArg, ExportFormat,
+};
+
 use crate::{
-    cli::values::{InputArg, ModelArg, parse_duration},
+    cli::{
+        policy::args::{PolicyArgs, PolicyCommand},
+        values::{InputArg, ModelArg, parse_duration},
+    },
     model::RunId,
 };
 
@@ -90,6 +102,15 @@ pub enum Command {
     /// Look at the runs in the store
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Look at the tools, and try one
+    #[command(subcommand)]
+    Tools(ToolsCommand),
+    /// Look at what the operator permits tools to touch
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Look at what agents did with tools, and who permitted it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print the JSON Schema of a file format, for editors
     Schema(SchemaArgs),
     /// Explain the code of a problem
@@ -148,6 +169,9 @@ pub struct RunArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `resume`.
@@ -162,13 +186,16 @@ pub struct ResumeArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 impl ResumeArgs {
     /// Those that go on with `run` as it is.
     #[must_use]
-    pub fn of(run: RunId) -> Self {
-        Self { run: run.to_string(), workflow: None, output: OutputForm::Text }
+    pub fn of(run: RunId, policy: PolicyArgs) -> Self {
+        Self { run: run.to_string(), workflow: None, output: OutputForm::Text, policy }
     }
 }
 
@@ -207,6 +234,9 @@ pub struct ApproveArgs {
     /// How the questions are shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ShowFormat,
+    /// What tools may touch when the run goes on.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `fork`.
@@ -231,6 +261,9 @@ pub struct ForkArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// `why`.
@@ -290,6 +323,9 @@ pub struct ValidateArgs {
     /// Let warnings fail, too
     #[arg(long)]
     pub strict: bool,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// How problems are told.
@@ -394,6 +430,9 @@ pub struct RunsListArgs {
     /// How many to list, 0 for all
     #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
     pub limit: usize,
+    /// Also those that other runs called as tools
+    #[arg(long)]
+    pub all: bool,
     /// How it is shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ShowFormat,
@@ -468,6 +507,8 @@ pub enum SchemaName {
     Agents,
     /// A test file, *.test.yaml
     Test,
+    /// A policy, policy.toml
+    Policy,
 }
 
 /// `explain`.

@@ -3,6 +3,7 @@
 mod agents;
 mod approve;
 pub mod args;
+mod audit;
 mod breakers;
 mod clean;
 mod completions;
@@ -21,6 +22,7 @@ mod man;
 mod numbers;
 mod outputs;
 mod page;
+pub mod policy;
 mod problem;
 mod prompt;
 mod questions;
@@ -32,6 +34,7 @@ mod schema;
 mod signals;
 mod table;
 mod terminal;
+mod tools;
 mod ui;
 mod validate;
 pub mod values;
@@ -47,12 +50,13 @@ use std::{
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
-    app::{MockOptions, Settings},
+    app::{MockOptions, Settings, policy::PolicySettings},
     cli::terminal::Terminal,
     error::Result,
 };
 
-use args::{Cli, Command, ResumeArgs};
+use args::{Cli, Command, ResumeArgs, ToolsCommand};
+use policy::args::PolicyCommand;
 
 /// Runs the command that the process was started with.
 #[must_use]
@@ -95,7 +99,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Approve(args) => {
             let (code, goes_on) = run::block_on(approve::approve(&args, &settings, terminal))?;
             match goes_on {
-                Some(run) => resume::resume(&ResumeArgs::of(run), &settings, verbose, terminal),
+                Some(run) => resume::resume(&ResumeArgs::of(run, args.policy), &settings, verbose, terminal),
                 None => Ok(code),
             }
         }
@@ -106,6 +110,9 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Graph(args) => graph::graph(&args, &settings, terminal),
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
+        Command::Tools(command) => tools::tools(&command, &settings, verbose, terminal),
+        Command::Policy(command) => policy::policy(&command, &settings, terminal),
+        Command::Audit(command) => run::block_on(audit::audit(&command, &settings, terminal)),
         Command::Schema(args) => schema::schema(&args, terminal),
         Command::Explain(args) => explain::explain(&args, terminal),
         Command::Init(args) => init::init(&args, terminal),
@@ -125,7 +132,41 @@ fn settings(cli: &Cli) -> Settings {
         });
         settings.models = args.model.iter().map(|arg| (arg.agent.to_string(), arg.model.clone())).collect();
     }
+    settings.policy = policy_settings(&cli.command);
     settings
+}
+
+/// What the options say about the policy. Those of commands that call no tools say nothing.
+fn policy_settings(command: &Command) -> PolicySettings {
+    let args = match command {
+        Command::Run(args) => &args.policy,
+        Command::Resume(args) => &args.policy,
+        Command::Approve(args) => &args.policy,
+        Command::Fork(args) => &args.policy,
+        Command::Validate(args) => &args.policy,
+        Command::Tools(ToolsCommand::List(args)) => &args.policy,
+        Command::Tools(ToolsCommand::Show(args)) => &args.policy,
+        Command::Tools(ToolsCommand::Call(args)) => &args.policy,
+        Command::Tools(ToolsCommand::Trust(args)) => &args.policy,
+        Command::Policy(PolicyCommand::Show(args)) => &args.policy,
+        Command::Policy(PolicyCommand::Check(args)) => &args.policy,
+        Command::Policy(PolicyCommand::Init(args)) => {
+            return PolicySettings { file: args.policy.clone(), ..PolicySettings::default() };
+        }
+        Command::Why(_)
+        | Command::Diff(_)
+        | Command::Graph(_)
+        | Command::Agents(_)
+        | Command::Runs(_)
+        | Command::Audit(_)
+        | Command::Schema(_)
+        | Command::Explain(_)
+        | Command::Init(_)
+        | Command::Doctor(_)
+        | Command::Completions(_)
+        | Command::Man(_) => return PolicySettings::default(),
+    };
+    args.to_settings()
 }
 
 /// `--color` as far as it matters for help and usage errors, which are printed before there are any options.

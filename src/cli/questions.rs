@@ -27,10 +27,10 @@ pub(super) fn tell(terminal: &Terminal, question: &OpenQuestion) {
     ));
     let arguments = serde_json::to_string_pretty(&asked.arguments).unwrap_or_default();
     for line in arguments.lines() {
-        terminal.talk(&format!("    {}", clean::escaped(line)));
+        terminal.talk(&format!("    {}", clean::json(line)));
     }
     for access in &asked.accesses {
-        terminal.talk(&format!("    {} {}", terminal.paint_err(DIM, "touches"), clean::escaped(&access.to_string())));
+        terminal.talk(&format!("    {} {}", terminal.paint_err(DIM, "touches"), clean::printable(&access.to_string())));
     }
 }
 

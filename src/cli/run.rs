@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use indexmap::IndexMap;
 use tracing::{debug, trace};
 
 use crate::{
@@ -59,6 +60,27 @@ pub(super) fn run(args: &RunArgs, settings: &Settings, verbose: bool, terminal: 
         if let Some(name) = &args.reuse {
             options.origin = origin(&engine, &prepared, name.as_deref(), &args.invalidate, terminal).await?;
         }
+        drive(&prepared, &engine, options, Begin::New, &showing, settings, terminal).await
+    })
+}
+
+/// Runs a workflow that needs no inputs and that this program made.
+pub(super) fn run_source(
+    source: &WorkflowSource,
+    output: OutputForm,
+    settings: &Settings,
+    verbose: bool,
+    terminal: &Terminal,
+) -> Result<u8> {
+    let mut compiled = app::compile(source, settings)?;
+    diagnostics::tell(terminal, &compiled.diagnostics, &compiled.sources);
+    let Some(plan) = compiled.plan.take() else { return Ok(exit::USAGE) };
+    let manifest = compiled.manifest_path.as_deref().zip(compiled.manifest.as_ref());
+    let prepared = app::prepare(plan, source, manifest, settings)?;
+    let options = prepared.options(RunId::generate(), IndexMap::new())?;
+    let showing = Showing { output, verbose, past: &[] };
+    block_on(async {
+        let engine = prepared.engine().await?;
         drive(&prepared, &engine, options, Begin::New, &showing, settings, terminal).await
     })
 }
@@ -165,11 +187,21 @@ pub(super) async fn drive(
         }
         past = read_run(engine.store(), run).await?.events;
         let answers = questions::ask(terminal, open_questions(&past));
-        if answers.is_empty() {
+        let mut is_answered = !answers.is_empty();
+        for (child, open) in approve::asking_children(engine.store(), run).await? {
+            let given = questions::ask(terminal, open);
+            if !given.is_empty() {
+                approve::give(engine.store(), child.run, &given).await?;
+                is_answered = true;
+            }
+        }
+        if !is_answered {
             terminal.talk(&Commands::of(prepared, settings).answer(run));
             return Ok(driven.code);
         }
-        approve::give(engine.store(), run, &answers).await?;
+        if !answers.is_empty() {
+            approve::give(engine.store(), run, &answers).await?;
+        }
         past = read_run(engine.store(), run).await?.events;
         begin = Begin::Again;
     }

@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     app::{
         self, Settings,
-        runs::{self, NodeSummary, RunDetail, RunSummary},
+        runs::{self, NodeSummary, QuestionReport, RunDetail, RunSummary},
     },
     cli::{
-        args::{RunsCommand, ShowFormat},
+        args::{RunsCommand, RunsListArgs, ShowFormat},
         clean, exit,
         json::{self, EventReport},
         numbers,
@@ -25,11 +25,16 @@ use crate::{
     store::{Store, StreamId},
 };
 
+/// How many columns are shown of the arguments and of the result of a call.
+const SHORT: usize = 100;
+/// Where calls of tools are told in the table of nodes: behind the cost.
+const TOOLS_AT: usize = 6;
+
 /// Does what the sub-command says with the store of the folder.
 pub(super) async fn runs(command: &RunsCommand, settings: &Settings, terminal: &Terminal) -> Result<u8> {
     let store = app::open_existing_store(settings).await?;
     match command {
-        RunsCommand::List(args) => list(store.as_ref(), args.limit, args.format, terminal).await?,
+        RunsCommand::List(args) => list(store.as_ref(), args, terminal).await?,
         RunsCommand::Show(args) => {
             let store = store.ok_or_else(no_store)?;
             let run = runs::find(&store, &args.run).await?;
@@ -70,12 +75,12 @@ fn no_store() -> Error {
     Error::new(ErrorKind::NotFound, "there is no run yet").hint("`--store URL` names another store")
 }
 
-async fn list(store: Option<&Arc<dyn Store>>, limit: usize, format: ShowFormat, terminal: &Terminal) -> Result<()> {
+async fn list(store: Option<&Arc<dyn Store>>, args: &RunsListArgs, terminal: &Terminal) -> Result<()> {
     let runs = match store {
-        Some(store) => runs::list(store, limit).await?,
+        Some(store) => runs::list(store, args.limit, args.all).await?,
         None => Vec::new(),
     };
-    if format == ShowFormat::Json {
+    if args.format == ShowFormat::Json {
         return terminal.print(&json::document(&runs)?);
     }
     if runs.is_empty() {
@@ -112,16 +117,20 @@ fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<(
         ("run by", detail.owner.to_string()),
     ];
     let origin = detail.origin.as_ref().map(|origin| ("from", come_from(origin)));
-    for (name, value) in rows.into_iter().chain(origin) {
+    let parent = detail.parent.as_ref();
+    let parent = parent.map(|parent| ("for", format!("run {}, `{}` of node {}", parent.run, parent.tool, parent.node)));
+    let called =
+        detail.called.iter().map(|called| ("called", format!("run {}, `{}` by node {}", called.run, called.tool, called.node)));
+    for (name, value) in rows.into_iter().chain(origin).chain(parent).chain(called) {
         page.line(&format!("{name:<10}{value}"));
     }
     if !detail.nodes.is_empty() {
         page.gap();
-        page.block(&table(
-            terminal,
-            &["NODE", "STATUS", "ATTEMPTS", "TIME", "TOKENS", "COST", "AGENT", "MODEL"],
-            detail.nodes.iter().map(node_row).collect(),
-        ));
+        page.block(&nodes(&detail.nodes, terminal));
+    }
+    for question in &detail.questions {
+        page.gap();
+        ask(question, &mut page, terminal)?;
     }
     for (name, values) in [("inputs", Some(&detail.inputs)), ("outputs", detail.outputs.as_ref())] {
         if let Some(values) = values.filter(|values| values.as_object().is_some_and(|values| !values.is_empty())) {
@@ -150,6 +159,36 @@ fn come_from(origin: &Origin) -> String {
         (OriginKind::Repair, _) => "repaired".to_owned(),
     };
     format!("run {}, {what}", origin.run)
+}
+
+/// A table of nodes; it has a column for calls of tools if there are any.
+fn nodes(nodes: &[NodeSummary], terminal: &Terminal) -> String {
+    let with_tools = nodes.iter().any(|node| node.spend.tool_calls.is_some());
+    let mut headings = vec!["NODE", "STATUS", "ATTEMPTS", "TIME", "TOKENS", "COST", "AGENT", "MODEL"];
+    if with_tools {
+        headings.insert(TOOLS_AT, "TOOLS");
+    }
+    let rows = nodes.iter().map(|node| {
+        let mut row = node_row(node);
+        if with_tools {
+            row.insert(TOOLS_AT, node.spend.tool_calls.map_or_else(|| "-".to_owned(), |calls| calls.to_string()));
+        }
+        row
+    });
+    table(terminal, &headings, rows.collect())
+}
+
+/// A question that is open, with all that is to be known to answer it.
+fn ask(question: &QuestionReport, page: &mut Page, terminal: &Terminal) -> Result<()> {
+    let QuestionReport { node, request, .. } = question;
+    let asked = &request.question;
+    let heading = terminal.paint_out(YELLOW, &format!("{node}, call {}:", request.step));
+    page.line(&format!("{heading} {}", clean::one_line(&asked.in_words())));
+    for access in &asked.accesses {
+        page.line(&format!("  touches {}", clean::one_line(&access.to_string())));
+    }
+    page.block(&clean::json(&json::document(&asked.arguments)?));
+    Ok(())
 }
 
 fn node_row(node: &NodeSummary) -> Vec<String> {
@@ -220,7 +259,8 @@ fn told(body: &EventBody) -> String {
         }
         EventBody::ToolCalled { call, .. } => {
             let approved = if call.approved { ", approved" } else { "" };
-            format!("call {}, {} ({}{approved}): {}", call.step, call.tool, call.effect.as_str(), call.arguments)
+            let arguments = clean::short(&call.arguments.to_string(), SHORT);
+            format!("call {}, {} ({}{approved}): {arguments}", call.step, call.tool, call.effect.as_str())
         }
         EventBody::ToolReturned { result, .. } => {
             let how = if result.cached {
@@ -229,7 +269,7 @@ fn told(body: &EventBody) -> String {
                 numbers::duration(Duration::from_millis(result.duration_ms))
             };
             let outcome = match &result.outcome {
-                ToolOutcome::Output(value) => value.to_string(),
+                ToolOutcome::Output(value) => clean::short(&value.to_string(), SHORT),
                 ToolOutcome::Failed { error, .. } => format!("failed: {}", error.message),
             };
             format!("call {}, {}, {how}: {outcome}", result.step, result.tool)

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::json;
+
 use crate::{
     app::{self, Settings, WorkflowSource, inputs::StandardInput},
     cli::{
@@ -12,11 +14,13 @@ use crate::{
         diagnostics::{Problems, counted},
         exit,
         numbers::plural,
+        table,
         terminal::{GREEN, RED, Terminal, YELLOW},
     },
     diagnostic::{Diagnostic, DiagnosticFormat, Severity, Sources, render},
     error::{Error, ErrorKind, Result},
-    plan::MANIFEST_NAMES,
+    model::{Permission, Value},
+    plan::{MANIFEST_NAMES, NodeSurface, Surface},
 };
 
 /// What is checked when no file is named.
@@ -27,19 +31,27 @@ const MAX_DEPTH: usize = 16;
 /// Checks the files and tells what is wrong on standard output.
 pub(super) fn validate(args: &ValidateArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
     let files = files(&args.files)?;
+    // A policy that cannot be used is a problem, too, though none of the files.
+    app::policy::policy(settings, Path::new("."))?;
     let mut stdin = StandardInput::default();
     let mut problems = Problems::default();
+    let mut surfaces = Vec::new();
     for path in &files {
-        let (diagnostics, sources) = check(path, settings, &mut stdin)?;
+        let Checked { diagnostics, sources, surface } = check(path, settings, &mut stdin)?;
         let failed = fails(&diagnostics, args.strict);
         let new = problems.add(diagnostics, &sources);
         if args.format == ValidateFormat::Text {
             terminal.print(&told(path, failed, &new, &problems.sources, terminal))?;
+            terminal.print(&asked_for(&surface, terminal))?;
         }
+        surfaces.push((shown(path), surface));
     }
     let whole = match args.format {
         ValidateFormat::Text => None,
-        ValidateFormat::Json => Some(DiagnosticFormat::Json),
+        ValidateFormat::Json => {
+            terminal.print(&document(&problems, &surfaces))?;
+            None
+        }
         ValidateFormat::Sarif => Some(DiagnosticFormat::Sarif),
         ValidateFormat::Github => Some(DiagnosticFormat::Github),
     };
@@ -57,15 +69,55 @@ pub(super) fn validate(args: &ValidateArgs, settings: &Settings, terminal: &Term
     Ok(if fails(&problems.all, args.strict) { exit::USAGE } else { exit::SUCCEEDED })
 }
 
-/// The problems of one file: of a manifest, when that is what its name says, otherwise of a workflow.
-fn check(path: &Path, settings: &Settings, stdin: &mut StandardInput) -> Result<(Vec<Diagnostic>, Sources)> {
+/// What is known of one file once it was checked.
+struct Checked {
+    diagnostics: Vec<Diagnostic>,
+    sources: Sources,
+    surface: Surface,
+}
+
+/// Checks one file: a manifest, when that is what its name says, otherwise a workflow.
+fn check(path: &Path, settings: &Settings, stdin: &mut StandardInput) -> Result<Checked> {
     if is_manifest(path) {
         let compiled = app::compile_manifest(path);
-        return Ok((compiled.diagnostics, compiled.sources));
+        return Ok(Checked { diagnostics: compiled.diagnostics, sources: compiled.sources, surface: Surface::default() });
     }
     let source = WorkflowSource::read(path, stdin)?;
     let compiled = app::compile(&source, settings)?;
-    Ok((compiled.diagnostics, compiled.sources))
+    let surface = compiled.plan.as_ref().map(Surface::of).unwrap_or_default();
+    Ok(Checked { diagnostics: compiled.diagnostics, sources: compiled.sources, surface })
+}
+
+/// What the nodes of a workflow may do with tools, when there are some.
+fn asked_for(surface: &Surface, terminal: &Terminal) -> String {
+    if surface.is_empty() {
+        return String::new();
+    }
+    let row = |node: &NodeSurface| {
+        let effect = node.effect.as_str();
+        let effect = if node.approved_by_a_person { format!("{effect}, approved by a person") } else { effect.to_owned() };
+        let permissions = node.permissions.iter().map(Permission::as_str).collect::<Vec<_>>().join(", ");
+        let permissions = if permissions.is_empty() { "nothing".to_owned() } else { permissions };
+        vec![node.node.clone(), node.tools.join(", "), effect, permissions]
+    };
+    let rows = surface.nodes.iter().map(row).collect();
+    let table = table::table(terminal, &["NODE", "TOOLS", "EFFECT", "MAY TOUCH"], rows);
+    table.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+/// Problems and surfaces as one JSON document.
+fn document(problems: &Problems, surfaces: &[(String, Surface)]) -> String {
+    let found: Value =
+        serde_json::from_str(&render(&problems.all, &problems.sources, DiagnosticFormat::Json)).unwrap_or_default();
+    let surface =
+        |(file, surface): &(String, Surface)| json!({"file": file, "permissions": surface.permissions(), "nodes": surface.nodes});
+    let permissions: Vec<Value> = surfaces.iter().filter(|(_, surface)| !surface.is_empty()).map(surface).collect();
+    format!("{:#}\n", json!({"problems": found, "permissions": permissions}))
+}
+
+/// The file as it is told.
+fn shown(path: &Path) -> String {
+    if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() }
 }
 
 /// What is told of one file: its problems, or that it is well.
@@ -74,7 +126,7 @@ fn told(path: &Path, failed: bool, new: &[Diagnostic], sources: &Sources, termin
     if !text.is_empty() {
         text = text.trim_end().to_owned() + "\n\n";
     }
-    let name = if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() };
+    let name = shown(path);
     let verdict = match (failed, new.is_empty()) {
         (true, _) => terminal.paint_out(RED, "failed"),
         (false, true) => terminal.paint_out(GREEN, "ok"),

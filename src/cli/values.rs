@@ -2,7 +2,9 @@
 
 use std::{str::FromStr, time::Duration};
 
-use crate::model::{AgentName, ModelRef};
+use jiff::{Timestamp, civil, tz::TimeZone};
+
+use crate::model::{AgentName, ModelRef, Permission};
 
 /// `KEY=VALUE` of `-i`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,49 @@ impl FromStr for ModelArg {
     }
 }
 
+/// Reads a permission as it is written in files.
+pub(super) fn parse_permission(text: &str) -> Result<Permission, String> {
+    text.parse().map_err(|err: crate::Error| err.hints().first().cloned().unwrap_or_else(|| err.to_string()))
+}
+
+/// A moment, as `--since` takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinceArg {
+    /// So long before now.
+    Ago(Duration),
+    /// That one.
+    At(Timestamp),
+}
+
+impl SinceArg {
+    /// The moment, seen from `now`.
+    #[must_use]
+    pub fn from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(duration) => now.checked_sub(duration).unwrap_or(Timestamp::MIN),
+            Self::At(at) => at,
+        }
+    }
+}
+
+impl FromStr for SinceArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(at) = text.parse::<Timestamp>() {
+            return Ok(Self::At(at));
+        }
+        // Without a zone, it is the time of the machine; a day begins at midnight.
+        if let Ok(at) = text.parse::<civil::DateTime>() {
+            let at = at.to_zoned(TimeZone::system()).map_err(|err| err.to_string())?;
+            return Ok(Self::At(at.timestamp()));
+        }
+        parse_duration(text)
+            .map(Self::Ago)
+            .map_err(|_| "write a time such as 2026-11-22 or 2026-11-22T12:00:00Z, or a duration such as 2h".to_owned())
+    }
+}
+
 /// Reads a duration as it is written in files.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     crate::manifest::parse_duration(text)
@@ -59,6 +104,19 @@ mod tests {
         assert_eq!("a=b=c".parse(), Ok(InputArg { name: "a".into(), value: "b=c".into() }));
         assert!("novalue".parse::<InputArg>().is_err());
         assert!("=x".parse::<InputArg>().is_err());
+    }
+
+    #[test]
+    fn since_is_a_time_or_a_time_ago() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let since = |text: &str| text.parse::<SinceArg>().map(|since| since.from(now).to_string());
+        assert_eq!(since("2h").as_deref(), Ok("2026-11-22T10:00:00Z"));
+        assert_eq!(since("2026-11-21T08:00:00+01:00").as_deref(), Ok("2026-11-21T07:00:00Z"));
+        assert!(matches!("2026-11-21".parse(), Ok(SinceArg::At(_))) && matches!("2026-11-21 08:30".parse(), Ok(SinceArg::At(_))));
+        assert_eq!("999999999d".parse::<SinceArg>().map(|since| since.from(now)), Ok(Timestamp::MIN));
+        for bad in ["", "yesterday", "2", "2026-13-01"] {
+            assert!(bad.parse::<SinceArg>().is_err(), "{bad:?}");
+        }
     }
 
     #[test]

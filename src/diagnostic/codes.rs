@@ -105,6 +105,8 @@ codes! {
     ROUTE_CASE_IMPOSSIBLE = 45, "route case can never be taken";
     /// A workflow that runs itself, directly or through others.
     SELF_CALL = 46, "workflow calls itself";
+    /// What strangers wrote, private data and a way out meet in one node.
+    LETHAL_TRIFECTA = 50, "untrusted content, private data and a way out";
     /// An input that nothing reads.
     UNUSED_INPUT = 60, "unused input";
     /// An inline agent that no node uses.

@@ -1,7 +1,7 @@
 //! Runs a plan: decides, attempts, records, recovers. The log is the truth: append, then show.
 //!
 //! `state` decides without IO; `scheduler` does what it says, appends what happens through `log`, and starts a call only when
-//! everything the call rests on is durable; `recover` reads a log back, `inspect` also one that is damaged;
+//! everything the call rests on is durable; `recover` reads a log back, `pages` bit by bit, `inspect` also one that is damaged;
 //! `reuse` finds answers in an earlier run, `revise` lets a run go on with other files; `child` runs agents and workflows that are
 //! called as tools.
 
@@ -15,6 +15,7 @@ mod inspect;
 mod kill_points;
 mod log;
 mod observer;
+mod pages;
 mod recover;
 mod reuse;
 mod revise;
@@ -31,10 +32,11 @@ use std::{
 use indexmap::IndexMap;
 
 pub use answer::{OpenQuestion, answer, open_questions};
-pub use child::{Child, Delegates, children_of};
+pub use child::{CalledSpend, Child, Delegates, children_of};
 pub use clock::Clock;
 pub use inspect::{BadRecord, Inspection, inspect};
 pub use observer::{Observer, Progress};
+pub use pages::EventPages;
 pub use recover::{RecordedRun, read_run};
 pub use reuse::{EarlierAnswer, Reuse, answers_of, invalidated};
 pub use revise::{Revision, changed_nodes, revised_files};

@@ -4,7 +4,7 @@
 use serde_json::{Map, json};
 
 use super::{
-    grammar::{CountSize, Field, INTERCHANGE, MANIFEST, NameRule, Object, Rule, Shape, TEST_FILE, WORKFLOW},
+    grammar::{CountSize, Field, INTERCHANGE, MANIFEST, NameRule, Object, POLICY, Rule, Shape, TEST_FILE, WORKFLOW},
     names, schema_shorthand,
 };
 use crate::model::Value;
@@ -18,6 +18,8 @@ pub enum SchemaOf {
     Agents,
     /// Test files.
     Test,
+    /// Policy files.
+    Policy,
 }
 
 /// The JSON Schema of a sort of files.
@@ -33,6 +35,7 @@ pub fn json_schema(of: SchemaOf) -> Value {
         }
         SchemaOf::Agents => (definitions.object(&MANIFEST), "agentflow manifest"),
         SchemaOf::Test => (definitions.object(&TEST_FILE), "agentflow tests"),
+        SchemaOf::Policy => (definitions.object(&POLICY), "agentflow policy"),
     };
     let mut schema = Map::new();
     schema.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
@@ -133,6 +136,8 @@ impl Definitions {
                 schema
             }
             Shape::Url => json!({ "type": "string", "pattern": "^https?://\\S+$" }),
+            Shape::Permission => permission_schema(),
+            Shape::Folder => json!({ "type": "string", "pattern": "^/" }),
             Shape::Word(words) => {
                 let list: Vec<Value> = words.iter().map(|(word, doc)| json!({ "const": word, "description": doc })).collect();
                 json!({ "type": "string", "enum": words.iter().map(|(word, _)| *word).collect::<Vec<_>>(), "anyOf": list })
@@ -352,6 +357,24 @@ fn name_schema(rule: NameRule) -> Value {
         return json!({ "pattern": names::pattern(rule) });
     }
     json!({ "pattern": names::pattern(rule), "not": { "enum": refused } })
+}
+
+/// The forms of permissions, as `Permission` parses them.
+fn permission_schema() -> Value {
+    let forms = [
+        r"net:(https?://)?(\[[0-9a-fA-F:.]+\]|\*|(\*\.)?[^*/@?#\\ %:\[.][^*/@?#\\ %:]*)(:0*[1-9][0-9]{0,4})?",
+        r"fs:(read|write):[^/\\][^\\]*",
+        r"run:[^* ]+( [^ ]+)*",
+        r"mcp:[^*/]+(/.+)?",
+        r"secret:.+",
+    ];
+    json!({
+        "type": "string",
+        "maxLength": 1_000,
+        "pattern": format!("^({})$", forms.join("|")),
+        // Control characters, and paths that lead out of the folder or nowhere.
+        "not": { "pattern": r"[\x00-\x1f\x7f-\x9f]|^fs:[a-z]+:(\./$|(.*/)?\.\.(/|$)|.*//)" },
+    })
 }
 
 fn count_pattern(size: CountSize) -> &'static str {

@@ -11,6 +11,7 @@ mod interchange;
 mod json_schema;
 mod load;
 mod names;
+mod policy;
 mod read;
 mod schema_shorthand;
 mod tree;
@@ -22,7 +23,8 @@ pub use agents::{
     ProviderManifest, RateManifest, StoreManifest, ToolManifest,
 };
 pub use json_schema::{SchemaOf, json_schema};
-pub use read::{read_data, read_data_text, read_manifest, read_workflow, read_workflow_text};
+pub use policy::{PolicyManifest, ProjectManifest, RulesManifest};
+pub use read::{read_data, read_data_text, read_manifest, read_policy_text, read_workflow, read_workflow_text};
 pub use tree::{Tree, TreeKind};
 pub use units::{MAX_COUNT, parse_count, parse_duration, parse_rate};
 pub use workflow::{

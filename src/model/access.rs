@@ -1,5 +1,7 @@
 //! What a call touches, and what permits it: compared as parsed values, never as text.
 
+mod compare;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
@@ -182,6 +184,21 @@ impl Permission {
             What::Net { host, .. } => Some(host),
             _ => None,
         }
+    }
+
+    /// The words with which the arguments of a program begin.
+    #[must_use]
+    pub fn words(&self) -> &[String] {
+        match &self.what {
+            What::Run { words, .. } => words,
+            _ => &[],
+        }
+    }
+
+    /// Whether it is about tools of this MCP server.
+    #[must_use]
+    pub fn is_of_server(&self, name: &str) -> bool {
+        matches!(&self.what, What::Mcp { server, .. } if server == name)
     }
 
     /// Whether it permits `access`.

@@ -116,7 +116,8 @@ impl ToolName {
         if wire.len() > MAX_WIRE_NAME {
             let digest = Sha256::digest(self.0.as_bytes());
             wire.truncate(MAX_WIRE_NAME - 9);
-            wire.push_str(&format!("_{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3]));
+            wire.push('_');
+            wire.push_str(&data_encoding::HEXLOWER.encode(&digest[..4]));
         }
         wire
     }
@@ -191,6 +192,12 @@ impl ToolPattern {
         kind_of(&self.0) == kind_of(&narrower.0) && self.server() == narrower.server() && stars_fit(&self.0, &narrower.0)
     }
 
+    /// Whether some tool may be meant by both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        stars_meet(&self.0, &other.0)
+    }
+
     /// Whether it means `name`.
     #[must_use]
     pub fn covers(&self, name: &ToolName) -> bool {
@@ -230,6 +237,30 @@ pub(super) fn stars_fit(pattern: &str, text: &str) -> bool {
         }
     }
     pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+/// Whether some text fits both patterns.
+pub(super) fn stars_meet(one: &str, two: &str) -> bool {
+    let (one, two): (Vec<char>, Vec<char>) = (one.chars().collect(), two.chars().collect());
+    sequences_meet(&one, &two, &|c| *c == '*', &|one, two| one == two)
+}
+
+/// Whether two sequences can be the same, when what is `open` stands for any part of the other, or none.
+pub(super) fn sequences_meet<T>(one: &[T], two: &[T], open: &dyn Fn(&T) -> bool, fit: &dyn Fn(&T, &T) -> bool) -> bool {
+    // can[j] tells whether the first i of `one` and the first j of `two` can be the same.
+    let mut can = vec![false; two.len() + 1];
+    for i in 0..=one.len() {
+        let before = can.clone();
+        for j in 0..=two.len() {
+            can[j] = match (i.checked_sub(1).map(|i| &one[i]), j.checked_sub(1).map(|j| &two[j])) {
+                (None, None) => true,
+                (Some(a), None) => open(a) && before[j],
+                (None, Some(b)) => open(b) && can[j - 1],
+                (Some(a), Some(b)) => (open(a) || open(b)) && (before[j] || can[j - 1]) || before[j - 1] && fit(a, b),
+            };
+        }
+    }
+    can[two.len()]
 }
 
 /// A tool as models and people are told of it.

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     diagnostic::{FileId, Sources, Spanned},
     manifest::{Join, OnErrorManifest, RetryManifest},
-    model::{AgentProfile, Effect, FallbackModel, NodeId, StoredSource, Value},
+    model::{AgentProfile, Effect, FallbackModel, NodeId, StoredSource, ToolPattern, Value},
     plan::{
         AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind,
         NodePlan, OnError, Plan, RoutePlan, ToolNode,
@@ -25,11 +25,13 @@ use crate::{
         draft::{AgentDraft, CodeId, Codes, GraphDraft, KindDraft, NodeDraft, Read, ToolDraft, TreeDraft},
         links::Kind,
         resolve::WorkflowDraft,
+        rules::Crossings,
         scope::Scope,
         shapes::{World, of_output, says_something},
     },
     resilience::{Jitter, RetryPolicy},
     template::{Expression, Template, TemplateTree},
+    tool::Level,
 };
 
 /// Attempts in flight at once.
@@ -88,6 +90,7 @@ pub(super) fn plan(
     scope: &Scope<'_, '_>,
     output_reads: &[Read],
     agents: &Catalog,
+    (levels, crossings): (&[Level], Crossings),
 ) -> Plan {
     let workflow = world.workflow;
     let path = &compiler.sources.get(workflow.file).path;
@@ -123,6 +126,8 @@ pub(super) fn plan(
         env: workflow.env.iter().map(|name| name.value.clone()).collect(),
         graph: Arc::new(graph),
         outputs,
+        levels: levels.to_vec(),
+        crossings: Arc::new(crossings),
         output_schema: json!({"type": "object", "properties": schemas, "required": required, "additionalProperties": false}),
         agents: assembler.agents,
         delegates: BTreeMap::new(),
@@ -277,6 +282,7 @@ impl Assembler<'_> {
         let name = draft.agent.as_deref().expect(CHECKED);
         let profile = self.catalog.get(name).and_then(|entry| entry.profile()).expect(CHECKED);
         self.agents.insert(name.to_owned(), Arc::clone(profile));
+        self.delegates(&draft.tools);
         let turns = draft.max_turns.or(profile.max_turns).unwrap_or(self.limits.turns);
         let bounded = self.workflow.limits.turns.is_some();
         let mut node = AgentNode {
@@ -293,6 +299,7 @@ impl Assembler<'_> {
             call_timeout: profile.timeout.unwrap_or(CALL_TIMEOUT),
             tools: draft.tools.clone(),
             grants: Arc::clone(&draft.grants),
+            powers: draft.powers.clone(),
             on_ambiguous: draft.on_ambiguous,
             definition: String::new(),
         };
@@ -300,8 +307,16 @@ impl Assembler<'_> {
         node
     }
 
-    fn tool(&self, draft: &ToolDraft<'_>) -> ToolNode {
+    fn delegates(&mut self, tools: &[ToolPattern]) {
+        for (name, agent) in self.catalog.delegates(tools) {
+            self.agents.entry(name).or_insert_with(|| Arc::clone(agent));
+        }
+    }
+
+    fn tool(&mut self, draft: &ToolDraft<'_>) -> ToolNode {
         let tool = draft.tool.clone().expect(CHECKED);
+        let pattern = ToolPattern::new(tool.as_str()).expect(CHECKED);
+        self.delegates(std::slice::from_ref(&pattern));
         let args = TemplateTree::Map(draft.args.iter().map(|(name, tree)| (name.value.clone(), self.tree(tree))).collect());
         let secrets = args.references().filter(|reference| reference.path.first().is_some_and(|name| name == "secrets"));
         let mut node = ToolNode {
@@ -309,7 +324,8 @@ impl Assembler<'_> {
             args,
             output: draft.output.clone(),
             grants: Arc::clone(&draft.grants),
-            effect: self.compiler.tools.effect(&tool),
+            powers: draft.powers.clone(),
+            effect: self.compiler.tools.effect_of(&pattern),
             on_ambiguous: draft.on_ambiguous,
             call_timeout: self.compiler.tools.timeout(&tool),
             tool,

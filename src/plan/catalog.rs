@@ -9,7 +9,7 @@ use std::{
 use crate::{
     diagnostic::{Code, Diagnostic, Files, Sources, Span, Spanned, nearest},
     manifest::{AgentManifest, Entries, FallbackManifest, Manifest, ManifestDefaults, RetryManifest},
-    model::{AgentName, AgentProfile, BUILT_IN_PROVIDERS, FallbackModel, ModelRef, ProviderName, ToolPattern},
+    model::{AgentName, AgentProfile, BUILT_IN_PROVIDERS, FallbackModel, ModelRef, ProviderName, ToolName, ToolPattern},
     plan::{
         CompileOptions,
         draft::{Place, place_of},
@@ -80,6 +80,26 @@ impl Catalog {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&CatalogEntry> {
         self.entries.get(name)
+    }
+
+    /// The agents that a pattern such as `agent:critic` means.
+    pub(super) fn called(&self, pattern: &ToolPattern) -> impl Iterator<Item = &Arc<AgentProfile>> {
+        let is_called = |name: &str| ToolName::new(format!("agent:{name}")).is_ok_and(|name| pattern.covers(&name));
+        self.entries.iter().filter(move |(name, _)| is_called(name)).filter_map(|(_, entry)| entry.profile.as_ref())
+    }
+
+    /// The agents that these tools delegate to, and those they delegate to in turn.
+    pub(super) fn delegates(&self, tools: &[ToolPattern]) -> BTreeMap<String, &Arc<AgentProfile>> {
+        let mut found = BTreeMap::new();
+        let mut open: Vec<&ToolPattern> = tools.iter().collect();
+        while let Some(pattern) = open.pop() {
+            for agent in self.called(pattern) {
+                if found.insert(agent.name.to_string(), agent).is_none() {
+                    open.extend(&agent.tools);
+                }
+            }
+        }
+        found
     }
 
     /// The name of the agent that has all of `wanted`, and why it is that one; the first by name when there are several.

@@ -287,6 +287,7 @@ impl Compiler<'_> {
         self.levels.extend(level(owner, written.permissions.as_ref(), &mut self.problems));
         let resolver = Resolver::new(self, &agents, written);
         let draft = resolver.workflow();
+        let levels = self.levels.clone();
         self.levels.truncate(around);
         let scope = Scope { graph: &draft.graph, outer: None };
         link(self, written, &draft.codes, &scope);
@@ -294,8 +295,10 @@ impl Compiler<'_> {
         certain::fill(&draft.codes, &scope);
         let world = shapes::World::new(written, &draft.codes);
         shapes::fill(&world, &scope);
-        rules::check(self, &rules::Checked { world: &world, draft: &draft, scope: &scope, output_reads: &output_reads });
-        (self.errors() == before).then(|| assemble::plan(self, &world, &draft, &scope, &output_reads, &agents))
+        let crossings =
+            rules::check(self, &rules::Checked { world: &world, draft: &draft, scope: &scope, output_reads: &output_reads });
+        (self.errors() == before)
+            .then(|| assemble::plan(self, &world, &draft, &scope, &output_reads, &agents, (&levels, crossings)))
     }
 
     /// Compiles the workflow that another one calls at `span`. Its problems are reported where they are; `None` when it has some.

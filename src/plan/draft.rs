@@ -8,7 +8,7 @@ use crate::{
     diagnostic::{FileId, Sources, Span, Spanned},
     manifest::{NodeManifest, OnErrorManifest, RetryManifest},
     model::{FallbackModel, ModelRef, OnAmbiguous, ToolName, ToolPattern, Value},
-    plan::{Plan, certain::Certain, links::Links, scope::Target},
+    plan::{Plan, certain::Certain, links::Links, powers::Power, scope::Target},
     template::{Expression, Reference, Template},
     tool::Grants,
 };
@@ -300,6 +300,7 @@ pub(super) struct AgentDraft {
     pub(super) retry: Option<RetryManifest>,
     pub(super) tools: Vec<ToolPattern>,
     pub(super) grants: Arc<Grants>,
+    pub(super) powers: Vec<Power>,
     pub(super) on_ambiguous: Option<OnAmbiguous>,
 }
 
@@ -312,6 +313,7 @@ pub(super) struct ToolDraft<'m> {
     /// JSON Schema of the result; anything when absent.
     pub(super) output: Option<Arc<Value>>,
     pub(super) grants: Arc<Grants>,
+    pub(super) powers: Vec<Power>,
     pub(super) on_ambiguous: Option<OnAmbiguous>,
 }
 

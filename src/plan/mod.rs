@@ -19,10 +19,12 @@ mod graph;
 mod inputs;
 mod links;
 mod paths;
+mod powers;
 mod resolve;
 mod rules;
 mod scope;
 mod shapes;
+mod surface;
 mod texts;
 mod tools;
 mod types;
@@ -35,6 +37,8 @@ pub use compile::{
     find_manifest,
 };
 pub use draw::{DrawFormat, draw};
+pub use powers::{Power, asks};
+pub use surface::{LevelSurface, NodeSurface, Surface};
 pub use types::{
     AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind, NodePlan,
     OnError, Plan, RoutePlan, ToolNode,

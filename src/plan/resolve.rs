@@ -12,12 +12,13 @@ use crate::{
         AgentChoice, CallsManifest, Entries, InputManifest, NodeKindManifest, NodeManifest, OnErrorManifest, Schema, Tree,
         TreeKind, WorkflowManifest,
     },
-    model::{AgentProfile, ModelRef, ToolName, ToolPattern, Value},
+    model::{AgentProfile, ModelRef, ToolPattern, Value},
     plan::{
         Plan,
         catalog::{Catalog, CatalogEntry, folder, parse_fallback, parse_model, parse_template},
         compile::Compiler,
         draft::{AgentDraft, CodeId, CodeKind, Codes, GraphDraft, KindDraft, NodeDraft, Place, ToolDraft, TreeDraft, place_of},
+        powers::{Power, Powers},
         scope::listed,
         texts,
         tools::level,
@@ -126,13 +127,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         self.check_loop(written);
         let kind = match &written.kind {
             NodeKindManifest::Agent { .. } => KindDraft::Agent(self.agent(id, &written.kind)),
-            NodeKindManifest::Tool { tool, args, output, calls } => KindDraft::Tool(ToolDraft {
-                tool: self.tool(tool),
-                args: args.iter().map(|(name, tree)| (name, self.tree(tree))).collect(),
-                output: output.as_ref().map(|schema| Arc::new(schema.json.clone())),
-                grants: self.grants(id, None, calls),
-                on_ambiguous: calls.on_ambiguous.as_ref().map(|choice| choice.value),
-            }),
+            NodeKindManifest::Tool { .. } => KindDraft::Tool(self.tool(id, &written.kind)),
             NodeKindManifest::Value(tree) => KindDraft::Value(self.tree(tree)),
             NodeKindManifest::Workflow { path, with } => self.inner_workflow(path, with),
             NodeKindManifest::Nodes(nodes) => KindDraft::Graph(self.graph(nodes, Some(ids))),
@@ -227,6 +222,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         let tools = self.tools(entry, tools.as_ref());
         let grants = self.grants(id, profile.map(Arc::as_ref), calls);
         AgentDraft {
+            powers: self.powers(&tools, &grants),
             tools,
             grants,
             on_ambiguous: calls.on_ambiguous.as_ref().map(|choice| choice.value),
@@ -242,6 +238,30 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
             max_turns: max_turns.as_ref().map(|number| number.value),
             retry,
         }
+    }
+
+    fn tool(&mut self, id: &Spanned<String>, written: &'m NodeKindManifest) -> ToolDraft<'m> {
+        let NodeKindManifest::Tool { tool, args, output, calls } = written else {
+            unreachable!("called for tools only");
+        };
+        let span = tool.span;
+        let tool = self.compiler.tools.name(tool, self.agents, &mut self.compiler.problems);
+        let grants = self.grants(id, None, calls);
+        let patterns: Vec<ToolPattern> = tool.iter().filter_map(|name| ToolPattern::new(name.as_str()).ok()).collect();
+        patterns.iter().for_each(|pattern| self.compiler.note_delegates(pattern, span, span.file, self.agents));
+        self.used_agents.extend(self.agents.delegates(&patterns).into_keys());
+        ToolDraft {
+            tool,
+            args: args.iter().map(|(name, tree)| (name, self.tree(tree))).collect(),
+            output: output.as_ref().map(|schema| Arc::new(schema.json.clone())),
+            powers: self.powers(&patterns, &grants),
+            grants,
+            on_ambiguous: calls.on_ambiguous.as_ref().map(|choice| choice.value),
+        }
+    }
+
+    fn powers(&self, tools: &[ToolPattern], grants: &Grants) -> Vec<Power> {
+        Powers { known: &self.compiler.tools, agents: self.agents, levels: &self.compiler.levels }.of(tools, grants)
     }
 
     /// The tools of a node: the agent's, or those of them that the node names. The agents among them are used.
@@ -272,22 +292,8 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
             self.compiler.note_delegates(&tool.value, tool.span, base.file, self.agents);
         }
         let tools: Vec<_> = tools.into_iter().map(|tool| tool.value).collect();
-        let called =
-            |name: &str| tools.iter().any(|tool| ToolName::new(format!("agent:{name}")).is_ok_and(|name| tool.covers(&name)));
-        let called: Vec<String> =
-            self.agents.entries().map(|(name, _)| name).filter(|name| called(name)).map(str::to_owned).collect();
-        self.used_agents.extend(called);
+        self.used_agents.extend(self.agents.delegates(&tools).into_keys());
         tools
-    }
-
-    /// The tool of a node; the agent that it calls is used.
-    fn tool(&mut self, written: &Spanned<String>) -> Option<ToolName> {
-        let name = self.compiler.tools.name(written, self.agents, &mut self.compiler.problems)?;
-        if let Ok(pattern) = ToolPattern::new(name.as_str()) {
-            self.compiler.note_delegates(&pattern, written.span, written.span.file, self.agents);
-        }
-        self.used_agents.extend(name.agent().map(str::to_owned));
-        Some(name)
     }
 
     /// What the calls of a node are held to.

@@ -87,11 +87,9 @@ impl KnownTools {
 
     /// Why a pattern means no tool, and what to do about it.
     fn problem(&self, pattern: &ToolPattern, agents: &Catalog) -> Option<(String, String)> {
-        let covers = |name: ToolName| pattern.covers(&name);
         match pattern.as_str().split_once(':') {
             None => {
-                let mut built_in = BUILT_INS.iter().filter_map(|tool| ToolName::new(tool.name).ok());
-                let is_known = built_in.any(covers) || self.more.iter().any(|name| pattern.covers(name));
+                let is_known = BuiltIn::covered_by(pattern).next().is_some() || self.own(pattern).next().is_some();
                 (!is_known).then(|| (format!("unknown tool `{pattern}`"), self.hint(pattern.as_str())))
             }
             Some(("mcp", _)) if !self.are_open => {
@@ -104,17 +102,14 @@ impl KnownTools {
                     (format!("tool `{pattern}`: there is no MCP server `{server}`"), hint)
                 })
             }
-            Some(("agent", name)) if !self.are_open => {
-                let is_known = agents.entries().any(|(name, _)| ToolName::new(format!("agent:{name}")).is_ok_and(covers));
-                (!is_known).then(|| {
-                    let names: Vec<&str> = agents.entries().map(|(name, _)| name).collect();
-                    let hint = match nearest(name, names.iter().copied()) {
-                        Some(near) => format!("did you mean `agent:{near}`?"),
-                        None => format!("the agents are {}", listed(names)),
-                    };
-                    (format!("tool `{pattern}`: there is no agent `{name}`"), hint)
-                })
-            }
+            Some(("agent", name)) if !self.are_open => agents.called(pattern).next().is_none().then(|| {
+                let names: Vec<&str> = agents.entries().map(|(name, _)| name).collect();
+                let hint = match nearest(name, names.iter().copied()) {
+                    Some(near) => format!("did you mean `agent:{near}`?"),
+                    None => format!("the agents are {}", listed(names)),
+                };
+                (format!("tool `{pattern}`: there is no agent `{name}`"), hint)
+            }),
             Some(_) => None,
         }
     }
@@ -136,25 +131,37 @@ impl KnownTools {
         }
     }
 
-    /// What a call of a tool does at most: what the manifest says, then what is known. Of what is not known, the worst.
-    pub(super) fn effect(&self, name: &ToolName) -> Effect {
-        if let Some(effect) = self.settings.get(name.as_str()).and_then(|tool| tool.effect.as_ref()) {
-            return effect.value;
+    /// The tools of a program that a pattern means.
+    pub(super) fn own(&self, pattern: &ToolPattern) -> impl Iterator<Item = &ToolName> {
+        self.more.iter().filter(move |name| pattern.covers(name))
+    }
+
+    /// What a call of a tool that is no MCP server's does at most: what the manifest says, or what is `known`.
+    pub(super) fn effect(&self, name: &str, known: Effect) -> Effect {
+        self.settings.get(name).and_then(|tool| tool.effect.as_ref()).map_or(known, |effect| effect.value)
+    }
+
+    /// What a call of the tools that a pattern means does at most. Of what nothing is said, the worst.
+    pub(super) fn effect_of(&self, pattern: &ToolPattern) -> Effect {
+        let Some(server) = pattern.server() else {
+            if pattern.as_name().is_some_and(|name| name.delegates()) {
+                return self.effect(pattern.as_str(), Effect::Idempotent);
+            }
+            let built_in = BuiltIn::covered_by(pattern).map(|tool| self.effect(tool.name, tool.effect));
+            let own = self.own(pattern).map(|name| self.effect(name.as_str(), Effect::Write));
+            return built_in.chain(own).max().unwrap_or(Effect::Write);
+        };
+        let mut worst = Effect::Pure;
+        for (written, effect) in self.servers.get(server).into_iter().flatten().flat_map(|server| &server.effects) {
+            let Ok(said) = ToolPattern::new(format!("mcp:{server}/{}", written.value)) else { continue };
+            if said.overlaps(pattern) {
+                worst = worst.max(effect.value);
+            }
+            if said.is_wider_than(pattern) {
+                return worst;
+            }
         }
-        if let Some((server, tool)) = name.as_str().strip_prefix("mcp:").and_then(|rest| rest.split_once('/')) {
-            let effects = self.servers.get(server).into_iter().flatten().flat_map(|server| &server.effects);
-            let fits = |pattern: &str| {
-                ToolPattern::new(format!("mcp:{server}/{pattern}")).is_ok_and(|pattern| pattern.covers(name)) || pattern == tool
-            };
-            return effects
-                .into_iter()
-                .find(|(pattern, _)| fits(&pattern.value))
-                .map_or(Effect::Write, |(_, effect)| effect.value);
-        }
-        if name.delegates() {
-            return Effect::Idempotent;
-        }
-        BuiltIn::find(name.as_str()).map_or(Effect::Write, |tool| tool.effect)
+        Effect::Write
     }
 
     /// How long a call may take, where the manifest says so.

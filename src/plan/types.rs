@@ -11,9 +11,10 @@ use indexmap::IndexMap;
 use crate::{
     diagnostic::Sources,
     model::{AgentProfile, Effect, FallbackModel, ModelRef, NodeId, OnAmbiguous, StoredSource, ToolName, ToolPattern, Value},
+    plan::{Power, rules::Crossings},
     resilience::RetryPolicy,
     template::{Expression, Template, TemplateTree},
-    tool::Grants,
+    tool::{Grants, Level},
 };
 
 /// A checked workflow with everything it needs: nothing is looked up or read later but keys and inputs.
@@ -42,7 +43,11 @@ pub struct Plan {
     pub outputs: IndexMap<String, TemplateTree>,
     /// JSON Schema of the object of its outputs, as far as it is known; outputs that may be absent are no required fields.
     pub output_schema: Value,
-    /// All agents that its nodes use, those of inner workflows included, by name.
+    /// What the workflows around this one and itself ask for, from the outside to the inside; only those that say so.
+    pub levels: Vec<Level>,
+    /// What it lets through of what strangers wrote and of private data.
+    pub(super) crossings: Arc<Crossings>,
+    /// All agents that its nodes use or delegate to, those of inner workflows included, by name.
     pub agents: BTreeMap<String, Arc<AgentProfile>>,
     /// The agents and workflows that its nodes, or those of one another, may call as tools: each a plan of its own, in runs of its own.
     /// Only the outermost plan has them.
@@ -267,6 +272,8 @@ pub struct AgentNode {
     pub tools: Vec<ToolPattern>,
     /// What their calls are held to: the workflows from the outside to the inside, the agent, the node.
     pub grants: Arc<Grants>,
+    /// What its tools could do here, and those of the agents it delegates to.
+    pub powers: Vec<Power>,
     /// What becomes of calls that were perhaps made; as each tool has it when absent.
     pub on_ambiguous: Option<OnAmbiguous>,
     /// A digest of what is asked for besides the prompts: the agent's name, the output, temperature, token and turn limits; tools
@@ -287,6 +294,8 @@ pub struct ToolNode {
     pub output: Option<Arc<Value>>,
     /// What the call is held to: the workflows from the outside to the inside, the node.
     pub grants: Arc<Grants>,
+    /// What it could do here.
+    pub powers: Vec<Power>,
     /// What the call does at most, as far as it is known before the tool is asked.
     pub effect: Effect,
     /// What becomes of a call that was perhaps made; as the tool has it when absent.

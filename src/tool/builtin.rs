@@ -1,6 +1,6 @@
 //! What is known of the built-in tools without making them: a plan is judged by it. The tools themselves agree with it.
 
-use crate::model::{AccessClass, Effect};
+use crate::model::{AccessClass, Effect, ToolName, ToolPattern};
 
 /// A built-in tool, in so far as a plan must know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,11 @@ impl BuiltIn {
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
         BUILT_INS.iter().find(|tool| tool.name == name)
+    }
+
+    /// The built-in tools that a pattern means.
+    pub fn covered_by(pattern: &ToolPattern) -> impl Iterator<Item = &'static Self> {
+        BUILT_INS.iter().filter(|tool| ToolName::new(tool.name).is_ok_and(|name| pattern.covers(&name)))
     }
 }
 

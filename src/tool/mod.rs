@@ -8,6 +8,7 @@ mod arguments;
 mod builtin;
 pub mod calculator;
 mod caller;
+pub mod command;
 pub mod files;
 pub mod mcp;
 mod policy;

@@ -165,6 +165,7 @@ impl Agent {
             tools: &[],
             grants: &self.grants,
             on_ambiguous: None,
+            secret_key: "",
             call_timeout: Duration::from_secs(600),
         }
     }

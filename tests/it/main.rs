@@ -25,5 +25,4 @@ mod schema_agreement;
 mod store;
 mod strace;
 mod tool;
-mod tool_steps;
 mod validate;

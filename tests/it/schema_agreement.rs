@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use agentflow::{
     diagnostic::{Code, Diagnostic, DiskFiles, Sources, StoredFiles},
-    manifest::{NodeKindManifest, SchemaOf, json_schema, read_data_text, read_manifest, read_workflow, read_workflow_text},
+    manifest::{
+        NodeKindManifest, SchemaOf, json_schema, read_data_text, read_manifest, read_policy_text, read_workflow,
+        read_workflow_text,
+    },
     model::StoredSource,
 };
 use serde_json::{Value, json};
@@ -28,6 +31,10 @@ fn check(path: &Path, of: SchemaOf) -> (Vec<Diagnostic>, Sources) {
     let (mut problems, mut sources) = (Vec::new(), Sources::default());
     match of {
         SchemaOf::Workflow => drop(read_workflow(path, &DiskFiles, &mut sources, &mut problems)),
+        SchemaOf::Policy => {
+            let text = std::fs::read_to_string(path).unwrap();
+            drop(read_policy_text(path, text, &mut sources, &mut problems));
+        }
         SchemaOf::Agents | SchemaOf::Test => drop(read_manifest(path, &DiskFiles, &mut sources, &mut problems)),
     }
     (problems, sources)
@@ -40,7 +47,8 @@ fn values(path: &Path) -> Value {
     read_data_text(path, text, &mut Sources::default(), &mut problems).unwrap().to_value()
 }
 
-const FOLDERS: [(&str, SchemaOf); 2] = [("workflow", SchemaOf::Workflow), ("agents", SchemaOf::Agents)];
+const FOLDERS: [(&str, SchemaOf); 3] =
+    [("workflow", SchemaOf::Workflow), ("agents", SchemaOf::Agents), ("policy", SchemaOf::Policy)];
 
 fn listing(problems: &[Diagnostic], sources: &Sources) -> String {
     use std::fmt::Write as _;
@@ -205,7 +213,12 @@ fn loader_and_schema_agree_on_single_changes_of_good_files() {
                 let files = StoredFiles::new(vec![StoredSource { path: "changed.json".to_owned(), text: changed.to_string() }]);
                 match of {
                     SchemaOf::Workflow => drop(read_workflow(Path::new("changed.json"), &files, &mut sources, &mut problems)),
-                    _ => drop(read_manifest(Path::new("changed.json"), &files, &mut sources, &mut problems)),
+                    SchemaOf::Policy => {
+                        drop(read_policy_text(Path::new("changed.json"), changed.to_string(), &mut sources, &mut problems));
+                    }
+                    SchemaOf::Agents | SchemaOf::Test => {
+                        drop(read_manifest(Path::new("changed.json"), &files, &mut sources, &mut problems))
+                    }
                 }
                 // Whether a reference or an edge leads anywhere follows from another value.
                 if problems.iter().any(|problem| problem.code == Code::UNKNOWN_NODE || problem.message.contains("does not exist"))

@@ -14,7 +14,7 @@ use std::{
 };
 
 pub use perform::result_digest;
-pub(crate) use perform::{Around, Performed, ToolStep, run_key};
+pub(crate) use perform::{Around, Performed, ToolStep};
 pub(crate) use told::told;
 
 use crate::{

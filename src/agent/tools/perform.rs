@@ -36,6 +36,8 @@ pub(crate) struct Around<'a> {
     pub(crate) grants: &'a Arc<Grants>,
     /// What is done about calls of which nobody knows whether they were made; `None` leaves it to the tool's settings.
     pub(crate) on_ambiguous: Option<OnAmbiguous>,
+    /// By what the placeholders of secrets in the arguments were made.
+    pub(crate) secret_key: &'a str,
 }
 
 /// How a step ended.
@@ -217,7 +219,7 @@ impl Tools {
             approved,
         };
         let idempotency_key = intent.key.clone();
-        let call = match call.reveal(tool.as_ref(), &self.secrets, &run_key(around.run)) {
+        let call = match call.reveal(tool.as_ref(), &self.secrets, around.secret_key.as_bytes()) {
             Ok(call) => call,
             Err(error) => return Ok(Some(Made::failed(error))),
         };
@@ -324,11 +326,6 @@ pub fn result_digest(outcome: &ToolOutcome) -> String {
         ToolOutcome::Failed { told, .. } => told.clone(),
     };
     key::digest(&[b"result", text.as_bytes()])
-}
-
-/// By what the placeholders of secrets in a run are made.
-pub(crate) fn run_key(run: RunId) -> [u8; 16] {
-    run.as_u128().to_be_bytes()
 }
 
 /// Cuts a result that is too long: text at a character, anything else becomes the beginning of its JSON.

@@ -1,6 +1,10 @@
 //! Makes tools and describes servers.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use secrecy::SecretString;
 
@@ -12,6 +16,7 @@ use crate::{
     tool::{
         LiveSecrets, Tool,
         calculator::Calculator,
+        command::{Command, CommandSettings, Limits},
         files::file_tools,
         mcp::{INHERITED_VARIABLES, McpServer, McpSettings, McpTransport},
         web::{SearchEngine, SearchSettings, WebFetch, WebSearch, http_tools},
@@ -26,6 +31,7 @@ pub(super) fn built_in(
     manifest: Option<&Manifest>,
     folder: &Path,
     wanted: &Wanted,
+    simulated: bool,
     live: &mut LiveSecrets,
     made: &mut ProjectTools,
 ) -> Result<()> {
@@ -40,6 +46,9 @@ pub(super) fn built_in(
     if any(&["http_get", "http_post", "http_put", "http_delete"]) {
         tools.extend(http_tools());
     }
+    if wanted.has("command") {
+        tools.push(Arc::new(command(written(manifest, "command"), folder, live, made)?));
+    }
     if wanted.has("web_fetch") {
         tools.push(Arc::new(WebFetch::new()));
     }
@@ -47,6 +56,7 @@ pub(super) fn built_in(
         match search(written(manifest, "web_search"), folder, live) {
             Ok(search) => tools.push(Arc::new(search)),
             // Who only looks at the tools there are needs no key.
+            Err(_) if simulated => tools.push(Arc::new(WebSearch::new(SearchSettings::new(USUAL_ENGINE))?)),
             Err(_) if matches!(wanted, Wanted::All) => {}
             Err(error) => return Err(error),
         }
@@ -59,6 +69,31 @@ pub(super) fn built_in(
 
 fn written<'m>(manifest: Option<&'m Manifest>, name: &str) -> Option<&'m ToolManifest> {
     manifest?.tools.iter().find(|(key, _)| key.value == name).map(|(_, tool)| tool)
+}
+
+/// The tool that runs programs; each of its values of variables is a secret.
+fn command(written: Option<&ToolManifest>, folder: &Path, live: &mut LiveSecrets, made: &mut ProjectTools) -> Result<Command> {
+    let names: Vec<String> = written.iter().flat_map(|written| &written.env).map(|name| name.value.clone()).collect();
+    let environment = environment::variables(&names);
+    for (name, value) in &environment {
+        live.note(name, value.clone().into());
+    }
+    let inner = written.and_then(|written| written.folder.as_ref());
+    let home = tempfile::Builder::new()
+        .prefix("agentflow-")
+        .tempdir()
+        .map_err(|error| Error::new(ErrorKind::Invalid, "a folder for programs to work in cannot be made").source(error))?;
+    let settings = CommandSettings {
+        root: inner.map_or_else(|| folder.to_owned(), |inner| folder.join(&inner.value)),
+        home: home.path().to_owned(),
+        path: CommandSettings::USUAL_PATH.iter().map(PathBuf::from).collect(),
+        interpreters: written.iter().flat_map(|written| &written.interpreters).map(|program| program.value.clone()).collect(),
+        free_options: BTreeSet::new(),
+        environment,
+        limits: Limits::default(),
+    };
+    made.home = Some(home);
+    Command::new(settings)
 }
 
 fn search(written: Option<&ToolManifest>, folder: &Path, live: &mut LiveSecrets) -> Result<WebSearch> {

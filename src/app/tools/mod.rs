@@ -11,12 +11,14 @@ pub use pins::{PinnedServers, StorePins};
 
 pub(super) use needs::refuse_what_cannot_work;
 
+use tempfile::TempDir;
+
 use crate::{
     agent::{CallLimits, ToolSettings},
     error::Result,
     manifest::{Manifest, ToolManifest},
     model::{CallRates, ToolPattern},
-    plan::{GraphPlan, NodeKind, Plan},
+    plan::{NodeKind, Plan},
     tool::{LiveSecrets, Toolbox, mcp::McpServer},
 };
 
@@ -34,15 +36,13 @@ impl Wanted {
     #[must_use]
     pub fn by(plan: &Plan) -> Self {
         let mut patterns = Vec::new();
-        each_graph(&plan.graph, &mut |graph| {
-            for node in &graph.nodes {
-                match &node.kind {
-                    NodeKind::Agent(agent) => patterns.extend(agent.tools.iter().cloned()),
-                    NodeKind::Tool(tool) => patterns.extend(ToolPattern::new(tool.tool.as_str())),
-                    NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {}
-                }
+        for node in plan.nodes() {
+            match &node.kind {
+                NodeKind::Agent(agent) => patterns.extend(agent.tools.iter().cloned()),
+                NodeKind::Tool(tool) => patterns.extend(ToolPattern::new(tool.tool.as_str())),
+                NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {}
             }
-        });
+        }
         patterns.sort_by(|one: &ToolPattern, other| one.as_str().cmp(other.as_str()));
         patterns.dedup();
         Self::Named(patterns)
@@ -65,18 +65,6 @@ impl Wanted {
     }
 }
 
-/// Visits a graph and all that is inside it.
-fn each_graph(graph: &GraphPlan, visit: &mut impl FnMut(&GraphPlan)) {
-    visit(graph);
-    for node in &graph.nodes {
-        match &node.kind {
-            NodeKind::Graph(inner) => each_graph(inner, visit),
-            NodeKind::Workflow { plan, .. } => each_graph(&plan.graph, visit),
-            NodeKind::Agent(_) | NodeKind::Tool(_) | NodeKind::Value(_) => {}
-        }
-    }
-}
-
 /// The tools of a project, and what is known of their servers.
 #[derive(Debug, Default)]
 pub struct ProjectTools {
@@ -86,18 +74,29 @@ pub struct ProjectTools {
     pub settings: BTreeMap<String, ToolSettings>,
     /// The MCP servers, by name.
     pub servers: BTreeMap<String, McpServer>,
+    /// The folder that programs are told is their home; it is gone with this.
+    pub home: Option<TempDir>,
     /// What the servers offered when they were approved; knows nothing before it is given a store.
     pub pins: Arc<StorePins>,
 }
 
-/// Makes the wanted tools of the project in `folder`. Keys that are read are noted in `live`.
+/// Makes the wanted tools of the project in `folder`. Keys that are read are noted in `live`. What is `simulated` needs no keys and no
+/// servers.
 ///
 /// # Errors
 /// `Invalid` when a wanted tool has no key, or is described in a way that makes no sense.
-pub fn tools(manifest: Option<&Manifest>, folder: &Path, wanted: &Wanted, live: &mut LiveSecrets) -> Result<ProjectTools> {
+pub fn tools(
+    manifest: Option<&Manifest>,
+    folder: &Path,
+    wanted: &Wanted,
+    simulated: bool,
+    live: &mut LiveSecrets,
+) -> Result<ProjectTools> {
     let mut made = ProjectTools { pins: Arc::new(StorePins::beside(folder)?), ..ProjectTools::default() };
-    make::built_in(manifest, folder, wanted, live, &mut made)?;
-    make::servers(manifest, folder, wanted, live, &mut made)?;
+    make::built_in(manifest, folder, wanted, simulated, live, &mut made)?;
+    if !simulated {
+        make::servers(manifest, folder, wanted, live, &mut made)?;
+    }
     for (name, written) in manifest.iter().flat_map(|manifest| &manifest.tools) {
         made.settings.insert(name.value.clone(), settings(written));
     }

@@ -1,8 +1,10 @@
 //! The runs that a run has called, found in its events: nothing but the call is recorded, and the id follows from it.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 
-use crate::model::{Event, EventBody, NodePath, RunId, StepId, ToolName};
+use crate::model::{Event, EventBody, NodePath, RunId, Spend, StepId, ToolName, ToolResult};
 
 /// A run that another one called as a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,4 +47,19 @@ pub fn children_of(run: RunId, events: &[Event]) -> Vec<Child> {
         }
     }
     found.into_values().map(|(child, _)| child).collect()
+}
+
+/// What called runs cost, as their callers are told: the same run may be told of by several attempts, and counts once.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CalledSpend(HashMap<(NodePath, StepId, String), Spend>);
+
+impl CalledSpend {
+    /// Takes a result; returns what is new of its cost.
+    pub fn take(&mut self, node: &NodePath, result: &ToolResult) -> Spend {
+        if result.spend.is_nothing() {
+            return Spend::default();
+        }
+        let call = (node.clone(), result.step, result.fingerprint.clone());
+        result.spend.beyond(self.0.insert(call, result.spend).unwrap_or_default())
+    }
 }

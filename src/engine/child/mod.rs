@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, OnceLock, Weak},
 };
 
-pub use found::{Child, children_of};
+pub use found::{CalledSpend, Child, children_of};
 
 use self::tool::Delegate;
 use super::Engine;

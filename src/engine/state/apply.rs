@@ -14,7 +14,7 @@ use super::{
 use crate::{
     agent::{CallRecord, Recorded},
     error::{Error, ErrorKind, ErrorRecord, Result},
-    model::{Event, EventBody, Handled, NodePath, NodeStatus, RunId, Seq, Spend, ToolResult, Value},
+    model::{Event, EventBody, Handled, NodePath, NodeStatus, RunId, Seq, Spend, Value},
     plan::{JoinMode, NodeKind, OnError},
     template::Shared,
 };
@@ -32,7 +32,10 @@ impl RunState {
         self.course.take(event);
         let (seq, at) = (event.seq, event.at);
         match &event.body {
-            EventBody::RunCreated { run, inputs, .. } => self.on_created(*run, at, inputs),
+            EventBody::RunCreated { run, inputs, nonce, .. } => {
+                self.secret_key = format!("{run}/{}", nonce.as_deref().unwrap_or_default()).into();
+                self.on_created(*run, at, inputs);
+            }
             EventBody::RunResumed { .. } => self.on_resumed(seq),
             EventBody::NodeSkipped { node, .. } => {
                 let id = self.find_open(node)?;
@@ -64,7 +67,8 @@ impl RunState {
             }
             EventBody::ToolReturned { node, result, .. } => {
                 let id = self.find(node)?;
-                self.count_call(id, result);
+                let spend = self.called.take(node, result);
+                self.add_spend(id, spend);
                 self.on_step(id, seq, |recorded| recorded.take_result(result.clone()));
             }
             EventBody::ApprovalRequested { node, request, .. } => {
@@ -183,15 +187,6 @@ impl RunState {
         let instance = self.instance_mut(id);
         instance.horizon = seq;
         take(&mut instance.recorded);
-    }
-
-    /// Adds what a call cost that was a run. Another attempt may take the same run's result again: nothing counts twice.
-    fn count_call(&mut self, id: InstanceId, result: &ToolResult) {
-        if !result.spend.is_nothing() {
-            let call = (result.step, result.fingerprint.clone());
-            let counted = self.instance_mut(id).called.insert(call, result.spend).unwrap_or_default();
-            self.add_spend(id, result.spend.beyond(counted));
-        }
     }
 
     /// The attempt gives its place back and waits for a person: for answers to its questions, or for a run that it called.

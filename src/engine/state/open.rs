@@ -1,6 +1,6 @@
 //! What comes into being when something starts: the frame of a graph with its nodes, the elements of a map.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 
@@ -161,7 +161,6 @@ impl Instance {
             went_through: false,
             routed_to: Vec::new(),
             spend: Spend::default(),
-            called: HashMap::new(),
             started_at: None,
             active_before: Duration::ZERO,
             began: None,

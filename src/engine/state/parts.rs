@@ -1,6 +1,6 @@
 //! What a run state is made of: frames (graphs being run) and instances (nodes in them).
 
-use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use super::reserve::Reserve;
 use crate::{
     agent::Recorded,
     error::ErrorRecord,
-    model::{NodePath, NodeStatus, Seq, Spend, StepId},
+    model::{NodePath, NodeStatus, Seq, Spend},
     plan::{GraphPlan, Plan},
     template::Shared,
 };
@@ -79,8 +79,6 @@ pub(super) struct Instance {
     pub(super) went_through: bool,
     pub(super) routed_to: Vec<String>,
     pub(super) spend: Spend,
-    /// What calls that were runs have cost, by step and fingerprint: counted already.
-    pub(super) called: HashMap<(StepId, String), Spend>,
     pub(super) started_at: Option<Timestamp>,
     /// How long the run had been worked on when it began.
     pub(super) active_before: Duration,

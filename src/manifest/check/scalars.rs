@@ -35,6 +35,8 @@ impl Checker {
                 }
                 _ => self.text(tree, place),
             },
+            Shape::Permission => self.permission(tree, place),
+            Shape::Folder => self.folder(tree, place),
             Shape::Word(words) => self.word(words, tree, place),
             Shape::Bool => {
                 if !matches!(tree.kind, TreeKind::Bool(_)) {
@@ -65,7 +67,7 @@ impl Checker {
         }
     }
 
-    fn text(&mut self, tree: &Tree, place: &Place<'_>) {
+    pub(super) fn text(&mut self, tree: &Tree, place: &Place<'_>) {
         if tree.as_str().is_some() {
             return;
         }

@@ -3,12 +3,14 @@
 
 mod agents;
 mod interchange;
+mod policy;
 mod test_file;
 mod tools;
 mod workflow;
 
 pub(super) use agents::MANIFEST;
 pub(super) use interchange::{EDGE, EXCHANGED_NODE, INTERCHANGE};
+pub(super) use policy::POLICY;
 pub(super) use test_file::TEST_FILE;
 pub(super) use workflow::WORKFLOW;
 
@@ -25,6 +27,10 @@ pub(super) enum Shape {
     Name(NameRule),
     /// An address that begins with `http://` or `https://`.
     Url,
+    /// What calls of tools may touch.
+    Permission,
+    /// The absolute path of a folder.
+    Folder,
     /// One of these words, each with what it means.
     Word(&'static [(&'static str, &'static str)]),
     /// `true` or `false`.

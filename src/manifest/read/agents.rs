@@ -162,7 +162,7 @@ fn mcp_server(tree: &Tree) -> McpManifest {
     }
 }
 
-fn api_key(tree: &Tree) -> Option<ApiKey> {
+pub(super) fn api_key(tree: &Tree) -> Option<ApiKey> {
     let env = tree.get("env").and_then(text).map(ApiKey::Env);
     env.or_else(|| tree.get("file").and_then(text).map(ApiKey::File))
 }

@@ -1,6 +1,7 @@
 //! Files → manifests: load, check against the grammar, then read the types. One run reports everything.
 
 mod agents;
+mod policy;
 mod values;
 mod workflow;
 
@@ -14,7 +15,7 @@ use super::{
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Files, MAX_FILE_BYTES, Sources, Span},
     error::Error,
-    manifest::{Manifest, Tree, TreeKind, WorkflowManifest},
+    manifest::{Manifest, PolicyManifest, Tree, TreeKind, WorkflowManifest},
 };
 
 /// The smallest workflow, for hints.
@@ -77,6 +78,26 @@ pub fn read_manifest(path: &Path, files: &dyn Files, sources: &mut Sources, prob
     };
     check(&tree, &grammar::MANIFEST, problems);
     Some(agents::manifest(&tree, file))
+}
+
+/// Reads a policy from `text`; `path` names it in messages. An empty one is valid.
+///
+/// Problems are treated as by [`read_workflow`]; who finds an error among them must use nothing of the policy.
+pub fn read_policy_text(
+    path: &Path,
+    text: String,
+    sources: &mut Sources,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<PolicyManifest> {
+    let before = problems.len();
+    let (file, tree) = parse(path, text, sources, problems);
+    let tree = match tree {
+        Some(tree) => tree,
+        None if problems.len() == before => Tree::new(Span::new(file, 0..0), TreeKind::Map(Vec::new())),
+        None => return None,
+    };
+    check(&tree, &grammar::POLICY, problems);
+    Some(policy::policy(&tree, file))
 }
 
 /// Reads a file of data, e.g. inputs of a run, in YAML, TOML or JSON. An empty one is `null`.

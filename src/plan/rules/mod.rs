@@ -4,6 +4,7 @@ mod absence;
 mod fields;
 mod reach;
 mod routes;
+mod trifecta;
 mod unused;
 mod values;
 
@@ -16,6 +17,8 @@ use crate::plan::{
     shapes::World,
 };
 
+pub(super) use trifecta::Crossings;
+
 /// A draft with names, edges and schemas known.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Checked<'w, 'm> {
@@ -25,8 +28,8 @@ pub(super) struct Checked<'w, 'm> {
     pub(super) output_reads: &'w [Read],
 }
 
-/// Runs all rules over a workflow.
-pub(super) fn check(compiler: &mut Compiler<'_>, checked: &Checked<'_, '_>) {
+/// Runs all rules over a workflow, and says what it lets through.
+pub(super) fn check(compiler: &mut Compiler<'_>, checked: &Checked<'_, '_>) -> Crossings {
     let world = checked.world;
     let mut absences = Absences::default();
     for read in checked.output_reads {
@@ -36,6 +39,7 @@ pub(super) fn check(compiler: &mut Compiler<'_>, checked: &Checked<'_, '_>) {
     absences.report(compiler, world.codes);
     graph(compiler, world, checked.scope);
     unused::check(compiler, checked);
+    trifecta::check(compiler, checked)
 }
 
 /// Runs the rules for each node of a graph, then for the graphs in it.

@@ -81,7 +81,7 @@ fn compute(expression: &str) -> Result<Value> {
     if expression.len() > MAX_EXPRESSION {
         return Err(invalid(format!("the expression is longer than {MAX_EXPRESSION} bytes")));
     }
-    parse::evaluate(expression)?.to_value()
+    Ok(parse::evaluate(expression)?.to_value())
 }
 
 fn invalid(message: impl Into<String>) -> Error {

@@ -95,7 +95,7 @@ impl Connection {
                 Ok(Self { service, changed, broken: AtomicBool::new(false), fate, process })
             }
             Ok(Err(error)) => Err(greeting_failed(&failures, error, &fate, process.as_ref()).await),
-            Err(_) => Err(failures.silent_at_start(settings.start_timeout, process.as_ref().map(Process::last_words))),
+            Err(_) => Err(failures.silent_at_start(settings.start_timeout, process.as_ref().map(Process::last_words).as_deref())),
         }
     }
 
@@ -129,13 +129,16 @@ impl Connection {
         match &error {
             ServiceError::TransportClosed => {
                 self.broken.store(true, Ordering::Release);
-                let words = self.process.as_ref().map(Process::last_words);
-                failures.lost(self.fate.reason().await, words)
+                let reason = self.fate.reason().await;
+                failures.lost(reason, self.process.as_ref().map(Process::last_words).as_deref())
             }
             ServiceError::TransportSend(_) => {
                 self.broken.store(true, Ordering::Release);
                 match &self.process {
-                    Some(process) => failures.lost(self.fate.reason().await, Some(process.last_words())),
+                    Some(process) => {
+                        let reason = self.fate.reason().await;
+                        failures.lost(reason, Some(&process.last_words()))
+                    }
                     None => failures.service(error),
                 }
             }

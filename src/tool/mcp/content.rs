@@ -32,7 +32,8 @@ impl Gathered {
         for part in [if self.whole == 0 { "" } else { "\n" }, piece] {
             // Once something was cut, nothing is added behind the gap.
             if self.text.len() == self.whole {
-                let end = part.floor_char_boundary(self.max - self.text.len());
+                let room = (self.max - self.text.len()).min(part.len());
+                let end = (0..=room).rev().find(|end| part.is_char_boundary(*end)).unwrap_or(0);
                 self.text.push_str(&part[..end]);
             }
             self.whole += part.len();

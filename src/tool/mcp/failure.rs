@@ -50,9 +50,9 @@ impl<'a> Failures<'a> {
     }
 
     /// It did not greet in time.
-    pub(super) fn silent_at_start(&self, limit: Duration, last_words: Option<String>) -> Error {
+    pub(super) fn silent_at_start(&self, limit: Duration, last_words: Option<&str>) -> Error {
         let error = self.error(ErrorKind::Timeout, &format!("was not ready within {limit:?}"));
-        with_last_words(error.hint("raise `start_timeout` of the server if it needs longer"), last_words.as_deref())
+        with_last_words(error.hint("raise `start_timeout` of the server if it needs longer"), last_words)
     }
 
     /// It did not greet as the protocol says.
@@ -66,9 +66,9 @@ impl<'a> Failures<'a> {
     }
 
     /// The connection ended during a request.
-    pub(super) fn lost(&self, reason: Option<String>, last_words: Option<String>) -> Error {
+    pub(super) fn lost(&self, reason: Option<String>, last_words: Option<&str>) -> Error {
         let how = reason.unwrap_or_else(|| "closed the connection".to_owned());
-        with_last_words(self.error(ErrorKind::Transient, &how), last_words.as_deref())
+        with_last_words(self.error(ErrorKind::Transient, &how), last_words)
     }
 
     /// No answer in time.

@@ -85,7 +85,8 @@ impl McpServer {
                     let output = gathered.finish();
                     let mut content = output.value.as_str().unwrap_or_default().to_owned();
                     for note in output.notes {
-                        content.push_str(&format!("{}[{note}]", if content.is_empty() { "" } else { "\n" }));
+                        let apart = if content.is_empty() { "" } else { "\n" };
+                        content.extend([apart, "[", note.as_str(), "]"]);
                     }
                     ChatMessage::new(role, content)
                 };

@@ -113,7 +113,7 @@ impl McpServer {
                 state.ready = Some(Arc::clone(&ready));
                 return Ok(ready);
             }
-            let listed = self.approved(Arc::clone(&connection)).await.inspect_err(|_| connection.set_changed());
+            let listed = Box::pin(self.approved(Arc::clone(&connection))).await.inspect_err(|_| connection.set_changed());
             // What it offered before may be of use again; until then, every use lists it anew.
             state.ready = Some(listed.as_ref().map_or(ready, Arc::clone));
             return listed;

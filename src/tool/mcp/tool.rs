@@ -182,6 +182,6 @@ impl Tool for ResourceTool {
                 }
             }
         };
-        within(&self.server, self.spec.name.as_str(), context.timeout, ask).await
+        within(&self.server, self.spec.name.as_str(), context.timeout, Box::pin(ask)).await
     }
 }

@@ -90,25 +90,16 @@ impl Wire {
     }
 }
 
-/// What a line is.
-enum Line {
-    Message(RxJsonRpcMessage<RoleClient>),
-    Noise,
-}
-
-fn parse(line: &[u8]) -> Line {
+/// The message that a line is; `None` for one that is none.
+fn parse(line: &[u8]) -> Option<RxJsonRpcMessage<RoleClient>> {
     if let Ok(message) = serde_json::from_slice(line) {
-        return Line::Message(message);
+        return Some(message);
     }
-    let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(line) else { return Line::Noise };
-    let id = object.get("id").and_then(|id| serde_json::from_value::<RequestId>(id.clone()).ok());
-    match id {
-        // An answer that is none: whoever waits for it is told at once.
-        Some(id) if !object.contains_key("method") => {
-            Line::Message(JsonRpcMessage::error(ErrorData::new(ErrorCode::PARSE_ERROR, MALFORMED, None), Some(id)))
-        }
-        _ => Line::Noise,
-    }
+    let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(line) else { return None };
+    let id: RequestId = serde_json::from_value(object.get("id")?.clone()).ok()?;
+    // An answer that is none: whoever waits for it is told at once.
+    let is_answer = !object.contains_key("method");
+    is_answer.then(|| JsonRpcMessage::error(ErrorData::new(ErrorCode::PARSE_ERROR, MALFORMED, None), Some(id)))
 }
 
 impl Transport<RoleClient> for Wire {
@@ -134,16 +125,14 @@ impl Transport<RoleClient> for Wire {
             self.line.clear();
             // What was long once need not stay so.
             self.line.shrink_to(MAX_NOISE);
-            match parsed {
-                Line::Message(message) => return self.count(message),
-                Line::Noise => {
-                    tracing::debug!(bytes = length, "an MCP server wrote a line that is no message");
-                    self.noise += length;
-                    if self.noise > MAX_NOISE {
-                        self.fate.tell("floods its standard output with what is no message");
-                        return None;
-                    }
-                }
+            if let Some(message) = parsed {
+                return self.count(message);
+            }
+            tracing::debug!(bytes = length, "an MCP server wrote a line that is no message");
+            self.noise += length;
+            if self.noise > MAX_NOISE {
+                self.fate.tell("floods its standard output with what is no message");
+                return None;
             }
         }
     }

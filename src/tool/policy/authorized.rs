@@ -1,6 +1,6 @@
 //! A call that was permitted, with what it is held to as long as it lasts.
 
-use std::{ops::Deref, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc};
 
 use crate::{
     error::{Error, ErrorKind},
@@ -48,14 +48,19 @@ use crate::{
 ///     permitted.arguments = agentflow::model::Value::Null;
 /// }
 /// ```
-#[derive(Debug)]
 pub struct Authorized<T> {
     inner: T,
     held_to: HeldTo,
 }
 
+impl<T> fmt::Debug for Authorized<T> {
+    /// Nothing of the call: there may be secrets in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorized").finish_non_exhaustive()
+    }
+}
+
 /// The rules and levels that a call is held to.
-#[derive(Debug, Clone)]
 pub(super) struct HeldTo {
     pub(super) rules: Arc<Rules>,
     pub(super) grants: Arc<Grants>,
@@ -85,6 +90,11 @@ impl<T> Authorized<T> {
             return Err(Denial::unasked(access).into());
         }
         Ok(())
+    }
+
+    /// The operator's rules that permit `access`.
+    pub fn rules_for(&self, access: &Access) -> impl Iterator<Item = &Permission> {
+        self.held_to.rules.for_access(access)
     }
 
     /// Whether a rule of the operator names exactly this host, so that it may be one that is not public.

@@ -48,8 +48,12 @@ impl Rules {
 
     /// Whether a rule that permits names exactly this host.
     pub(super) fn names_host(&self, access: &Access) -> bool {
-        let mut permitting = self.allow.iter().chain(&self.ask);
-        permitting.any(|rule| rule.names_host() && rule.covers(access))
+        self.for_access(access).any(Permission::names_host)
+    }
+
+    /// The rules that permit `access`, perhaps after a question.
+    pub(super) fn for_access(&self, access: &Access) -> impl Iterator<Item = &Permission> {
+        self.allow.iter().chain(&self.ask).filter(move |rule| rule.covers(access))
     }
 
     /// Whether anything of a kind is permitted, perhaps after a question.

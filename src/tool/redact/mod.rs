@@ -6,12 +6,15 @@ mod patterns;
 
 use std::{borrow::Cow, fmt};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::model::Value;
 
 use patterns::KeyPatterns;
+
+/// How many bytes of patterns may become a DFA.
+const MOST_FOR_DFA: usize = 64 * 1024;
 
 /// The secret values that this process has read, with their names.
 #[derive(Clone, Default)]
@@ -52,7 +55,11 @@ impl Redactor {
                 names.push(name.clone());
             }
         }
-        let live = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&texts);
+        // The fastest automaton is the largest: a megabyte or two for a dozen keys.
+        let is_small = texts.iter().map(String::len).sum::<usize>() <= MOST_FOR_DFA;
+        let kind = is_small.then_some(AhoCorasickKind::DFA);
+        // Keys begin with every character there is, so a search for their beginnings only costs time.
+        let live = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).kind(kind).prefilter(false).build(&texts);
         let live = live.expect("the forms of some keys are far below four thousand million bytes");
         Self { live, names, patterns: KeyPatterns::new() }
     }

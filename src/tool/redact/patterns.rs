@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use crate::tool::redact::mark;
 
@@ -53,7 +53,10 @@ pub(super) struct KeyPatterns {
 
 impl KeyPatterns {
     pub(super) fn new() -> Self {
-        let begins = AhoCorasick::new(PATTERNS.iter().map(|pattern| pattern.begin));
+        let begins = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::DFA))
+            .prefilter(false)
+            .build(PATTERNS.iter().map(|pattern| pattern.begin));
         Self { begins: begins.expect("a few short words make a small automaton") }
     }
 

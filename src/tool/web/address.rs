@@ -38,11 +38,10 @@ fn of_v4(address: Ipv4Addr) -> Place {
         [100, 64..=127, ..] => Place::Local("a shared network"),
         [127, ..] => Place::Local("this host"),
         [169, 254, ..] => Place::Special("link-local"),
-        [192, 0, 0, _] | [192, 88, 99, _] => Place::Special("reserved"),
+        [192, 0, 0, _] | [192, 88, 99, _] | [240..=255, ..] => Place::Special("reserved"),
         [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => Place::Special("for documentation"),
         [198, 18..=19, ..] => Place::Local("a test network"),
         [224..=239, ..] => Place::Special("multicast"),
-        [240..=255, ..] => Place::Special("reserved"),
         _ => Place::Public,
     }
 }

@@ -1,6 +1,6 @@
 //! What the failures of HTTP mean, in words that a model may read: who was asked, never with what.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::{
@@ -60,13 +60,18 @@ pub(super) fn not_answered(err: &reqwest::Error, target: &Target) -> Error {
 /// The error of an answer whose body broke off or could not be unpacked.
 pub(super) fn broken_off(err: &reqwest::Error, target: &Target) -> Error {
     let origin = target.origin();
-    if err.is_decode() {
-        return Error::new(
-            ErrorKind::Malformed,
-            format!("`{origin}` answered with a body that cannot be unpacked: {}", root(err)),
-        );
+    // To unpack is the outermost step, so that every error looks like one of unpacking.
+    let of_connection = causes(err).find_map(|cause| cause.downcast_ref::<hyper::Error>());
+    let is_broken = if let Some(hyper) = of_connection {
+        !hyper.is_parse()
+    } else {
+        let mut system = causes(err).filter_map(|cause| cause.downcast_ref::<io::Error>());
+        !err.is_decode() || system.any(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    };
+    if is_broken {
+        return Error::new(ErrorKind::Truncated, format!("`{origin}` broke off in the middle of its answer: {}", root(err)));
     }
-    Error::new(ErrorKind::Truncated, format!("`{origin}` broke off in the middle of its answer: {}", root(err)))
+    Error::new(ErrorKind::Malformed, format!("`{origin}` answered with a body that cannot be unpacked: {}", root(err)))
 }
 
 /// What a server says on one line, without control characters and what reorders text, and cut.
@@ -92,12 +97,11 @@ pub(super) fn excerpt(text: &str) -> String {
 /// RFC 9110, section 10.2.3.
 fn requested_delay(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let delay = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-        Err(_) => {
-            let due = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-            Duration::try_from(due.duration_since(now)).ok()?
-        }
+    let delay = if let Ok(seconds) = text.parse::<f64>() {
+        Duration::try_from_secs_f64(seconds).ok()?
+    } else {
+        let due = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Duration::try_from(due.duration_since(now)).ok()?
     };
     (!delay.is_zero()).then_some(delay)
 }

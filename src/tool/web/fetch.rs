@@ -140,10 +140,11 @@ async fn read(body: &Body, target: &Target) -> Result<(Option<String>, String)> 
         return Ok((None, text));
     }
     // A parser that is at it cannot be interrupted by others on this thread; it ends by itself.
+    let base = target.url().clone();
     let parsed = tokio::task::spawn_blocking(move || {
         let page = Page::parse(&text)?;
         let title = Some(page.title()).filter(|title| !title.is_empty());
-        Ok((title, page.text()?))
+        Ok((title, page.text(&base)?))
     });
     parsed.await.map_err(|err| Error::new(ErrorKind::Malformed, "the page cannot be read").source(err))?
 }

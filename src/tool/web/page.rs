@@ -7,12 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use html2text::{Element, Handle, RcDom, config, config::Config, render::PlainDecorator};
+use html2text::{Element, Handle, RcDom, config, render::TrivialDecorator};
+use reqwest::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long the parser may take.
-const MAX_TIME: Duration = Duration::from_secs(5);
+const MAX_TIME: Duration = Duration::from_secs(3);
 /// How deep elements are looked into. Pages of people have a tenth of it.
 const MAX_DEPTH: usize = 200;
 /// How many columns of text are on a line. Wide, as lines are for models and have no screen to fit into.
@@ -34,7 +35,11 @@ impl Page {
     /// # Errors
     /// `Malformed` when it takes too long to parse.
     pub(super) fn parse(html: &str) -> Result<Self> {
-        let input = InTime { rest: html.as_bytes(), until: Instant::now() + MAX_TIME };
+        Self::parse_within(html, MAX_TIME)
+    }
+
+    fn parse_within(html: &str, time: Duration) -> Result<Self> {
+        let input = InTime { rest: html.as_bytes(), until: Instant::now() + time };
         let dom = config::plain().parse_html(input).map_err(|err| Error::new(ErrorKind::Malformed, TOO_LONG).source(err))?;
         for (node, depth) in nodes(&dom.document) {
             if depth >= MAX_DEPTH {
@@ -50,15 +55,16 @@ impl Page {
         title.map(|node| text_of(&node)).unwrap_or_default()
     }
 
-    /// What it says, its links as numbers with their targets at the end.
+    /// What it says, its links as numbers with their targets at the end; these are relative to `base`.
     ///
     /// # Errors
     /// `Malformed` when it cannot be shown.
-    pub(super) fn text(&self) -> Result<String> {
+    pub(super) fn text(&self, base: &Url) -> Result<String> {
         for (node, _) in nodes(&self.dom.document) {
             node.children.borrow_mut().retain(|child| !is_left_out(child));
+            keep_attributes(&node, base);
         }
-        let config = readable().link_footnotes(true);
+        let config = config::plain_no_decorate().allow_width_overflow().no_table_borders().link_footnotes(true);
         let text = config.dom_to_render_tree(&self.dom).and_then(|tree| config.render_to_string(tree, WIDTH));
         text.map_err(|err| Error::new(ErrorKind::Malformed, "the page cannot be shown as text").source(err))
     }
@@ -74,7 +80,7 @@ const TOO_LONG: &str = "the page takes too long to read";
 /// What is in an element, on one line.
 pub(super) fn text_of(element: &Handle) -> String {
     let dom = RcDom { document: element.clone(), ..RcDom::default() };
-    let config = readable();
+    let config = config::with_decorator(TrivialDecorator::new()).raw_mode(true).allow_width_overflow();
     let text = config.dom_to_render_tree(&dom).and_then(|tree| config.render_to_string(tree, usize::from(u16::MAX)));
     text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -110,8 +116,22 @@ fn is_left_out(node: &Handle) -> bool {
     is_named || is_hidden()
 }
 
-fn readable() -> Config<PlainDecorator> {
-    config::plain_no_decorate().raw_mode(true).allow_width_overflow()
+/// Makes the target of a link one that can be fetched, and drops it if there is none; drops numbers that are no numbers of people.
+fn keep_attributes(element: &Handle, base: &Url) {
+    let Element { attrs, .. } = &element.data else { return };
+    attrs.borrow_mut().retain_mut(|attribute| match &*attribute.name.local {
+        "href" => {
+            let written = attribute.value.trim();
+            let target = base.join(written).ok();
+            let target = target.filter(|url| !written.starts_with('#') && matches!(url.scheme(), "http" | "https"));
+            target.is_some_and(|url| {
+                attribute.value = url.as_str().into();
+                true
+            })
+        }
+        "colspan" | "rowspan" | "start" => attribute.value.len() <= 3,
+        _ => true,
+    });
 }
 
 /// A node and all below it, in order, each with its depth. Does not recurse, however deep they are.

@@ -47,7 +47,7 @@ impl GuardedResolver {
     /// The addresses of `host`: all of them are fit to be dialled.
     async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>> {
         let unknown = || Error::new(ErrorKind::Transient, format!("`{host}` has no address")).hint("check the name of the host");
-        let found = self.lookup.lookup(host).await.map_err(|err| unknown().source(err))?;
+        let found = self.lookup.lookup(host).await.map_err(|err| unknown().hint(format!("the system says: {err}")))?;
         if found.is_empty() {
             return Err(unknown());
         }

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 23] = [
+const PAGES: [&[&str]; 27] = [
     &[],
     &["run"],
     &["resume"],
@@ -21,6 +21,10 @@ const PAGES: [&[&str]; 23] = [
     &["runs", "rm"],
     &["runs", "verify"],
     &["runs", "repair"],
+    &["policy"],
+    &["policy", "show"],
+    &["policy", "check"],
+    &["policy", "init"],
     &["schema"],
     &["explain"],
     &["init"],

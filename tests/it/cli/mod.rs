@@ -8,6 +8,7 @@ mod help;
 mod init;
 mod inputs;
 mod output;
+mod policy;
 mod project;
 mod resume;
 mod reuse;

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
+    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
@@ -35,9 +36,10 @@ outputs:
 ";
 
 /// What stands for the variables of the machine that tests run on.
-const CLEARED: [&str; 12] = [
+const CLEARED: [&str; 13] = [
     "AGENTFLOW_MANIFEST",
     "AGENTFLOW_STORE",
+    "AGENTFLOW_POLICY",
     "AGENTFLOW_QUIET",
     "AGENTFLOW_VERBOSE",
     "AGENTFLOW_COLOR",
@@ -50,14 +52,15 @@ const CLEARED: [&str; 12] = [
     "RUST_LOG",
 ];
 
-/// A folder with files.
+/// A folder with files, and one with the settings of the person.
 pub(super) struct Project {
     folder: TempDir,
+    settings: TempDir,
 }
 
 impl Project {
     pub(super) fn new() -> Self {
-        Self { folder: TempDir::new().unwrap() }
+        Self { folder: TempDir::new().unwrap(), settings: TempDir::new().unwrap() }
     }
 
     /// Adds a file.
@@ -72,6 +75,20 @@ impl Project {
         self.folder.path().join(path)
     }
 
+    /// The policy file in the person's settings.
+    pub(super) fn policy_path(&self) -> PathBuf {
+        self.settings.path().join("agentflow/policy.toml")
+    }
+
+    /// Adds a policy file to the person's settings, which nobody else may write.
+    pub(super) fn with_policy(self, text: &str) -> Self {
+        let path = self.policy_path();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        self
+    }
+
     /// The program, about to be run in the folder.
     pub(super) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("agentflow"));
@@ -79,6 +96,7 @@ impl Project {
         for name in CLEARED {
             command.env_remove(name);
         }
+        command.env("XDG_CONFIG_HOME", self.settings.path());
         command
     }
 
@@ -104,6 +122,7 @@ impl Project {
             let text = String::from_utf8_lossy(bytes);
             text.replace(&*self.folder.path().canonicalize().unwrap().to_string_lossy(), "[folder]")
                 .replace(&*self.folder.path().to_string_lossy(), "[folder]")
+                .replace(&*self.settings.path().to_string_lossy(), "[settings]")
         };
         Ran { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }

@@ -221,7 +221,7 @@ nodes: { write: { agent: writer, prompt: Write. } }
     let mut toolbox = Toolbox::default();
     toolbox.add(reader.clone());
     let rules = Rules { ask: vec!["fs:read:docs/**".parse().unwrap()], ..Rules::default() };
-    let flow = Flow::new(yaml).provider(lab.clone()).tools(toolbox, rules);
+    let flow = Flow::new(yaml).provider(lab.clone()).toolbox(toolbox, rules);
     let ran = flow.run().await;
     assert_eq!(ran.result.status, RunStatus::Waiting);
     assert!(open_questions(&ran.events).is_empty(), "the caller asks nothing itself");

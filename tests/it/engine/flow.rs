@@ -41,6 +41,7 @@ pub(crate) struct Flow {
     provider: Option<Arc<dyn Provider>>,
     toolbox: Toolbox,
     rules: Rules,
+    tools: Arc<Tools>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) run: RunId,
     pub(crate) stop: Stop,
@@ -62,6 +63,7 @@ impl Flow {
             provider: None,
             toolbox: Toolbox::default(),
             rules: Rules::default(),
+            tools: Arc::default(),
             store: Arc::new(InMemoryStore::default()),
             run: RunId::generate(),
             stop: Stop::default(),
@@ -102,13 +104,19 @@ impl Flow {
         self
     }
 
+    /// What its nodes may call.
+    pub(crate) fn tools(mut self, tools: Tools) -> Self {
+        self.tools = Arc::new(tools);
+        self
+    }
+
     pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = store;
         self
     }
 
-    /// Gives the run tools, under these rules.
-    pub(crate) fn tools(self, toolbox: Toolbox, rules: Rules) -> Self {
+    /// What the nodes of a workflow that calls agents or workflows may call besides, under these rules.
+    pub(crate) fn toolbox(self, toolbox: Toolbox, rules: Rules) -> Self {
         Self { toolbox, rules, ..self }
     }
 
@@ -117,11 +125,15 @@ impl Flow {
         let mut providers = Providers::default();
         providers.answer_everything_by(self.provider.clone().unwrap_or_else(|| Arc::new(MockProvider::new(settings))));
         let models = Models::new(providers, ModelsSettings::default());
+        let engine = Engine::new(Arc::clone(&self.store), Arc::new(models), EngineSettings::default());
+        if self.plan.delegates.is_empty() {
+            return engine.with_tools(Arc::clone(&self.tools));
+        }
         let delegates = Delegates::of(&self.plan, &Value::Null, &BTreeMap::new());
         let mut toolbox = self.toolbox.clone();
         delegates.put_into(&mut toolbox);
         let tools = Tools::new(toolbox, Policy::new(self.rules.clone()), BTreeMap::new());
-        let engine = Engine::new(Arc::clone(&self.store), Arc::new(models), EngineSettings::default());
+        let tools = if self.provider.is_none() { tools.simulated() } else { tools };
         let engine = engine.with_tools(Arc::new(tools));
         delegates.run_by(&engine);
         engine

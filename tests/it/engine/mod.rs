@@ -14,3 +14,4 @@ mod recovery;
 mod reuse;
 mod revise;
 mod time;
+mod tools;

@@ -12,85 +12,18 @@ use agentflow::{
         Answered, Entry, Journal, Models, ModelsSettings, Notice, Recorded, Task, ToolSettings, ToolTask, Tools, call_tool, drive,
     },
     model::{
-        Access, AccessClass, AgentName, AgentProfile, Approval, CallRates, ChatRequest, ChatResponse, Decision, Effect,
-        FinishReason, ModelRef, NodePath, OnAmbiguous, ProviderName, QuestionKind, Role, RunId, ToolIntent, ToolName,
-        ToolOutcome, ToolPattern, ToolRequest, ToolResult, ToolSpec, Value,
+        Access, AgentName, AgentProfile, Approval, CallRates, ChatRequest, ChatResponse, Decision, Effect, FinishReason,
+        ModelRef, NodePath, OnAmbiguous, ProviderName, QuestionKind, Role, RunId, ToolIntent, ToolName, ToolOutcome, ToolPattern,
+        ToolRequest, ToolResult, Value,
     },
     provider::{OnText, Provider, Providers},
     store::{self, Synchronous},
-    tool::{Authorized, CallContext, Grants, Level, Policy, Rules, Tool, ToolCall, ToolOutput, Toolbox},
+    tool::{Grants, Level, Policy, Rules, Tool, ToolOutput, Toolbox},
 };
 use async_trait::async_trait;
 use serde_json::json;
 
-/// A tool that does what the test wants, and remembers how it was called.
-#[derive(Debug)]
-struct Probe {
-    spec: ToolSpec,
-    reach: Vec<AccessClass>,
-    access: Option<Access>,
-    outcomes: Mutex<VecDeque<Result<ToolOutput>>>,
-    hangs: bool,
-    called: Mutex<Vec<(Value, String)>>,
-}
-
-impl Probe {
-    fn new(name: &str, effect: Effect) -> Self {
-        let parameters = json!({
-            "type": "object",
-            "properties": {"n": {"type": "integer"}},
-            "required": ["n"],
-            "additionalProperties": false,
-        });
-        Self {
-            spec: ToolSpec { name: ToolName::new(name).unwrap(), description: "A probe.".to_owned(), parameters, effect },
-            reach: Vec::new(),
-            access: None,
-            outcomes: Mutex::default(),
-            hangs: false,
-            called: Mutex::default(),
-        }
-    }
-
-    fn touches(self, access: Access) -> Self {
-        Self { access: Some(access), ..self }
-    }
-
-    fn gives(self, outcomes: impl IntoIterator<Item = Result<ToolOutput>>) -> Self {
-        Self { outcomes: Mutex::new(outcomes.into_iter().collect()), ..self }
-    }
-
-    fn calls(&self) -> Vec<Value> {
-        self.called.lock().unwrap().iter().map(|(arguments, _)| arguments.clone()).collect()
-    }
-
-    fn keys(&self) -> Vec<String> {
-        self.called.lock().unwrap().iter().map(|(_, key)| key.clone()).collect()
-    }
-}
-
-#[async_trait]
-impl Tool for Probe {
-    fn spec(&self) -> &ToolSpec {
-        &self.spec
-    }
-
-    fn reach(&self) -> &[AccessClass] {
-        &self.reach
-    }
-
-    fn accesses(&self, _arguments: &Value) -> Result<Vec<Access>> {
-        Ok(self.access.iter().cloned().collect())
-    }
-
-    async fn call(&self, call: Authorized<ToolCall>, context: &CallContext<'_>) -> Result<ToolOutput> {
-        self.called.lock().unwrap().push((call.arguments.clone(), context.idempotency_key.to_owned()));
-        if self.hangs {
-            std::future::pending::<()>().await;
-        }
-        self.outcomes.lock().unwrap().pop_front().unwrap_or_else(|| Ok(ToolOutput::new(json!({"got": call.arguments["n"]}))))
-    }
-}
+use crate::tool::probe::Probe;
 
 /// A model that answers in turn: a text, or calls of tools.
 #[derive(Debug)]
@@ -251,6 +184,8 @@ impl Lab {
                 timeout: None,
                 max_concurrent: None,
                 rates: CallRates::default(),
+                tools: Vec::new(),
+                permissions: None,
             },
             model: "lab/small".parse().unwrap(),
             node: NodePath::new("work"),
@@ -289,6 +224,7 @@ impl Lab {
             tools: &self.patterns,
             grants: &self.grants,
             on_ambiguous: self.on_ambiguous,
+            secret_key: "",
             call_timeout: Duration::from_secs(60),
         };
         (drive(task, &models, &self.tools, recorded, log).await, script)
@@ -304,6 +240,7 @@ impl Lab {
             output: None,
             grants: &self.grants,
             on_ambiguous: self.on_ambiguous,
+            secret_key: "",
         };
         call_tool(task, &self.tools, recorded, log).await.outcome
     }
@@ -503,7 +440,7 @@ async fn a_tool_that_fails_is_told_without_what_is_for_people() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tool_that_hangs_is_cut_off() {
-    let probe = Arc::new(Probe { hangs: true, ..Probe::new("one", Effect::Write) });
+    let probe = Arc::new(Probe::new("one", Effect::Write).hangs());
     let settings = ToolSettings { timeout: Some(Duration::from_secs(5)), ..ToolSettings::default() };
     let lab = Lab::with(&[&probe], Rules::default(), BTreeMap::from([("one".to_owned(), settings)]));
     let log = Log::default();
@@ -583,6 +520,7 @@ async fn a_tool_node_whose_result_is_not_what_it_wants_fails() {
         output: Some(&schema),
         grants: &lab.grants,
         on_ambiguous: None,
+        secret_key: "",
     };
     let error = call_tool(task, &lab.tools, &Recorded::default(), &Log::default()).await.outcome.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);

@@ -51,6 +51,15 @@ pub(super) fn called(plan: Plan, parent: &Parent) -> Result<Plan> {
     })
 }
 
+/// The plan of a run with these events, as far as its files can be compiled: of what is called as a tool, its own.
+pub(super) fn plan(run: RunId, events: &[Event]) -> Result<Option<Plan>> {
+    let plan = compile(run, events)?.0.plan;
+    match (plan, parent(events)) {
+        (Some(plan), Some(parent)) => called(plan, parent).map(Some),
+        (plan, _) => Ok(plan),
+    }
+}
+
 /// Compiles the files that a run with these events has now, under the settings it has now.
 pub(super) fn compile(run: RunId, events: &[Event]) -> Result<(Compiled, RecordedSettings)> {
     let Some((sources, stored)) = revised_files(events) else {

@@ -7,7 +7,6 @@ use serde_json::{Map, json};
 
 use super::{Runner, meter::Counting};
 use crate::{
-    crash::crash_point,
     engine::{Ending, RecordedRun, RunOptions, Stop, read_run},
     error::{Error, ErrorKind, Result},
     model::{Access, AccessClass, Effect, EventBody, Parent, RunId, RunStatus, ToolName, ToolSpec, Value},
@@ -54,18 +53,13 @@ impl Delegate {
             Ok(recorded) => {
                 recorded.events.iter().for_each(|event| observer.take(event));
                 if let Some(ending) = ending(&recorded) {
-                    crash_point!("child.result-taken");
                     return Ok(Some(ending));
                 }
                 engine.resume(plan, options, observer, Stop::default()).await?
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                crash_point!("child.before");
-                engine.run(plan, options, observer, Stop::default()).await?
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => engine.run(plan, options, observer, Stop::default()).await?,
             Err(error) => return Err(error),
         };
-        crash_point!("child.ended");
         let has_ended = matches!(result.status, RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled);
         Ok(has_ended.then_some(Ending { status: result.status, outputs: result.outputs, error: result.error }))
     }

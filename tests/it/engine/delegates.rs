@@ -350,7 +350,7 @@ fn a_tool_that_is_no_file_or_not_only_one_thing_is_told_where_it_is_written() {
         "agents: { a: { model: mock/m, tools: ['agent:b'] }, b: { model: mock/n } }\nnodes: { go: { agent: a, prompt: Go. } }\n";
     let outer = "
 agents: { a: { model: mock/m, tools: ['agent:b'] }, b: { model: mock/m } }
-nodes: { go: { agent: a, prompt: Go. }, in: { workflow: inner.yaml } }
+nodes: { go: { agent: a, prompt: Go. }, inside: { workflow: inner.yaml } }
 ";
     let two = compiled(&[("flow.yaml", outer), ("inner.yaml", inner)]).diagnostics.remove(0);
     assert!(two.code == Code::UNKNOWN_TOOL && two.message.starts_with("`agent:b` means something else here"), "{two:?}");
@@ -360,7 +360,7 @@ nodes: { go: { agent: a, prompt: Go. }, in: { workflow: inner.yaml } }
 fn what_is_called_is_held_to_what_every_workflow_asks_for_that_calls_it() {
     let outer = "
 permissions: ['fs:read:docs/**']
-nodes: { in: { workflow: inner.yaml } }
+nodes: { inside: { workflow: inner.yaml } }
 ";
     let inner = "
 permissions: ['fs:read:docs/a/**']

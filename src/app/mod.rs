@@ -387,7 +387,7 @@ pub async fn find_resumable(name: &str, purpose: Purpose, files: Option<&Workflo
             let message = format!("run `{run}` is a call of `{}` by run `{}`", parent.tool, parent.run);
             return Err(Error::new(ErrorKind::Invalid, message).hint("name that run instead"));
         }
-        plan = recorded::called(plan, parent)?;
+        plan = recorded::called(&plan, parent)?;
     }
     let prepared = Prepared { plan: Arc::new(plan), store: place, simulated: recorded.mock.is_some(), services, recorded };
     let engine = prepared.engine_over(store);

@@ -45,7 +45,7 @@ pub(super) fn parent(events: &[Event]) -> Option<&Parent> {
 }
 
 /// The plan of what is called as a tool, among those of the plan that it is called from.
-pub(super) fn called(plan: Plan, parent: &Parent) -> Result<Plan> {
+pub(super) fn called(plan: &Plan, parent: &Parent) -> Result<Plan> {
     plan.delegates.get(&parent.tool).map(|called| Plan::clone(called)).ok_or_else(|| {
         Error::new(ErrorKind::Divergent, format!("the workflow that is stored with the run has no tool `{}`", parent.tool))
     })
@@ -55,7 +55,7 @@ pub(super) fn called(plan: Plan, parent: &Parent) -> Result<Plan> {
 pub(super) fn plan(run: RunId, events: &[Event]) -> Result<Option<Plan>> {
     let plan = compile(run, events)?.0.plan;
     match (plan, parent(events)) {
-        (Some(plan), Some(parent)) => called(plan, parent).map(Some),
+        (Some(plan), Some(parent)) => called(&plan, parent).map(Some),
         (plan, _) => Ok(plan),
     }
 }

@@ -87,17 +87,15 @@ impl Compiler<'_> {
                     }
                 }
             }
-            Some(("workflow", file)) => match pattern.as_name() {
-                Some(tool) => {
+            Some(("workflow", file)) => {
+                if let Some(tool) = pattern.as_name() {
                     let path = folder(&self.sources.get(base).path).join(file);
                     self.note_delegate(tool, Target::Workflow { path }, span);
+                    return;
                 }
-                None => {
-                    let problem =
-                        Diagnostic::error(Code::UNKNOWN_TOOL, span, format!("tool `{pattern}`: a workflow is one file"));
-                    self.report(problem.hint("name each file, without `*`"));
-                }
-            },
+                let problem = Diagnostic::error(Code::UNKNOWN_TOOL, span, format!("tool `{pattern}`: a workflow is one file"));
+                self.report(problem.hint("name each file, without `*`"));
+            }
             _ => {}
         }
     }

@@ -42,6 +42,7 @@ pub(crate) struct Around<'a> {
 
 /// How a step ended.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub(crate) enum Performed {
     /// With a result, which is in the log.
     Result(ToolResult),

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     app::{
-        Settings, WorkflowSource, policy, project,
+        Settings, WorkflowSource, policy, project, servers,
         tools::{ProjectTools, StorePins, Wanted, tools},
     },
     diagnostic::{DiskFiles, Sources},
@@ -124,8 +124,7 @@ impl Toolkit {
     }
 
     fn permit(&self, server: &str) -> Result<()> {
-        let mut rules = self.rules.allow.iter().chain(&self.rules.ask);
-        if rules.any(|rule| rule.is_of_server(server)) {
+        if servers::permits(&self.rules, server) {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Denied, format!("MCP server `{server}` is not started: the policy does not allow it")).hint(

@@ -25,7 +25,11 @@ fn tools(probes: &[&Arc<Probe>]) -> Tools {
         toolbox.add(Arc::clone(probe) as Arc<dyn Tool>);
     }
     let permissions = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
-    let rules = Rules { allow: permissions(&["fs:read:docs/**"]), ask: permissions(&["fs:read:drafts/**"]), deny: Vec::new() };
+    let rules = Rules {
+        allow: permissions(&["fs:read:docs/**", "net:x.example"]),
+        ask: permissions(&["fs:read:drafts/**"]),
+        deny: Vec::new(),
+    };
     Tools::new(toolbox, Policy::new(rules), BTreeMap::new())
 }
 
@@ -34,6 +38,7 @@ fn reads(path: &str) -> Access {
 }
 
 const POST: &str = "
+permissions: ['net:x.example']
 nodes:
   count: { value: 3 }
   publish: { tool: http_post, args: { url: 'https://x.example', n: '{{ count }}' } }
@@ -218,6 +223,7 @@ async fn a_call_that_was_under_way_is_made_again_or_asked_about_by_its_effect() 
 async fn a_resume_anywhere_repeats_no_call_that_has_its_result() {
     let (get, sum) = (Arc::new(probe("http_get", Effect::Read)), Arc::new(probe("http_put", Effect::Idempotent)));
     let yaml = "
+permissions: ['net:x.example']
 agents: { worker: { model: mock/m, tools: [http_get, http_put] } }
 nodes:
   first: { tool: http_get, args: { n: 1 } }
@@ -260,6 +266,7 @@ nodes:
 async fn the_budget_of_calls_ends_the_run() {
     let put = Arc::new(probe("http_put", Effect::Idempotent));
     let yaml = "
+permissions: ['net:x.example']
 limits: { tool_calls: 2 }
 nodes: { each: { map: '[1, 2, 3, 4]', concurrency: 1, tool: http_put, args: { n: '{{ item }}' } } }
 ";
@@ -271,7 +278,7 @@ nodes: { each: { map: '[1, 2, 3, 4]', concurrency: 1, tool: http_put, args: { n:
 async fn secrets_are_placeholders_in_the_log() {
     let post = Arc::new(probe("http_post", Effect::Write));
     let yaml = "
-nodes: { publish: { tool: http_post, args: { token: '{{ secrets.TOKEN }}' }, permissions: ['secret:TOKEN'] } }
+nodes: { publish: { tool: http_post, args: { token: '{{ secrets.TOKEN }}' }, permissions: ['secret:TOKEN', 'net:x.example'] } }
 ";
     let mut secrets = agentflow::tool::Secrets::default();
     secrets.insert("TOKEN", "hunter2-hunter2".to_owned().into());
@@ -279,7 +286,8 @@ nodes: { publish: { tool: http_post, args: { token: '{{ secrets.TOKEN }}' }, per
     secrets.note_all(&mut live);
     let mut toolbox = Toolbox::default();
     toolbox.add(Arc::clone(&post) as Arc<dyn Tool>);
-    let rules = Rules { allow: vec!["secret:TOKEN".parse().unwrap()], ..Rules::default() };
+    let allow = ["secret:TOKEN", "net:x.example"].map(|text| text.parse().unwrap()).to_vec();
+    let rules = Rules { allow, ..Rules::default() };
     let echo = Ok(ToolOutput::new(json!({"echo": "hunter2-hunter2"})));
     let post_echo = Arc::new(probe("http_post", Effect::Write).gives([echo]));
     toolbox.add(Arc::clone(&post_echo) as Arc<dyn Tool>);

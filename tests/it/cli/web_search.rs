@@ -82,8 +82,13 @@ async fn tavily_is_asked_with_its_key_which_nobody_sees() {
     // Without `cache` every search is one.
     search(&project, &server, "barley").await.exit(0);
     assert_eq!(requests(&server).await, 2);
-    let denied = project.run(&["tools", "call", "web_search", "--arg", "query=barley"]);
-    denied.exit(2).says("SEARCH_KEY");
+    let allowed = format!("net:{}", server.uri());
+    let call = ["tools", "call", "web_search", "--arg", "query=barley"];
+    project.run(&[&call[..], &["--allow", &allowed]].concat()).exit(2).says("SEARCH_KEY");
+    let mut denied = project.command(&call);
+    denied.env("SEARCH_KEY", "k3y-0123456789");
+    project.ran(denied).exit(6).says(&format!("--allow '{allowed}'"));
+    assert_eq!(requests(&server).await, 2);
 }
 
 #[tokio::test]
@@ -95,13 +100,12 @@ async fn searches_of_a_run_keep_to_the_rate() {
         "nodes:\n  each: {{ map: 'range(3)', tool: web_search, args: {{ query: 'word {{{{ item }}}}' }}, permissions: ['net:{}'] }}\n",
         server.uri()
     );
-    // One at once, then five a second.
-    let project = project(&server, "provider = \"searxng\"\nrate = \"5/s\"\n").with("flow.yaml", flow);
-    let command = project.command(&["run", "flow.yaml", "--allow", &format!("net:{}", server.uri())]);
+    // Two at once, the third half a second later.
+    let project = project(&server, "provider = \"searxng\"\nrate = \"2/s\"\n").with("flow.yaml", flow);
+    let mut command = project.command(&["run", "flow.yaml", "--allow", &format!("net:{}", server.uri())]);
     let begun = std::time::Instant::now();
-    let mut command = command;
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     project.told(&output).exit(0);
     assert_eq!(requests(&server).await, 3);
-    assert!(begun.elapsed() >= std::time::Duration::from_millis(400), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() >= std::time::Duration::from_millis(490), "{:?}", begun.elapsed());
 }

@@ -56,7 +56,7 @@ fn dispatched(table: &mut Table, runtime: &tokio::runtime::Runtime) {
 /// The same as nodes of a run, with all the engine does, in memory.
 fn in_a_run(table: &mut Table, runtime: &tokio::runtime::Runtime) {
     let plan = plan(&format!(
-        "limits: {{ nodes: 100k, concurrency: 64 }}\npermissions: ['fs:read:docs/**']\nnodes:\n  each: {{ map: 'range({CALLS})', tool: \
+        "limits: {{ nodes: 100k, tool_calls: 100k, concurrency: 64 }}\npermissions: ['fs:read:docs/**']\nnodes:\n  each: {{ map: 'range({CALLS})', tool: \
          read_file, args: {{ path: 'docs/{{{{ item }}}}.md' }} }}\n"
     ));
     let tools = Arc::new(Tools::new(toolbox(), Policy::new(rules(&["fs:read:docs/**"])), BTreeMap::new()));

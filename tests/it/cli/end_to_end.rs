@@ -1,7 +1,7 @@
 //! All of it together: an agent whose model asks for tools, servers of tools, files and HTTP; who permitted what, and whether the record
 //! of it is true.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ impl Lab {
             model.url()
         );
         for (name, command) in servers {
-            manifest += &format!("\n[mcp.{name}]\ncommand = {command:?}\n");
+            write!(manifest, "\n[mcp.{name}]\ncommand = {command:?}\n").unwrap();
         }
         Self { project: project.with("agents.toml", manifest), model, effects, calls, permissions }
     }

@@ -19,6 +19,7 @@ mod graph;
 mod inputs;
 mod links;
 mod lock;
+mod needs;
 mod paths;
 mod powers;
 mod resolve;

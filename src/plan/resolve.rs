@@ -18,6 +18,7 @@ use crate::{
         catalog::{Catalog, CatalogEntry, folder, parse_fallback, parse_model, parse_template},
         compile::Compiler,
         draft::{AgentDraft, CodeId, CodeKind, Codes, GraphDraft, KindDraft, NodeDraft, Place, ToolDraft, TreeDraft, place_of},
+        needs,
         powers::{Power, Powers},
         scope::listed,
         texts,
@@ -221,6 +222,8 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         let profile = entry.and_then(|entry| entry.profile());
         let tools = self.tools(entry, tools.as_ref());
         let grants = self.grants(id, profile.map(Arc::as_ref), calls);
+        self.check_needs(id, id.span, &tools, &grants);
+        let tools: Vec<_> = tools.into_iter().map(|tool| tool.value).collect();
         AgentDraft {
             powers: self.powers(&tools, &grants),
             tools,
@@ -251,6 +254,8 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         for pattern in &patterns {
             self.compiler.note_delegates(pattern, span, span.file, self.agents);
         }
+        let named: Vec<_> = patterns.iter().map(|pattern| Spanned::new(pattern.clone(), span)).collect();
+        self.check_needs(id, span, &named, &grants);
         self.used_agents.extend(self.agents.delegates(&patterns).into_keys());
         ToolDraft {
             tool,
@@ -267,7 +272,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
     }
 
     /// The tools of a node: the agent's, or those of them that the node names. The agents among them are used.
-    fn tools(&mut self, entry: Option<&CatalogEntry>, written: Option<&Vec<Spanned<String>>>) -> Vec<ToolPattern> {
+    fn tools(&mut self, entry: Option<&CatalogEntry>, written: Option<&Vec<Spanned<String>>>) -> Vec<Spanned<ToolPattern>> {
         let own = entry.map(CatalogEntry::tools).unwrap_or_default();
         let mut tools = own.to_vec();
         if let Some(written) = written {
@@ -293,9 +298,23 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
             let base = own.iter().find(|own| own.value.is_wider_than(&tool.value)).map_or(tool.span, |own| own.span);
             self.compiler.note_delegates(&tool.value, tool.span, base.file, self.agents);
         }
-        let tools: Vec<_> = tools.into_iter().map(|tool| tool.value).collect();
-        self.used_agents.extend(self.agents.delegates(&tools).into_keys());
+        let patterns: Vec<_> = tools.iter().map(|tool| tool.value.clone()).collect();
+        self.used_agents.extend(self.agents.delegates(&patterns).into_keys());
         tools
+    }
+
+    /// Reports tools that nobody could permit anything.
+    fn check_needs(&mut self, id: &Spanned<String>, at: Span, tools: &[Spanned<ToolPattern>], grants: &Grants) {
+        // Of what could not be read it is not known what it would ask for.
+        if self.compiler.agents_unknown || self.compiler.problems.iter().any(|known| known.code == Code::BAD_PERMISSION) {
+            return;
+        }
+        let is_made = self.compiler.delegates.made.contains(&id.span.file);
+        let at = tools.first().filter(|_| is_made).map_or(at, |tool| tool.span);
+        let made = self.compiler.sources.get(id.span.file).path.display().to_string();
+        let id = if is_made { made.trim_matches(['<', '>']) } else { &id.value };
+        let problems = needs::check(&self.compiler.tools, id, at, tools, grants);
+        self.compiler.problems.extend(problems);
     }
 
     /// What the calls of a node are held to.

@@ -39,7 +39,7 @@ pub use compile::{
     find_manifest,
 };
 pub use draw::{DrawFormat, draw};
-pub use lock::{Lock, LockChange, NodeLock, ServerLock, WorkflowLock};
+pub use lock::{Lock, LockChange, NodeLock, OfferedLock, ServerLock, WorkflowLock};
 pub use powers::{Power, asks};
 pub use surface::{LevelSurface, NodeSurface, Surface};
 pub use types::{

@@ -21,13 +21,7 @@ struct Lack {
 }
 
 /// What is wrong with the tools of the node `id`, which are held to `grants`: one problem for each kind of things.
-pub(super) fn check(
-    known: &KnownTools,
-    id: &str,
-    at: Span,
-    tools: &[Spanned<ToolPattern>],
-    grants: &Grants,
-) -> Vec<Diagnostic> {
+pub(super) fn check(known: &KnownTools, id: &str, at: Span, tools: &[Spanned<ToolPattern>], grants: &Grants) -> Vec<Diagnostic> {
     let mut lacks: Vec<Lack> = Vec::new();
     for Spanned { value: pattern, span } in tools {
         if let Some(server) = pattern.server() {

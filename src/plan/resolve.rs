@@ -223,6 +223,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         let tools = self.tools(entry, tools.as_ref());
         let grants = self.grants(id, profile.map(Arc::as_ref), calls);
         self.check_needs(id, id.span, &tools, &grants);
+        self.compiler.learn_powers(&tools, self.agents);
         let tools: Vec<_> = tools.into_iter().map(|tool| tool.value).collect();
         AgentDraft {
             powers: self.powers(&tools, &grants),
@@ -256,6 +257,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         }
         let named: Vec<_> = patterns.iter().map(|pattern| Spanned::new(pattern.clone(), span)).collect();
         self.check_needs(id, span, &named, &grants);
+        self.compiler.learn_powers(&named, self.agents);
         self.used_agents.extend(self.agents.delegates(&patterns).into_keys());
         ToolDraft {
             tool,
@@ -268,7 +270,8 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
     }
 
     fn powers(&self, tools: &[ToolPattern], grants: &Grants) -> Vec<Power> {
-        Powers { known: &self.compiler.tools, agents: self.agents, levels: &self.compiler.levels }.of(tools, grants)
+        let Compiler { tools: known, levels, delegates, .. } = &*self.compiler;
+        Powers { known, agents: self.agents, levels, workflows: &delegates.powers }.of(tools, grants)
     }
 
     /// The tools of a node: the agent's, or those of them that the node names. The agents among them are used.

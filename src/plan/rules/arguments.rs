@@ -53,9 +53,8 @@ fn problems(
     for name in required {
         if !meant.contains(&name) && written.iter().all(|(given, _)| given.value != name) {
             let message = format!("tool `{}` needs the argument `{name}`", tool.value);
-            problems.push(
-                Diagnostic::error(Code::TOOL_ARGUMENTS, tool.span, message).hint(format!("add `args: {{ {name}: … }}`")),
-            );
+            problems
+                .push(Diagnostic::error(Code::TOOL_ARGUMENTS, tool.span, message).hint(format!("add `args: {{ {name}: … }}`")));
         }
     }
     problems

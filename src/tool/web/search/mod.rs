@@ -18,11 +18,11 @@ use reqwest::{
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
+pub(in crate::tool::web) use self::engine::USUAL_COUNT;
 pub use self::{
     answer::SearchResult,
     engine::{SearchEngine, SearchSettings},
 };
-pub(in crate::tool::web) use self::engine::USUAL_COUNT;
 use self::{
     answer::{Found, words_of},
     query::{MAX_COUNT, Query, query_of},

@@ -294,7 +294,9 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
                 };
                 self.report(Diagnostic::error(Code::UNKNOWN_TOOL, pattern.span, message).hint(hint));
             }
-            tools = patterns;
+            // Of what it does not have, nothing more is said.
+            let is_had = |tool: &Spanned<ToolPattern>| own.iter().any(|own| own.value.is_wider_than(&tool.value));
+            tools = patterns.into_iter().filter(|tool| entry.is_none() || is_had(tool)).collect();
         }
         for tool in &tools {
             // A node names some of the agent's tools: what they are is said where the agent has them.

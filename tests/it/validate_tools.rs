@@ -41,7 +41,7 @@ fn tools_that_do_not_exist_are_told() {
     check(
         r#"
 agents:
-  a: { tools: [calculater, "http_*", "mcp:github/*", "agent:b", "web search", agent:nobody] }
+  a: { tools: [calculater, "http_*", "mcp:github/*", "agent:b", "web search", agent:nobody], permissions: ["net:*"] }
   b: {}
 nodes:
   ask: { agent: a, prompt: hi }
@@ -83,8 +83,8 @@ command = ['server']
 #[test]
 fn a_program_may_bring_tools_and_servers() {
     let flow = "
-agents: { a: { tools: [lookup, 'mcp:lab/*'] } }
-nodes: { ask: { agent: a, prompt: hi }, call: { tool: lookup } }
+agents: { a: { tools: [lookup, 'mcp:lab/*'], permissions: ['mcp:lab'] } }
+nodes: { ask: { agent: a, prompt: hi, approve: human }, call: { tool: lookup } }
 ";
     let options = CompileOptions {
         tools: BTreeSet::from([ToolName::new("lookup").unwrap()]),
@@ -100,7 +100,7 @@ nodes: { ask: { agent: a, prompt: hi }, call: { tool: lookup } }
 
 #[test]
 fn a_node_chooses_among_the_tools_of_its_agent() {
-    let agents = "agents: { a: { tools: [\"http_*\", calculator] }, bare: {} }";
+    let agents = "agents: { a: { tools: [\"http_*\", calculator], permissions: [\"net:*\"] }, bare: {} }";
     let chosen = plan(&[(
         "flow.yaml",
         &format!(
@@ -131,13 +131,13 @@ permissions: ["net:x/y"]
 agents: { a: { permissions: ["fs:read:../x"] } }
 nodes:
   n: { agent: a, prompt: hi, permissions: ["llm:x"] }
-  m: { tool: calculator, permissions: ["run:*"] }
+  m: { tool: calculator, args: { expression: "1" }, permissions: ["run:*"] }
 "#,
         r#"
 AF019 1:15 "\"net:x/y\"" `net:x/y` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL` or `secret:NAME`)
 AF019 2:30 "\"fs:read:../x\"" `fs:read:../x` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL` or `secret:NAME`)
 AF019 4:44 "\"llm:x\"" `llm:x` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL` or `secret:NAME`)
-AF019 5:40 "\"run:*\"" `run:*` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL` or `secret:NAME`)
+AF019 5:67 "\"run:*\"" `run:*` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL` or `secret:NAME`)
 "#,
     );
 }
@@ -153,7 +153,7 @@ nodes:
 ";
     let inner = "
 permissions: [\"net:*.b.io\"]
-agents: { a: { tools: [http_get], permissions: [] } }
+agents: { a: { tools: [http_get], permissions: [\"net:x.b.io\"] } }
 nodes: { ask: { agent: a, prompt: hi } }
 ";
     let outermost = plan(&[("outer.yaml", outer), ("inner.yaml", inner)]);
@@ -164,7 +164,7 @@ nodes: { ask: { agent: a, prompt: hi } }
         panic!("`one` runs a workflow")
     };
     let ask = agent(called, "ask");
-    assert_eq!(levels(&ask.grants), ["workflow `outer`: net:*", "workflow `inner`: net:*.b.io", "agent `a`: "]);
+    assert_eq!(levels(&ask.grants), ["workflow `outer`: net:*", "workflow `inner`: net:*.b.io", "agent `a`: net:x.b.io"]);
     assert!(!ask.grants.always_ask && ask.on_ambiguous.is_none());
 }
 
@@ -199,14 +199,15 @@ effects = { 'get_*' = 'read' }
 ";
     let flow = "
 defaults: { retry: { max_attempts: 3 } }
+permissions: ['net:a.io', 'fs:read:a', 'fs:write:a', 'run:git', 'mcp:gh']
 nodes:
-  get: { tool: http_get }
-  put: { tool: http_put }
-  post: { tool: http_post }
-  edit: { tool: edit_file }
+  get: { tool: http_get, args: { url: 'https://a.io' } }
+  put: { tool: http_put, args: { url: 'https://a.io' } }
+  post: { tool: http_post, args: { url: 'https://a.io' } }
+  edit: { tool: edit_file, args: { path: a, old: b, new: c } }
   read: { tool: mcp:gh/get_issue }
   write: { tool: mcp:gh/close_issue }
-  again: { tool: command, retry: { max_attempts: 2 } }
+  again: { tool: command, args: { program: git }, retry: { max_attempts: 2 } }
 ";
     let plan = plan(&[("flow.yaml", flow), ("agents.toml", manifest)]);
     let of = |node: &str| {
@@ -229,22 +230,22 @@ nodes:
 fn secrets_are_read_in_the_arguments_of_tools_only() {
     let good = plan(&[(
         "flow.yaml",
-        "nodes: { a: { tool: http_get, args: { url: 'https://a.io', headers: { x: 'Bearer {{ secrets.TOKEN }}' } } } }",
+        "permissions: ['net:a.io', 'secret:TOKEN']\nnodes: { a: { tool: http_get, args: { url: 'https://a.io', headers: { x: 'Bearer {{ secrets.TOKEN }}' } } } }",
     )]);
     assert_eq!(tool(&good, "a").secrets, BTreeSet::from(["TOKEN".to_owned()]));
     check(
         r#"
 agents: { w: { system: "{{ secrets.A }}" } }
 nodes:
-  a: { tool: http_get, args: { url: "{{ secrets }}", x: "{{ secrets.A.b }}" }, when: secrets.A == "" }
+  a: { tool: http_get, args: { url: "{{ secrets }}", headers: { x: "{{ secrets.A.b }}" } }, when: secrets.A == "", permissions: ["net:*"] }
   b: { agent: w, prompt: hi }
   c: { value: "{{ secrets.A }}" }
 "#,
         r#"
 AF025 1:28 "secrets.A" secrets cannot be read here (`secrets.NAME` stands in `args` of a `tool` node only; the key of a model belongs into the manifest: `api_key = { env = "NAME" }` of its provider)
 AF025 3:41 "secrets" `secrets` cannot be read as a whole (name one: `secrets.NAME`)
-AF025 3:61 "secrets.A.b" a secret has no fields (name it alone: `secrets.NAME`)
-AF025 3:86 "secrets.A" secrets cannot be read here (`secrets.NAME` stands in `args` of a `tool` node only; the key of a model belongs into the manifest: `api_key = { env = "NAME" }` of its provider)
+AF025 3:72 "secrets.A.b" a secret has no fields (name it alone: `secrets.NAME`)
+AF025 3:99 "secrets.A" secrets cannot be read here (`secrets.NAME` stands in `args` of a `tool` node only; the key of a model belongs into the manifest: `api_key = { env = "NAME" }` of its provider)
 AF025 5:19 "secrets.A" secrets cannot be read here (`secrets.NAME` stands in `args` of a `tool` node only; the key of a model belongs into the manifest: `api_key = { env = "NAME" }` of its provider)
 "#,
     );
@@ -289,8 +290,11 @@ fn judged(nodes: &str, expected: &str) {
             problem.message.clone() + &related.collect::<String>()
         })
         .collect();
-    let others: Vec<_> =
-        compiled.diagnostics.iter().filter(|problem| !["AF050", "AF061"].contains(&problem.code.to_string().as_str())).collect();
+    let others: Vec<_> = compiled
+        .diagnostics
+        .iter()
+        .filter(|problem| !["AF050", "AF051", "AF061"].contains(&problem.code.to_string().as_str()))
+        .collect();
     assert!(others.is_empty(), "{others:#?}");
     assert_eq!(told.join("\n"), expected);
 }
@@ -416,7 +420,7 @@ permissions: ["net:*", "fs:read:**"]
 nodes:
   good: { tool: http_get, args: { url: "https://a.io/{{ inputs.page }}", query: { x: [1, "{{ inputs.page }}"] } } }
   name: { tool: read_file, args: { pth: "{{ inputs.page }}", from_line: 0, lines: "{{ inputs.most }}" } }
-  none: { tool: search_files }
+  lack: { tool: search_files }
   kind: { tool: web_search, args: { query: "", count: "3", recent: decade, site: a.io } }
   deep: { tool: http_get, args: { url: "https://a.io", headers: { Accept: 7 } } }
   both: { tool: list_files, args: { path: docs, paths: docs } }
@@ -427,10 +431,10 @@ AF038 5:73 "0" argument `from_line` of tool `read_file`: 0 is less than the mini
 AF038 6:17 "search_files" tool `search_files` needs the argument `pattern` (add `args: { pattern: … }`)
 AF038 7:44 "\"\"" argument `query` of tool `web_search`: "" is shorter than 1 character
 AF038 7:55 "\"3\"" argument `count` of tool `web_search`: "3" is not of type "integer"
-AF038 7:68 "decade" argument `recent` of tool `web_search`: "decade" is not one of "day", "week", "month" or "year"
-AF038 7:76 "site" tool `web_search` takes no argument `site` (it takes `count`, `query`, `recent`)
+AF038 7:68 "decade" argument `recent` of tool `web_search`: "decade" is not one of "day", "week" or 2 other candidates
+AF038 7:76 "site" tool `web_search` takes no argument `site` (it takes `query`, `count`, `recent`)
 AF038 8:65 "{ Accept: 7 }" argument `headers` of tool `http_get`: at /Accept: 7 is not of type "string"
-AF038 9:49 "paths" tool `list_files` takes no argument `paths` (it takes `depth`, `glob`, `path`)
+AF038 9:49 "paths" tool `list_files` takes no argument `paths` (it takes `path`, `glob`, `depth`)
 "#,
     );
 }
@@ -467,7 +471,9 @@ nodes:
         &format!(
             r#"
 AF051 4:3 "ask" in `ask`, `http_delete`, `http_get`, `http_post`, `http_put`, `web_fetch` cannot do anything with `net:`: no workflow, agent or node asks for it under `permissions` {}
+  2:28 the tool is named here
 AF051 4:3 "ask" in `ask`, `read_file` cannot do anything with `fs:read:`: no workflow, agent or node asks for it under `permissions` {}
+  2:49 the tool is named here
 AF051 5:16 "http_get" in `get`, `http_get` cannot do anything with `net:`: no workflow, agent or node asks for it under `permissions` {}
 "#,
             every("net:HOST"),
@@ -491,7 +497,7 @@ fn a_level_that_leaves_a_kind_out_takes_it_from_all() {
     assert!(told(&[("outer.yaml", &outer("['net:a.io']")), ("inner.yaml", inner)]).is_empty());
     let manifest = "[mcp.lab]\ncommand = ['x']\n[mcp.other]\ncommand = ['x']\n[agents.a]\ntools = ['mcp:lab/*', 'mcp:other/get']\npermissions = ['mcp:other/get']\n";
     assert_eq!(
-        told(&[("flow.yaml", "nodes: { n: { agent: a, prompt: hi } }\n"), ("agents.toml", manifest)]),
+        told(&[("flow.yaml", "nodes: { n: { agent: a, prompt: hi, approve: human } }\n"), ("agents.toml", manifest)]),
         ["in `n`, `mcp:lab/*` cannot do anything with `mcp:lab`: agent `a` does not ask for it under `permissions`"]
     );
 }
@@ -518,12 +524,12 @@ fn a_secret_is_put_in_as_it_is_or_not_at_all() {
 permissions: ["net:*", "secret:A"]
 nodes:
   good: { tool: http_get, args: { url: "https://a.io", headers: { x: "Bearer {{ secrets.A }}", y: "{{- secrets.A -}}" } } }
-  bad: { tool: http_get, args: { url: "https://a.io/{{ secrets.A | urlencode }}{% if secrets.A %}x{% endif %}{{ 'a' ~ secrets.A }}" } }
+  bad: { tool: http_get, args: { url: "https://a.io/{{ secrets.A | upper }}{% if secrets.A %}x{% endif %}{{ 'a' ~ secrets.A }}" } }
 "#,
         r#"
 AF025 4:56 "secrets.A" a secret cannot be worked with (write it alone between braces, `{{ secrets.NAME }}`: templates never see its value, only the tool does)
-AF025 4:86 "secrets.A" a secret cannot be worked with (write it alone between braces, `{{ secrets.NAME }}`: templates never see its value, only the tool does)
-AF025 4:119 "secrets.A" a secret cannot be worked with (write it alone between braces, `{{ secrets.NAME }}`: templates never see its value, only the tool does)
+AF025 4:82 "secrets.A" a secret cannot be worked with (write it alone between braces, `{{ secrets.NAME }}`: templates never see its value, only the tool does)
+AF025 4:115 "secrets.A" a secret cannot be worked with (write it alone between braces, `{{ secrets.NAME }}`: templates never see its value, only the tool does)
 "#,
     );
 }

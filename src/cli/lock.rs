@@ -40,7 +40,9 @@ pub(super) fn lock(args: &LockArgs, settings: &Settings, terminal: &Terminal) ->
             lock.set_servers(manifest);
             if args.mcp {
                 let offered = run::block_on(ask_servers(plan, manifest, &folder_of(&file), settings))?;
-                offered.into_iter().for_each(|server| lock.set_offered(server));
+                for server in offered {
+                    lock.set_offered(server);
+                }
             }
         }
         locks.insert(file, lock);

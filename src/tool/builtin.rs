@@ -70,6 +70,7 @@ pub fn built_in_specs() -> Vec<ToolSpec> {
 #[cfg(test)]
 mod tests {
     use std::{
+        collections::{BTreeMap, BTreeSet},
         path::{Path, PathBuf},
         sync::Arc,
     };
@@ -89,9 +90,9 @@ mod tests {
             root: folder.to_owned(),
             home: folder.to_owned(),
             path: CommandSettings::USUAL_PATH.iter().map(PathBuf::from).collect(),
-            interpreters: Default::default(),
-            free_options: Default::default(),
-            environment: Default::default(),
+            interpreters: BTreeSet::new(),
+            free_options: BTreeSet::new(),
+            environment: BTreeMap::new(),
             limits: Limits::default(),
         };
         let search = web::WebSearch::new(web::SearchSettings::new(web::SearchEngine::Duckduckgo)).unwrap();

@@ -39,7 +39,7 @@ pub(super) async fn approve(args: &ApproveArgs, settings: &Settings, terminal: &
         return show(run, &open, args, terminal).map(|()| (exit::SUCCEEDED, None));
     }
     let chosen = choose(run, open, args)?;
-    let answers = chosen.into_iter().map(|question| answer(question, args)).collect::<Result<Vec<_>>>()?;
+    let answers = answers(chosen, args)?;
     give(&store, run, &answers).await?;
     for Answer { question, decision, .. } in &answers {
         terminal.note(&format!("{}: call {} of node {}", decision.as_str(), question.request.step, question.node));
@@ -97,21 +97,25 @@ fn choose(run: RunId, open: Vec<OpenQuestion>, args: &ApproveArgs) -> Result<Vec
     Ok(chosen)
 }
 
-fn answer(question: OpenQuestion, args: &ApproveArgs) -> Result<Answer> {
+/// The answers to the questions that the decision is one to. A node may ask more than one thing at once; what the decision does not fit
+/// is left for another one.
+fn answers(chosen: Vec<OpenQuestion>, args: &ApproveArgs) -> Result<Vec<Answer>> {
     let decision = match (args.reject, args.rerun, args.assume_done) {
         (true, ..) => Decision::Reject,
         (_, true, _) => Decision::Rerun,
         (.., true) => Decision::AssumeDone,
         _ => Decision::Approve,
     };
-    if !decision.fits(question.request.question.kind) {
-        let (what, hint) = match question.request.question.kind {
+    let (fits, others): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|question| decision.fits(question.request.question.kind));
+    if let Some(other) = others.first().filter(|_| fits.is_empty()) {
+        let (what, hint) = match other.request.question.kind {
             QuestionKind::Permission => ("whether the call may be made", "approve it, or give `--reject`"),
             QuestionKind::Ambiguous => {
                 ("what became of a call", "give `--rerun` to make it again, `--assume-done` if it was made, or `--reject`")
             }
         };
-        return Err(Error::new(ErrorKind::Invalid, format!("node `{}` asks {what}", question.node)).hint(hint));
+        return Err(Error::new(ErrorKind::Invalid, format!("node `{}` asks {what}", other.node)).hint(hint));
     }
-    Ok(Answer { question, decision, comment: args.comment.clone() })
+    let answer = |question| Answer { question, decision, comment: args.comment.clone() };
+    Ok(fits.into_iter().map(answer).collect())
 }

@@ -30,6 +30,8 @@ pub struct ToolTask<'a> {
     pub grants: &'a Arc<Grants>,
     /// What is done when nobody knows whether the call was made; `None` leaves it to the tool's settings.
     pub on_ambiguous: Option<OnAmbiguous>,
+    /// By what the placeholders of secrets in the arguments were made.
+    pub secret_key: &'a str,
 }
 
 /// Makes the call, or takes its result from the log.
@@ -49,9 +51,15 @@ async fn make(task: ToolTask<'_>, tools: &Tools, recorded: &Recorded, journal: &
     let found = tools.select(std::slice::from_ref(&pattern)).await?.pop();
     let tool = found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no tool `{}`", task.tool)))?;
     let step = ToolStep { id: StepId { turn: 0, index: 0 }, tool: Ok(tool), arguments: Ok(task.arguments) };
-    let around = Around { run: task.run, node: task.node, grants: task.grants, on_ambiguous: task.on_ambiguous };
+    let around = Around {
+        run: task.run,
+        node: task.node,
+        grants: task.grants,
+        on_ambiguous: task.on_ambiguous,
+        secret_key: task.secret_key,
+    };
     let result = match tools.perform(step, around, recorded, journal).await? {
-        Performed::Result(result) => result,
+        Performed::Result(result) => *result,
         Performed::Waits => return Err(Error::new(ErrorKind::Waiting, "a person has to decide about the call first")),
     };
     match result.outcome {

@@ -53,6 +53,8 @@ pub struct Task<'a> {
     pub grants: &'a Arc<Grants>,
     /// What is done about calls of which nobody knows whether they were made; `None` leaves it to the tool's settings.
     pub on_ambiguous: Option<OnAmbiguous>,
+    /// By what the placeholders of secrets in the run are made.
+    pub secret_key: &'a str,
     /// How long one call may take.
     pub call_timeout: Duration,
 }
@@ -184,8 +186,13 @@ impl Conversation<'_> {
         if let Some(answer) = self.pending.take() {
             self.journal.note(Entry::Answer(answer));
         }
-        let around =
-            Around { run: self.task.run, node: self.task.node, grants: self.task.grants, on_ambiguous: self.task.on_ambiguous };
+        let around = Around {
+            run: self.task.run,
+            node: self.task.node,
+            grants: self.task.grants,
+            on_ambiguous: self.task.on_ambiguous,
+            secret_key: self.task.secret_key,
+        };
         let steps = requests.iter().zip(0..).map(|(request, index)| {
             let step = self.step(StepId { turn, index }, request);
             self.tools.perform(step, around, self.recorded, self.journal)

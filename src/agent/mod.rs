@@ -28,6 +28,5 @@ pub use models::{Call, Called, Models, ModelsSettings, ProviderLimits, estimated
 pub use notice::{Notice, OnNotice};
 pub use patience::BREAKER_PATIENCE;
 pub use recorded::Recorded;
-pub(crate) use tools::run_key;
 pub use tools::{ToolSettings, Tools, result_digest};
 pub use turn::{Answer, MAX_REPAIRS, Step, Turn};

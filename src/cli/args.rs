@@ -1,17 +1,16 @@
 //! The command line as clap reads it: one struct per command. Nothing here acts.
 
-mod audit;
+mod tools;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueParser};
 
-pub use audit::{
-    AuditCommand, AuditExportArgs, AuditFilterArgs, AuditListArgs, AuditShowArgs, AuditVerifyArgs, DecisionArg, ExportFormat,
-};
+pub use tools::{ToolsCallArgs, ToolsCommand, ToolsListArgs, ToolsShowArgs, ToolsTrustArgs};
 
 use crate::{
     cli::{
+        audit::args::AuditCommand,
         policy::args::{PolicyArgs, PolicyCommand},
         values::{InputArg, ModelArg, parse_duration},
     },
@@ -91,6 +90,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Check workflows and tell every problem; needs no key and no network
     Validate(ValidateArgs),
+    /// Write down what workflows use and may touch; `validate --locked` holds them to it
+    Lock(LockArgs),
     /// Draw the graph of a workflow
     Graph(GraphArgs),
     /// Look at the agents of the manifest
@@ -99,6 +100,9 @@ pub enum Command {
     /// Look at the runs in the store
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Look at the tools, and try one
+    #[command(subcommand)]
+    Tools(ToolsCommand),
     /// Look at what the operator permits tools to touch
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -200,6 +204,7 @@ Examples:
   agentflow approve last
   agentflow approve last publish --resume
   agentflow approve 0193 publish --reject --comment 'not on a Friday'")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct ApproveArgs {
     /// The run: its id, the beginning of it, or `last`
     #[arg(value_name = "RUN")]
@@ -317,9 +322,20 @@ pub struct ValidateArgs {
     /// Let warnings fail, too
     #[arg(long)]
     pub strict: bool,
+    /// Fail when a workflow uses or may touch more than `agentflow.lock` says, or other models, prompts or servers
+    #[arg(long)]
+    pub locked: bool,
     /// What tools may touch.
     #[command(flatten)]
     pub policy: PolicyArgs,
+}
+
+/// `lock`.
+#[derive(Debug, Args)]
+pub struct LockArgs {
+    /// Workflow files or folders [default: workflows]
+    #[arg(value_name = "FILES", value_hint = ValueHint::AnyPath)]
+    pub files: Vec<PathBuf>,
 }
 
 /// How problems are told.

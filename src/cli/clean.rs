@@ -27,10 +27,10 @@ pub(super) fn short(text: &str, width: usize) -> String {
     console::truncate_str(&one_line(&enough), width, "…").into_owned()
 }
 
-/// `text` with all of it to be seen, where a person decides by it: what a terminal would act on, or not show, is written as `\u{1b}`. Line
-/// breaks and tabs stay.
+/// `text` on one line with all of it to be seen, where a person decides by it: what a terminal would act on, or not show, is written as
+/// `\u{1b}`.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    let is_hidden = |c: char| c != '\n' && c != '\t' && (is_harmful(c) || is_invisible(c));
+    let is_hidden = |c: char| is_harmful(c) || is_invisible(c);
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
     }
@@ -51,7 +51,9 @@ pub(super) fn json(text: &str) -> String {
     for c in text.chars() {
         if c != '\n' && (is_harmful(c) || is_invisible(c)) {
             let mut units = [0; 2];
-            c.encode_utf16(&mut units).iter().for_each(|unit| shown.push_str(&format!("\\u{unit:04x}")));
+            for unit in c.encode_utf16(&mut units) {
+                write!(shown, "\\u{unit:04x}").expect("a string takes all that is written");
+            }
         } else {
             shown.push(c);
         }
@@ -89,7 +91,8 @@ mod tests {
         assert_eq!(printable("rm\u{1b}[2K\u{1b}[1Gls\u{8}\r\u{9b}x"), r"rm\u{1b}[2K\u{1b}[1Gls\u{8}\u{d}\u{9b}x");
         assert_eq!(printable("a\u{202e}txt.exe\u{2069}\u{200f}"), r"a\u{202e}txt.exe\u{2069}\u{200f}");
         assert_eq!(printable("he\u{200b}llo\u{e0041}\u{ad}"), r"he\u{200b}llo\u{e0041}\u{ad}");
-        assert!(matches!(printable("plain: é 日本\n\ttext ✔"), Cow::Borrowed(_)));
+        assert_eq!(printable("a\nallow: yes"), r"a\u{a}allow: yes");
+        assert!(matches!(printable("plain: é 日本 ✔"), Cow::Borrowed(_)));
     }
 
     #[test]

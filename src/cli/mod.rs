@@ -3,7 +3,7 @@
 mod agents;
 mod approve;
 pub mod args;
-mod audit;
+pub mod audit;
 mod breakers;
 mod clean;
 mod completions;
@@ -18,6 +18,7 @@ mod fork;
 mod graph;
 mod init;
 mod json;
+mod lock;
 mod man;
 mod numbers;
 mod outputs;
@@ -34,6 +35,7 @@ mod schema;
 mod signals;
 mod table;
 mod terminal;
+mod tools;
 mod ui;
 mod validate;
 pub mod values;
@@ -54,7 +56,7 @@ use crate::{
     error::Result,
 };
 
-use args::{Cli, Command, ResumeArgs};
+use args::{Cli, Command, ResumeArgs, ToolsCommand};
 use policy::args::PolicyCommand;
 
 /// Runs the command that the process was started with.
@@ -106,9 +108,11 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Why(args) => run::block_on(why::why(&args, &settings, terminal)),
         Command::Diff(args) => run::block_on(diff::diff(&args, &settings, terminal)),
         Command::Validate(args) => validate::validate(&args, &settings, terminal),
+        Command::Lock(args) => lock::lock(&args, &settings, terminal),
         Command::Graph(args) => graph::graph(&args, &settings, terminal),
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
+        Command::Tools(command) => tools::tools(&command, &settings, verbose, terminal),
         Command::Policy(command) => policy::policy(&command, &settings, terminal),
         Command::Audit(command) => run::block_on(audit::audit(&command, &settings, terminal)),
         Command::Schema(args) => schema::schema(&args, terminal),
@@ -142,6 +146,10 @@ fn policy_settings(command: &Command) -> PolicySettings {
         Command::Approve(args) => &args.policy,
         Command::Fork(args) => &args.policy,
         Command::Validate(args) => &args.policy,
+        Command::Tools(ToolsCommand::List(args)) => &args.policy,
+        Command::Tools(ToolsCommand::Show(args)) => &args.policy,
+        Command::Tools(ToolsCommand::Call(args)) => &args.policy,
+        Command::Tools(ToolsCommand::Trust(args)) => &args.policy,
         Command::Policy(PolicyCommand::Show(args)) => &args.policy,
         Command::Policy(PolicyCommand::Check(args)) => &args.policy,
         Command::Policy(PolicyCommand::Init(args)) => {
@@ -149,6 +157,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         }
         Command::Why(_)
         | Command::Diff(_)
+        | Command::Lock(_)
         | Command::Graph(_)
         | Command::Agents(_)
         | Command::Runs(_)

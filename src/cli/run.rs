@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use indexmap::IndexMap;
 use tracing::{debug, trace};
 
 use crate::{
@@ -59,6 +60,27 @@ pub(super) fn run(args: &RunArgs, settings: &Settings, verbose: bool, terminal: 
         if let Some(name) = &args.reuse {
             options.origin = origin(&engine, &prepared, name.as_deref(), &args.invalidate, terminal).await?;
         }
+        drive(&prepared, &engine, options, Begin::New, &showing, settings, terminal).await
+    })
+}
+
+/// Runs a workflow that needs no inputs and that this program made.
+pub(super) fn run_source(
+    source: &WorkflowSource,
+    output: OutputForm,
+    settings: &Settings,
+    verbose: bool,
+    terminal: &Terminal,
+) -> Result<u8> {
+    let mut compiled = app::compile(source, settings)?;
+    diagnostics::tell(terminal, &compiled.diagnostics, &compiled.sources);
+    let Some(plan) = compiled.plan.take() else { return Ok(exit::USAGE) };
+    let manifest = compiled.manifest_path.as_deref().zip(compiled.manifest.as_ref());
+    let prepared = app::prepare(plan, source, manifest, settings)?;
+    let options = prepared.options(RunId::generate(), IndexMap::new())?;
+    let showing = Showing { output, verbose, past: &[] };
+    block_on(async {
+        let engine = prepared.engine().await?;
         drive(&prepared, &engine, options, Begin::New, &showing, settings, terminal).await
     })
 }

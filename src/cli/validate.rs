@@ -12,7 +12,7 @@ use crate::{
     cli::{
         args::{ValidateArgs, ValidateFormat},
         diagnostics::{Problems, counted},
-        exit,
+        exit, lock,
         numbers::plural,
         table,
         terminal::{GREEN, RED, Terminal, YELLOW},
@@ -20,7 +20,7 @@ use crate::{
     diagnostic::{Diagnostic, DiagnosticFormat, Severity, Sources, render},
     error::{Error, ErrorKind, Result},
     model::{Permission, Value},
-    plan::{MANIFEST_NAMES, NodeSurface, Surface},
+    plan::{LockChange, MANIFEST_NAMES, NodeSurface, Surface},
 };
 
 /// What is checked when no file is named.
@@ -36,15 +36,21 @@ pub(super) fn validate(args: &ValidateArgs, settings: &Settings, terminal: &Term
     let mut stdin = StandardInput::default();
     let mut problems = Problems::default();
     let mut surfaces = Vec::new();
+    let mut not_agreed = false;
     for path in &files {
-        let Checked { diagnostics, sources, surface } = check(path, settings, &mut stdin)?;
-        let failed = fails(&diagnostics, args.strict);
+        let Checked { diagnostics, sources, surface, changes } = check(path, args.locked, settings, &mut stdin)?;
+        let has_grown = changes.iter().any(|change| !change.is_less);
+        let failed = fails(&diagnostics, args.strict) || has_grown;
+        not_agreed |= has_grown;
         let new = problems.add(diagnostics, &sources);
         if args.format == ValidateFormat::Text {
             terminal.print(&told(path, failed, &new, &problems.sources, terminal))?;
             terminal.print(&asked_for(&surface, terminal))?;
+            terminal.print(&lock::told(&changes))?;
+        } else if args.format != ValidateFormat::Json && has_grown {
+            terminal.note(&format!("{}: not what was agreed\n{}", shown(path), lock::told(&changes)));
         }
-        surfaces.push((shown(path), surface));
+        surfaces.push((shown(path), surface, changes));
     }
     let whole = match args.format {
         ValidateFormat::Text => None,
@@ -66,7 +72,7 @@ pub(super) fn validate(args: &ValidateArgs, settings: &Settings, terminal: &Term
     if errors + warnings > 0 {
         terminal.note(&format!("{} in {}", counted(terminal, errors, warnings), plural(files.len() as u64, "file")));
     }
-    Ok(if fails(&problems.all, args.strict) { exit::USAGE } else { exit::SUCCEEDED })
+    Ok(if not_agreed || fails(&problems.all, args.strict) { exit::USAGE } else { exit::SUCCEEDED })
 }
 
 /// What is known of one file once it was checked.
@@ -74,18 +80,21 @@ struct Checked {
     diagnostics: Vec<Diagnostic>,
     sources: Sources,
     surface: Surface,
+    changes: Vec<LockChange>,
 }
 
 /// Checks one file: a manifest, when that is what its name says, otherwise a workflow.
-fn check(path: &Path, settings: &Settings, stdin: &mut StandardInput) -> Result<Checked> {
+fn check(path: &Path, locked: bool, settings: &Settings, stdin: &mut StandardInput) -> Result<Checked> {
     if is_manifest(path) {
         let compiled = app::compile_manifest(path);
-        return Ok(Checked { diagnostics: compiled.diagnostics, sources: compiled.sources, surface: Surface::default() });
+        let (diagnostics, sources) = (compiled.diagnostics, compiled.sources);
+        return Ok(Checked { diagnostics, sources, surface: Surface::default(), changes: Vec::new() });
     }
     let source = WorkflowSource::read(path, stdin)?;
     let compiled = app::compile(&source, settings)?;
     let surface = compiled.plan.as_ref().map(Surface::of).unwrap_or_default();
-    Ok(Checked { diagnostics: compiled.diagnostics, sources: compiled.sources, surface })
+    let changes = if locked { lock::changes(path, &compiled)? } else { Vec::new() };
+    Ok(Checked { diagnostics: compiled.diagnostics, sources: compiled.sources, surface, changes })
 }
 
 /// What the nodes of a workflow may do with tools, when there are some.
@@ -102,17 +111,20 @@ fn asked_for(surface: &Surface, terminal: &Terminal) -> String {
     };
     let rows = surface.nodes.iter().map(row).collect();
     let table = table::table(terminal, &["NODE", "TOOLS", "EFFECT", "MAY TOUCH"], rows);
-    table.lines().map(|line| format!("  {line}\n")).collect()
+    table.lines().flat_map(|line| ["  ", line, "\n"]).collect()
 }
 
-/// Problems and surfaces as one JSON document.
-fn document(problems: &Problems, surfaces: &[(String, Surface)]) -> String {
+/// Problems, surfaces and what is not as it was agreed, as one JSON document.
+fn document(problems: &Problems, files: &[(String, Surface, Vec<LockChange>)]) -> String {
     let found: Value =
         serde_json::from_str(&render(&problems.all, &problems.sources, DiagnosticFormat::Json)).unwrap_or_default();
-    let surface =
-        |(file, surface): &(String, Surface)| json!({"file": file, "permissions": surface.permissions(), "nodes": surface.nodes});
-    let permissions: Vec<Value> = surfaces.iter().filter(|(_, surface)| !surface.is_empty()).map(surface).collect();
-    format!("{:#}\n", json!({"problems": found, "permissions": permissions}))
+    let asked: Vec<Value> = files
+        .iter()
+        .filter(|(_, surface, _)| !surface.is_empty())
+        .map(|(file, surface, _)| json!({"file": file, "permissions": surface.permissions(), "nodes": surface.nodes}))
+        .collect();
+    let changes: Vec<&LockChange> = files.iter().flat_map(|(_, _, changes)| changes).collect();
+    format!("{:#}\n", json!({"problems": found, "permissions": asked, "lock": changes}))
 }
 
 /// The file as it is told.
@@ -140,7 +152,7 @@ fn fails(diagnostics: &[Diagnostic], strict: bool) -> bool {
 }
 
 /// The files that `named` stands for: those of folders, each once, in order.
-fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+pub(super) fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let default = [PathBuf::from(DEFAULT_FOLDER)];
     let named = match named {
         [] if !default[0].is_dir() => {

@@ -56,6 +56,7 @@ impl Attempt {
                     output: node.output.as_deref(),
                     grants: &node.grants,
                     on_ambiguous: node.on_ambiguous,
+                    secret_key: &self.start.secret_key,
                 };
                 call_tool(task, &self.tools, &self.recorded, &journal).await
             }
@@ -85,6 +86,7 @@ impl Attempt {
             tools: &node.tools,
             grants: &node.grants,
             on_ambiguous: node.on_ambiguous,
+            secret_key: &self.start.secret_key,
             call_timeout: node.call_timeout,
         };
         drive(task, &self.models, &self.tools, &self.recorded, journal).await

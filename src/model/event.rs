@@ -67,6 +67,9 @@ pub enum EventBody {
         /// The earlier run it comes from, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         origin: Option<Origin>,
+        /// Chance by which nobody who does not read the log can write what stands for a secret in it. Absent where no node is lent one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<String>,
     },
     /// A process took the run over after another one ended in the middle of it.
     RunResumed {

@@ -98,7 +98,8 @@ impl ToolName {
         if wire.len() > MAX_WIRE_NAME {
             let digest = Sha256::digest(self.0.as_bytes());
             wire.truncate(MAX_WIRE_NAME - 9);
-            wire.push_str(&format!("_{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3]));
+            wire.push('_');
+            wire.push_str(&data_encoding::HEXLOWER.encode(&digest[..4]));
         }
         wire
     }

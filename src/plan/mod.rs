@@ -16,6 +16,7 @@ mod draw;
 mod graph;
 mod inputs;
 mod links;
+mod lock;
 mod paths;
 mod powers;
 mod resolve;
@@ -35,6 +36,7 @@ pub use compile::{
     find_manifest,
 };
 pub use draw::{DrawFormat, draw};
+pub use lock::{Lock, LockChange, NodeLock, ServerLock, WorkflowLock};
 pub use powers::{Power, asks};
 pub use surface::{LevelSurface, NodeSurface, Surface};
 pub use types::{

@@ -32,16 +32,27 @@ impl Plan {
 
     /// The models that its nodes may ask, inner ones included; one may come more than once.
     pub fn models(&self) -> impl Iterator<Item = &ModelRef> {
+        self.nodes().flat_map(|node| match &node.kind {
+            NodeKind::Agent(agent) => agent.models().collect(),
+            NodeKind::Tool(_) | NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => Vec::new(),
+        })
+    }
+
+    /// All nodes, inner ones included.
+    pub fn nodes(&self) -> impl Iterator<Item = &NodePlan> {
         let mut graphs = vec![&*self.graph];
         let mut nodes = Vec::new();
         while let Some(graph) = graphs.pop() {
             nodes.extend(&graph.nodes);
             graphs.extend(graph.nodes.iter().filter_map(|node| node.inside()).map(|inside| &**inside));
         }
-        nodes.into_iter().flat_map(|node| match &node.kind {
-            NodeKind::Agent(agent) => agent.models().collect(),
-            NodeKind::Tool(_) | NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => Vec::new(),
-        })
+        nodes.into_iter()
+    }
+
+    /// Whether a node is lent a secret.
+    #[must_use]
+    pub fn lends_secrets(&self) -> bool {
+        self.nodes().any(|node| matches!(&node.kind, NodeKind::Tool(tool) if !tool.secrets.is_empty()))
     }
 
     /// The node at `path`, which has no instances in it, with the graph it is in.

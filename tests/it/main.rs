@@ -26,3 +26,4 @@ mod store;
 mod strace;
 mod tool;
 mod validate;
+mod validate_tools;

@@ -129,7 +129,7 @@ fn all_workflows_are_valid_and_without_warnings() {
     assert!(files.len() >= 6, "{files:?}");
     let arguments: Vec<&str> = ["validate", "--format", "json"].into_iter().chain(files.iter().map(String::as_str)).collect();
     let stdout = succeeds(&agentflow(project.path(), &arguments), "validate");
-    assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap(), Value::Array(Vec::new()));
+    assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap()["problems"], Value::Array(Vec::new()));
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
@@ -264,7 +264,7 @@ fn common_mistakes_get_the_codes_that_the_page_says() {
         let output = agentflow(folder.path(), &["validate", "--format", "json", "w.yaml"]);
         assert_eq!(output.status.code(), Some(2), "{nodes}");
         let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let errors: Vec<_> = found.as_array().unwrap().iter().filter(|one| one["severity"] == "error").collect();
+        let errors: Vec<_> = found["problems"].as_array().unwrap().iter().filter(|one| one["severity"] == "error").collect();
         assert!(errors.iter().any(|one| one["code"] == code), "{nodes}: {found:#}");
     };
     check("nodes: { n: { agent: helper, prompt: {{ inputs.x }} } }", "AF002");

@@ -3,6 +3,7 @@
 
 mod cache;
 mod key;
+mod outcome;
 mod perform;
 mod simulated;
 mod told;
@@ -13,8 +14,8 @@ use std::{
     time::Duration,
 };
 
-pub use perform::result_digest;
-pub(crate) use perform::{Around, Performed, ToolStep, run_key};
+pub use outcome::result_digest;
+pub(crate) use perform::{Around, Performed, ToolStep};
 pub(crate) use told::told;
 
 use crate::{

@@ -36,6 +36,7 @@ pub(super) fn created(run: RunId) -> EventBody {
         agentflow: "0.1.0".to_owned(),
         owner: this_process(),
         origin: None,
+        nonce: None,
     }
 }
 

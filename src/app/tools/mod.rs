@@ -18,7 +18,7 @@ use crate::{
     error::Result,
     manifest::{Manifest, ToolManifest},
     model::{CallRates, ToolPattern},
-    plan::{GraphPlan, NodeKind, Plan},
+    plan::{NodeKind, Plan},
     tool::{LiveSecrets, Toolbox, mcp::McpServer},
 };
 
@@ -36,15 +36,13 @@ impl Wanted {
     #[must_use]
     pub fn by(plan: &Plan) -> Self {
         let mut patterns = Vec::new();
-        each_graph(&plan.graph, &mut |graph| {
-            for node in &graph.nodes {
-                match &node.kind {
-                    NodeKind::Agent(agent) => patterns.extend(agent.tools.iter().cloned()),
-                    NodeKind::Tool(tool) => patterns.extend(ToolPattern::new(tool.tool.as_str())),
-                    NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {}
-                }
+        for node in plan.nodes() {
+            match &node.kind {
+                NodeKind::Agent(agent) => patterns.extend(agent.tools.iter().cloned()),
+                NodeKind::Tool(tool) => patterns.extend(ToolPattern::new(tool.tool.as_str())),
+                NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {}
             }
-        });
+        }
         patterns.sort_by(|one: &ToolPattern, other| one.as_str().cmp(other.as_str()));
         patterns.dedup();
         Self::Named(patterns)
@@ -63,18 +61,6 @@ impl Wanted {
         match self {
             Self::All => true,
             Self::Named(patterns) => patterns.iter().any(|pattern| pattern.server() == Some(server)),
-        }
-    }
-}
-
-/// Visits a graph and all that is inside it.
-fn each_graph(graph: &GraphPlan, visit: &mut impl FnMut(&GraphPlan)) {
-    visit(graph);
-    for node in &graph.nodes {
-        match &node.kind {
-            NodeKind::Graph(inner) => each_graph(inner, visit),
-            NodeKind::Workflow { plan, .. } => each_graph(&plan.graph, visit),
-            NodeKind::Agent(_) | NodeKind::Tool(_) | NodeKind::Value(_) => {}
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::each_graph;
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{AccessClass, ToolName, ToolPattern},
@@ -19,21 +18,19 @@ const MOST_TOLD: usize = 8;
 /// `Denied`, naming nodes and tools; its hints have the permissions that would do.
 pub(in crate::app) fn refuse_what_cannot_work(plan: &Plan, policy: &Policy) -> Result<()> {
     let (mut told, mut wanted) = (Vec::new(), BTreeSet::new());
-    each_graph(&plan.graph, &mut |graph| {
-        for node in &graph.nodes {
-            let (patterns, grants) = match &node.kind {
-                NodeKind::Agent(agent) => (agent.tools.clone(), &agent.grants),
-                NodeKind::Tool(tool) => (ToolPattern::new(tool.tool.as_str()).into_iter().collect(), &tool.grants),
-                NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => continue,
-            };
-            for (name, reach) in reaches(&patterns) {
-                if let Some((class, why)) = policy.lacks(reach, grants) {
-                    told.push(format!("node `{}`: `{name}` cannot do anything with `{}`: {why}", node.id, class.prefix()));
-                    wanted.extend(asked_for(grants, class));
-                }
+    for node in plan.nodes() {
+        let (patterns, grants) = match &node.kind {
+            NodeKind::Agent(agent) => (agent.tools.clone(), &agent.grants),
+            NodeKind::Tool(tool) => (ToolPattern::new(tool.tool.as_str()).into_iter().collect(), &tool.grants),
+            NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => continue,
+        };
+        for (name, reach) in reaches(&patterns) {
+            if let Some((class, why)) = policy.lacks(reach, grants) {
+                told.push(format!("node `{}`: `{name}` cannot do anything with `{}`: {why}", node.id, class.prefix()));
+                wanted.extend(asked_for(grants, class));
             }
         }
-    });
+    }
     if told.is_empty() {
         return Ok(());
     }

@@ -10,12 +10,16 @@ use crate::{
     model::Permission,
 };
 
+// The variable is read by `app`, not by clap: a policy that it names is trusted less than one that the option names.
+const POLICY_HELP: &str = "The policy file, instead of that in your settings [env: AGENTFLOW_POLICY]";
+const INIT_HELP: &str = "Where to write it, instead of in your settings [env: AGENTFLOW_POLICY]";
+
 /// What the operator permits, besides what the policy file says.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Permissions")]
 pub struct PolicyArgs {
-    /// The policy file, instead of that in your settings [env: AGENTFLOW_POLICY]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// The policy file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help = POLICY_HELP)]
     pub policy: Option<PathBuf>,
     /// Permit tools to touch this, e.g. net:api.github.com or fs:read:docs/**; may be given several times
     #[arg(long, value_name = "PERMISSION", value_parser = parse_permission)]
@@ -82,7 +86,7 @@ pub struct PolicyCheckArgs {
 /// `policy init`.
 #[derive(Debug, Args)]
 pub struct PolicyInitArgs {
-    /// Where to write it, instead of in your settings [env: AGENTFLOW_POLICY]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// Where to write it.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help = INIT_HELP)]
     pub policy: Option<PathBuf>,
 }

@@ -34,6 +34,8 @@ impl Scheduler {
         crash_point!("create.claimed");
         let patience = engine.settings.store_patience;
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, 0, Digest::ZERO, patience);
+        // The random part of an id is as good as any other.
+        let nonce = plan.lends_secrets().then(|| RunId::generate().to_string());
         let state = engine.state(Arc::clone(&plan), &options.env).reusing(reuse);
         let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
         scheduler.record(EventBody::RunCreated {
@@ -46,6 +48,7 @@ impl Scheduler {
             agentflow: env!("CARGO_PKG_VERSION").to_owned(),
             owner: options.owner,
             origin: options.origin,
+            nonce,
         })?;
         crash_point!("create.queued");
         Ok(scheduler)

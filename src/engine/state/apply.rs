@@ -24,6 +24,7 @@ impl RunState {
     ///
     /// # Errors
     /// `Divergent` when it does not fit the plan or the events before it; the state is then not to be used any more.
+    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     pub fn apply(&mut self, event: &Event) -> Result<()> {
         if event.seq != self.next_seq {
             return Err(misfit(&format!("event {} comes where event {} belongs", event.seq, self.next_seq)));
@@ -32,7 +33,10 @@ impl RunState {
         self.course.take(event);
         let (seq, at) = (event.seq, event.at);
         match &event.body {
-            EventBody::RunCreated { run, inputs, .. } => self.on_created(*run, at, inputs),
+            EventBody::RunCreated { run, inputs, nonce, .. } => {
+                self.secret_key = format!("{run}/{}", nonce.as_deref().unwrap_or_default()).into();
+                self.on_created(*run, at, inputs);
+            }
             EventBody::RunResumed { .. } => self.on_resumed(seq),
             EventBody::NodeSkipped { node, .. } => {
                 let id = self.find_open(node)?;

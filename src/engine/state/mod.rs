@@ -59,6 +59,8 @@ pub struct RunState {
     plan: Arc<Plan>,
     env: Shared,
     run: Option<RunId>,
+    /// By what the placeholders of secrets are made.
+    secret_key: Arc<str>,
     started_at: Timestamp,
     frames: Vec<Frame>,
     instances: Vec<Instance>,
@@ -95,6 +97,7 @@ impl RunState {
             plan,
             env: Shared::object(env),
             run: None,
+            secret_key: Arc::from(""),
             started_at: Timestamp::UNIX_EPOCH,
             frames: Vec::new(),
             instances: Vec::new(),

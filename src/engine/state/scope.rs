@@ -8,7 +8,6 @@ use super::{
     parts::{FrameId, InstanceId},
 };
 use crate::{
-    agent::run_key,
     model::{NodeStatus, Value},
     template::{Reference, Scope, Shared},
     tool::Secrets,
@@ -134,8 +133,7 @@ impl RunState {
 
     /// `secrets.NAME`: what stands for the secret until the call is made.
     fn secret_name(&self, name: &str) -> Shared {
-        let placeholder = self.run.map(|run| Secrets::placeholder(&run_key(run), name));
-        Shared::new(&json!(placeholder))
+        Shared::new(&json!(Secrets::placeholder(self.secret_key.as_bytes(), name)))
     }
 
     /// `run`: `id` and `started_at`.

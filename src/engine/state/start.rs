@@ -27,6 +27,8 @@ pub(in crate::engine) struct Start {
     /// How long a call waits for a model that is left alone.
     pub(in crate::engine) patience: Duration,
     pub(in crate::engine) work: Work,
+    /// By what the placeholders of secrets in it are made.
+    pub(in crate::engine) secret_key: Arc<str>,
     /// The event that must be durable before a call leaves the process.
     pub(in crate::engine) horizon: Seq,
 }
@@ -185,6 +187,7 @@ impl RunState {
             attempt,
             model: model.cloned(),
             patience: self.patience(id),
+            secret_key: Arc::clone(&self.secret_key),
             work: Work { graph: Arc::clone(&self.frame(instance.frame).graph), node: instance.node, given },
             horizon: self.horizon(id),
         }

@@ -198,7 +198,7 @@ impl Checker {
     fn object(&mut self, object: &'static Object, tree: &Tree, place: &Place<'_>) {
         let Some(entries) = tree.as_map() else {
             let problem = self.wrong_type(tree, place, "a map");
-            if place.name == "api_key" {
+            if place.name == "api_key" || object.name == "secret" {
                 problem.hint = Some(
                     "a key is never written in a file: name a variable, `{ env = \"NAME\" }`, or a file of its own".to_owned(),
                 );

@@ -136,7 +136,8 @@ project: [{ path: /home/me/site, allow: ['fs:write:public/**'] }]
             [
                 "1:1 a policy has no key `alow` → did you mean `allow`?",
                 "2:7 `ask` must be a list, found text → write it in brackets: `[…]`",
-                "4:7 `KEY` must be a map, found text → no hint",
+                "4:7 `KEY` must be a map, found text → a key is never written in a file: name a variable, `{ env = \"NAME\" }`, \
+                 or a file of its own",
                 "6:8 `site` is no absolute path → write the whole path of the folder, beginning with `/`",
             ]
         );

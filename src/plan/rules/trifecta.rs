@@ -47,7 +47,9 @@ struct Flow {
 impl Flow {
     fn add(&mut self, other: &Self) {
         for (all, new) in [(&mut self.untrusted, &other.untrusted), (&mut self.private, &other.private)] {
-            new.iter().for_each(|source| keep(all, source));
+            for source in new {
+                keep(all, source);
+            }
         }
         self.has_inputs |= other.has_inputs;
     }
@@ -140,15 +142,11 @@ impl Follower<'_> {
         for &index in &scope.graph.links().order {
             let node = &scope.graph.nodes[index];
             let path = format!("{}{}", prefixes.last().map_or("", String::as_str), node.id.value);
-            let of_role = |role: Role| {
-                let mut flow = Flow::default();
-                for read in node.reads.get().into_iter().flatten().filter(|read| read.role == role) {
-                    flow.add(&self.read(scope, prefixes, Some(index), read));
-                }
-                flow
-            };
-            let (body, elements, replacement) = (of_role(Role::Body), of_role(Role::Map), of_role(Role::Use));
+            // The node itself reads its elements.
+            let elements = self.reads(scope, prefixes, index, Role::Map);
             self.elements.insert(path.clone(), elements);
+            let body = self.reads(scope, prefixes, index, Role::Body);
+            let replacement = self.reads(scope, prefixes, index, Role::Use);
             let (mut output, exits) = match &node.kind {
                 KindDraft::Agent(agent) => {
                     let mut all = body;
@@ -185,6 +183,16 @@ impl Follower<'_> {
             self.flows.insert(path, output);
             visit(node, exits);
         }
+    }
+
+    /// What the references of a node at one of its places bring.
+    fn reads(&self, scope: &Scope<'_, '_>, prefixes: &[String], index: usize, role: Role) -> Flow {
+        let mut flow = Flow::default();
+        let reads = scope.graph.nodes[index].reads.get().into_iter().flatten();
+        for read in reads.filter(|read| read.role == role) {
+            flow.add(&self.read(scope, prefixes, Some(index), read));
+        }
+        flow
     }
 
     fn flow(&self, path: &str) -> Flow {

@@ -229,17 +229,17 @@ impl Number {
     }
 
     /// As JSON: a number where that holds all its digits, else a text with them.
-    pub(super) fn to_value(self) -> Result<Value> {
+    pub(super) fn to_value(self) -> Value {
         let Self::Exact { numerator, denominator } = self else {
-            return Ok(self.as_real().into());
+            return self.as_real().into();
         };
         if denominator == 1 {
             let number = i64::try_from(numerator).map(Value::from).or_else(|_| u64::try_from(numerator).map(Value::from));
-            return Ok(number.unwrap_or_else(|_| Value::String(numerator.to_string())));
+            return number.unwrap_or_else(|_| Value::String(numerator.to_string()));
         }
         match decimal(numerator, denominator) {
-            Some(text) if text.bytes().filter(u8::is_ascii_digit).count() > EXACT_DIGITS => Ok(Value::String(text)),
-            _ => Ok(self.as_real().into()),
+            Some(text) if text.bytes().filter(u8::is_ascii_digit).count() > EXACT_DIGITS => Value::String(text),
+            _ => self.as_real().into(),
         }
     }
 }

@@ -155,7 +155,7 @@ impl Group {
         let ignoring = async {
             if let Some((mut from, mut from_error)) = outputs {
                 let (mut nowhere, mut nowhere_else) = (sink(), sink());
-                tokio::join!(copy(&mut from, &mut nowhere), copy(&mut from_error, &mut nowhere_else));
+                let _broken_or_ended = tokio::join!(copy(&mut from, &mut nowhere), copy(&mut from_error, &mut nowhere_else));
             }
             std::future::pending::<()>().await;
         };

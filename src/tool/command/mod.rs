@@ -96,7 +96,7 @@ pub struct Command {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Arguments {
+struct Asked {
     program: String,
     #[serde(default)]
     arguments: Vec<String>,
@@ -105,7 +105,7 @@ struct Arguments {
     folder: String,
 }
 
-impl Arguments {
+impl Asked {
     fn access(&self) -> Access {
         Access::Run { program: self.program.clone(), arguments: self.arguments.clone() }
     }
@@ -168,10 +168,10 @@ impl Command {
         Ok(Self { spec, settings, programs, folders })
     }
 
-    fn prepare(&self, arguments: &Arguments, program: PathBuf, folder: &str, key: &str) -> Result<tokio::process::Command> {
+    fn prepare(&self, asked: &Asked, program: PathBuf, folder: &str, key: &str) -> Result<tokio::process::Command> {
         let mut command = tokio::process::Command::new(program);
-        let stdin = if arguments.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
-        command.args(&arguments.arguments).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdin = if asked.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        command.args(&asked.arguments).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.current_dir(self.settings.root.join(folder));
         command.env_clear().env("LANG", "C.UTF-8").env("TZ", "UTC").env("HOME", &self.settings.home);
         command.envs(&self.settings.environment).env("PATH", self.programs.path_variable()?).env(KEY_VARIABLE, key);
@@ -195,27 +195,28 @@ impl Tool for Command {
     }
 
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
-        let arguments: Arguments = read_arguments(arguments)?;
-        arguments.check()?;
-        Ok(vec![arguments.access()])
+        let asked: Asked = read_arguments(arguments)?;
+        asked.check()?;
+        Ok(vec![asked.access()])
     }
 
     async fn call(&self, call: Authorized<ToolCall>, context: &CallContext<'_>) -> Result<ToolOutput> {
-        let mut arguments: Arguments = read_arguments(&call.arguments)?;
-        let access = arguments.access();
+        let mut asked: Asked = read_arguments(&call.arguments)?;
+        let access = asked.access();
         call.check(&access)?;
-        let program = self.programs.find(&arguments.program)?;
-        let is_free = self.settings.free_options.contains(&arguments.program);
-        options::check(&arguments.program, &arguments.arguments, call.rules_for(&access), is_free)?;
-        let folder = self.folders.find(&arguments.folder)?;
-        let command = self.prepare(&arguments, program, &folder, context.idempotency_key)?;
+        let program = self.programs.find(&asked.program)?;
+        let is_free = self.settings.free_options.contains(&asked.program);
+        options::check(&asked.program, &asked.arguments, call.rules_for(&access), is_free)?;
+        let folder = self.folders.find(&asked.folder)?;
+        let command = self.prepare(&asked, program, &folder, context.idempotency_key)?;
         let child = Child::start(command, &self.settings.limits)
-            .map_err(|err| Error::new(ErrorKind::Request, format!("`{}` could not be started", arguments.program)).source(err))?;
+            .map_err(|err| Error::new(ErrorKind::Request, format!("`{}` could not be started", asked.program)).source(err))?;
         crash_point!("tool.program-begun");
-        let ended = child.run(arguments.stdin.take(), context.max_output).await.map_err(|err| {
-            Error::new(ErrorKind::Request, format!("`{}` could not be waited for", arguments.program)).source(err)
-        })?;
-        report(&arguments.program, &ended, context.max_output)
+        let ended = child
+            .run(asked.stdin.take(), context.max_output)
+            .await
+            .map_err(|err| Error::new(ErrorKind::Request, format!("`{}` could not be waited for", asked.program)).source(err))?;
+        report(&asked.program, &ended, context.max_output)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A call that was permitted, with what it is held to as long as it lasts.
 
-use std::{ops::Deref, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc};
 
 use crate::{
     error::{Error, ErrorKind},
@@ -48,14 +48,19 @@ use crate::{
 ///     permitted.arguments = agentflow::model::Value::Null;
 /// }
 /// ```
-#[derive(Debug)]
 pub struct Authorized<T> {
     inner: T,
     held_to: HeldTo,
 }
 
+impl<T> fmt::Debug for Authorized<T> {
+    /// Nothing of the call: there may be secrets in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorized").finish_non_exhaustive()
+    }
+}
+
 /// The rules and levels that a call is held to.
-#[derive(Debug, Clone)]
 pub(super) struct HeldTo {
     pub(super) rules: Arc<Rules>,
     pub(super) grants: Arc<Grants>,

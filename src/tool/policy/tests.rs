@@ -269,6 +269,7 @@ fn a_secret_is_put_into_a_call_that_may_have_it() {
     let permitted = allowed(&open, with_secret("TOKEN", "a.example"), &grants(&[&["net:*", "secret:TOKEN"]]), None);
     let call = permitted.reveal(&toucher(Effect::Read), &secrets(), KEY).unwrap();
     assert_eq!(call.arguments["key"], "value-of-token");
+    assert!(!format!("{call:?}").contains("value-of-token"));
 }
 
 #[test]
@@ -303,12 +304,12 @@ fn a_secret_that_decides_where_a_call_goes_is_judged_with_its_value() {
 }
 
 /// How much is permitted: 0 nothing, 1 after a question, 2 all.
-fn degree(rules: &Rules, levels: &[Vec<Permission>], touched: &[Access]) -> u8 {
-    let touches: Vec<String> = touched.iter().map(ToString::to_string).collect();
-    let touches: Vec<&str> = touches.iter().map(String::as_str).collect();
+fn degree(rules: &Rules, levels: &[Vec<Permission>], accesses: &[Access]) -> u8 {
+    let texts: Vec<String> = accesses.iter().map(ToString::to_string).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let levels = levels.iter().map(|permissions| Level { owner: "a level".to_owned(), permissions: permissions.clone() });
     let grants = Arc::new(Grants { levels: levels.collect(), always_ask: false });
-    match Policy::new(rules.clone()).authorize(&toucher(Effect::Read), call(&touches), &grants, None).unwrap() {
+    match Policy::new(rules.clone()).authorize(&toucher(Effect::Read), call(&texts), &grants, None).unwrap() {
         Verdict::Denied(_) => 0,
         Verdict::Ask { .. } => 1,
         Verdict::Allowed { .. } => 2,

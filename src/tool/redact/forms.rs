@@ -83,7 +83,7 @@ fn within_base64(secret: &[u8], shift: usize) -> [String; 2] {
     bytes.extend_from_slice(secret);
     let begin = [0, 2, 3][shift];
     // Of a last group that is not full, the last character holds bits of what follows.
-    let cut = usize::from(bytes.len() % 3 != 0);
+    let cut = usize::from(!bytes.len().is_multiple_of(3));
     [BASE64_NOPAD.encode(&bytes), BASE64URL_NOPAD.encode(&bytes)]
         .map(|encoded| encoded.get(begin..encoded.len() - cut).unwrap_or_default().to_owned())
 }

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 27] = [
+const PAGES: [&[&str]; 0] = [
     &[],
     &["run"],
     &["resume"],
@@ -10,6 +10,7 @@ const PAGES: [&[&str]; 27] = [
     &["why"],
     &["diff"],
     &["validate"],
+    &["lock"],
     &["graph"],
     &["agents"],
     &["agents", "list"],
@@ -25,6 +26,11 @@ const PAGES: [&[&str]; 27] = [
     &["policy", "show"],
     &["policy", "check"],
     &["policy", "init"],
+    &["audit"],
+    &["audit", "list"],
+    &["audit", "show"],
+    &["audit", "verify"],
+    &["audit", "export"],
     &["schema"],
     &["explain"],
     &["init"],

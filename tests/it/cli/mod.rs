@@ -1,12 +1,14 @@
 //! The program as a person or a script meets it: arguments in, standard output, standard error and an exit code out.
 
 mod agents;
+mod audit;
 mod bad_places;
 mod diff;
 mod exit_codes;
 mod help;
 mod init;
 mod inputs;
+mod lock;
 mod output;
 mod policy;
 mod project;

@@ -37,11 +37,45 @@ fn the_other_formats_are_documents() {
         ran
     };
     let json = run("json").json();
-    let problems = json.as_array().expect("a list of problems");
+    let problems = json["problems"].as_array().expect("a list of problems");
+    assert_eq!(json["permissions"], serde_json::json!([]));
     assert_eq!(problems.len(), 3, "{json:#}");
     assert_eq!(run("sarif").json()["version"], "2.1.0");
     let github = run("github").stdout;
     assert!(github.contains("::error file=bad.yaml,line=4") && github.contains("::warning file=bad.yaml"), "{github}");
+}
+
+const TOOLS: &str = "\
+permissions: [\"net:*.example.com\", \"fs:read:docs/**\", \"secret:TOKEN\"]
+agents:
+  reader: { model: openai/gpt-5-mini, tools: [calculator, read_file], permissions: [\"fs:read:**\"] }
+nodes:
+  notes: { agent: reader, prompt: Read. }
+  post:
+    tool: http_post
+    args: { url: \"https://api.example.com/x\", body: \"{{ notes }}\", headers: { key: \"{{ secrets.TOKEN }}\" } }
+    permissions: [\"net:api.example.com\", \"secret:TOKEN\"]
+    approve: human
+";
+
+#[test]
+fn what_a_workflow_asks_for_is_shown() {
+    let project = Project::new().with("flow.yaml", TOOLS);
+    let ran = project.run(&["validate", "flow.yaml"]);
+    ran.exit(0);
+    assert_eq!(
+        ran.stdout,
+        "\
+flow.yaml: ok
+  NODE   TOOLS                  EFFECT                       MAY TOUCH
+  notes  calculator, read_file  read                         fs:read:docs/**
+  post   http_post              write, approved by a person  net:api.example.com, secret:TOKEN
+"
+    );
+    let asked = &project.run(&["validate", "flow.yaml", "--format", "json"]).json()["permissions"][0];
+    assert_eq!(asked["permissions"], serde_json::json!(["fs:read:docs/**", "net:api.example.com", "secret:TOKEN"]));
+    assert_eq!(asked["nodes"][0]["levels"][1]["owner"], "agent `reader`");
+    assert_eq!(asked["nodes"][1]["approved_by_a_person"], true);
 }
 
 #[test]

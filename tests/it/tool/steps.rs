@@ -167,7 +167,9 @@ impl Lab {
 
     fn with(probes: &[&Arc<Probe>], rules: Rules, settings: BTreeMap<String, ToolSettings>) -> Self {
         let mut toolbox = Toolbox::default();
-        probes.iter().for_each(|probe| toolbox.add(Arc::clone(probe) as Arc<dyn Tool>));
+        for probe in probes {
+            toolbox.add(Arc::clone(probe) as Arc<dyn Tool>);
+        }
         let level = Level { owner: "agent `worker`".to_owned(), permissions: vec!["fs:read:**".parse().unwrap()] };
         Self {
             run: RunId::generate(),
@@ -224,6 +226,7 @@ impl Lab {
             tools: &self.patterns,
             grants: &self.grants,
             on_ambiguous: self.on_ambiguous,
+            secret_key: "",
             call_timeout: Duration::from_secs(60),
         };
         (drive(task, &models, &self.tools, recorded, log).await, script)
@@ -239,6 +242,7 @@ impl Lab {
             output: None,
             grants: &self.grants,
             on_ambiguous: self.on_ambiguous,
+            secret_key: "",
         };
         call_tool(task, &self.tools, recorded, log).await.outcome
     }
@@ -518,6 +522,7 @@ async fn a_tool_node_whose_result_is_not_what_it_wants_fails() {
         output: Some(&schema),
         grants: &lab.grants,
         on_ambiguous: None,
+        secret_key: "",
     };
     let error = call_tool(task, &lab.tools, &Recorded::default(), &Log::default()).await.outcome.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);

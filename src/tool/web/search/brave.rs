@@ -8,7 +8,10 @@ use reqwest::{StatusCode, header::HeaderName};
 use crate::{
     error::ErrorKind,
     model::Value,
-    tool::web::search::{Asked, Found, Query, SearchResult, date_at, results_in, text_at, url_at},
+    tool::web::search::{
+        answer::{Found, SearchResult, date_at, results_in, text_at, url_at},
+        query::{Asked, Query},
+    },
 };
 
 pub(super) fn asked(query: &Query) -> Asked {

@@ -8,7 +8,10 @@ use crate::{
     error::{Error, ErrorKind, Result},
     tool::web::{
         page::{Page, attribute, below, has_class, text_of},
-        search::{Asked, Found, Query, SearchResult, is_web},
+        search::{
+            answer::{Found, SearchResult, is_web},
+            query::{Asked, Query},
+        },
     },
 };
 

@@ -9,7 +9,11 @@ use secrecy::ExposeSecret as _;
 use crate::{
     error::ErrorKind,
     model::Value,
-    tool::web::search::{Asked, Found, Query, SearchResult, SearchSettings, date_at, results_in, text_at, url_at},
+    tool::web::search::{
+        answer::{Found, SearchResult, date_at, results_in, text_at, url_at},
+        engine::SearchSettings,
+        query::{Asked, Query},
+    },
 };
 
 /// The most results of a request.

@@ -9,7 +9,10 @@ use serde_json::json;
 use crate::{
     error::ErrorKind,
     model::Value,
-    tool::web::search::{Asked, Found, Query, Recent, SearchResult, date_at, results_in, text_at, url_at},
+    tool::web::search::{
+        answer::{Found, SearchResult, date_at, results_in, text_at, url_at},
+        query::{Asked, Query, Recent},
+    },
 };
 
 pub(super) fn asked(query: &Query) -> Asked {

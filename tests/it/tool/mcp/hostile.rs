@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{CONTEXT, Lab, call, call_with, failed, parsed, stdio, tool, until};
 
-fn replying(replies: Value) -> Lab {
+fn replying(replies: &Value) -> Lab {
     Lab::new(&json!({ "replies": { "echo": replies } }))
 }
 
@@ -79,7 +79,7 @@ async fn many_who_wait_for_a_start_that_fails_share_the_failure() {
 
 #[tokio::test]
 async fn a_call_that_is_never_answered_ends_in_time_and_is_cancelled_there() {
-    let lab = replying(json!(["hang", "echo"]));
+    let lab = replying(&json!(["hang", "echo"]));
     let server = lab.server();
     let echo = tool(&server, "echo").await;
     let context = CallContext { timeout: Duration::from_millis(100), ..CONTEXT };
@@ -95,7 +95,7 @@ async fn a_call_that_is_never_answered_ends_in_time_and_is_cancelled_there() {
 
 #[tokio::test]
 async fn a_call_that_is_dropped_is_cancelled_there() {
-    let lab = replying(json!(["hang", "echo"]));
+    let lab = replying(&json!(["hang", "echo"]));
     let server = lab.server();
     let echo = tool(&server, "echo").await;
     tokio::select! {
@@ -128,7 +128,7 @@ async fn a_server_that_exits_in_the_middle_is_started_again() {
 
 #[tokio::test]
 async fn an_answer_that_is_no_message_ends_its_call_only() {
-    let lab = replying(json!([{ "line": r#"{"jsonrpc":"2.0","id":ID}"# }, { "line": r#"{"id":ID,"result":{}}"# }, "echo"]));
+    let lab = replying(&json!([{ "line": r#"{"jsonrpc":"2.0","id":ID}"# }, { "line": r#"{"id":ID,"result":{}}"# }, "echo"]));
     let server = lab.server();
     let echo = tool(&server, "echo").await;
     for _ in 0..2 {
@@ -141,7 +141,7 @@ async fn an_answer_that_is_no_message_ends_its_call_only() {
 
 #[tokio::test]
 async fn json_that_is_broken_is_no_answer() {
-    let lab = replying(json!([{ "line": "{\"jsonrpc\":\"2.0\",\"id\":ID,\"result\":{\"content\":[" }]));
+    let lab = replying(&json!([{ "line": "{\"jsonrpc\":\"2.0\",\"id\":ID,\"result\":{\"content\":[" }]));
     let server = lab.server();
     let context = CallContext { timeout: Duration::from_millis(100), ..CONTEXT };
     let result = call_with(&*tool(&server, "echo").await, json!({}), &context).await;
@@ -150,7 +150,7 @@ async fn json_that_is_broken_is_no_answer() {
 
 #[tokio::test]
 async fn a_result_of_the_wrong_shape_is_told() {
-    let lab = replying(json!([{ "result": { "content": "text" } }, { "result": [1] }]));
+    let lab = replying(&json!([{ "result": { "content": "text" } }, { "result": [1] }]));
     let server = lab.server();
     let echo = tool(&server, "echo").await;
     for _ in 0..2 {
@@ -160,7 +160,7 @@ async fn a_result_of_the_wrong_shape_is_told() {
 
 #[tokio::test]
 async fn an_error_of_the_protocol_goes_back_to_the_model() {
-    let lab = replying(json!([{ "error": { "code": -32602, "message": "`n` is\u{1b}[2J missing" } }]));
+    let lab = replying(&json!([{ "error": { "code": -32602, "message": "`n` is\u{1b}[2J missing" } }]));
     let server = lab.server();
     let result = call(&*tool(&server, "echo").await, json!({})).await;
     failed(result, ErrorKind::Request, "MCP server `s` refuses: `n` is [2J missing");
@@ -168,7 +168,7 @@ async fn an_error_of_the_protocol_goes_back_to_the_model() {
 
 #[tokio::test]
 async fn a_server_that_floods_its_output_is_ended() {
-    let lab = replying(json!(["flood"]));
+    let lab = replying(&json!(["flood"]));
     let server = lab.server();
     let result = call(&*tool(&server, "echo").await, json!({})).await;
     failed(result, ErrorKind::Transient, "MCP server `s` floods its standard output with what is no message");
@@ -176,7 +176,7 @@ async fn a_server_that_floods_its_output_is_ended() {
 
 #[tokio::test]
 async fn a_server_that_talks_without_end_is_ended() {
-    let lab = replying(json!(["chatter"]));
+    let lab = replying(&json!(["chatter"]));
     let server = lab.server();
     let result = call(&*tool(&server, "echo").await, json!({})).await;
     failed(result, ErrorKind::Transient, "MCP server `s` sent more than 10000 messages that nobody asked for");
@@ -184,7 +184,7 @@ async fn a_server_that_talks_without_end_is_ended() {
 
 #[tokio::test]
 async fn an_answer_of_any_length_is_bounded() {
-    let lab = replying(json!([{ "long": 4_000_000 }, { "long": 17 * 1024 * 1024 }]));
+    let lab = replying(&json!([{ "long": 4_000_000 }, { "long": 17 * 1024 * 1024 }]));
     let server = lab.server();
     let echo = tool(&server, "echo").await;
     let output = call(&*echo, json!({})).await.unwrap();
@@ -196,7 +196,7 @@ async fn an_answer_of_any_length_is_bounded() {
 #[tokio::test]
 async fn what_a_server_asks_of_us_is_declined() {
     let asks = ["sampling/createMessage", "roots/list", "elicitation/create", "secrets/read"];
-    let lab = replying(asks.iter().map(|method| json!({ "ask": method })).collect());
+    let lab = replying(&asks.iter().map(|method| json!({ "ask": method })).collect());
     let server = lab.server();
     let echo = tool(&server, "echo").await;
     for method in asks {

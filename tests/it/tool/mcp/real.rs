@@ -29,7 +29,7 @@ fn variable(name: &str) -> Option<String> {
 #[expect(clippy::disallowed_methods, reason = "programs are found as the shell finds them")]
 fn started(name: &str, arguments: &[&str], folder: &Path) -> Option<McpServer> {
     let program = variable(&format!("AGENTFLOW_TEST_MCP_{}", name.to_uppercase()))?;
-    let interpreter = program.ends_with(".js").then(|| "node".to_owned());
+    let interpreter = Path::new(&program).extension().is_some_and(|extension| extension == "js").then(|| "node".to_owned());
     let arguments = arguments.iter().map(|&argument| argument.to_owned());
     let command = interpreter.into_iter().chain([program]).chain(arguments).collect();
     let inherited = ["PATH", "HOME"].into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect();

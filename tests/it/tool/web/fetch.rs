@@ -7,8 +7,7 @@ use agentflow::{
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
-use super::{names, port};
-use crate::tool::call;
+use super::{call, names, port};
 
 async fn server(kind: &str, body: impl Into<Vec<u8>>) -> MockServer {
     let server = MockServer::start().await;

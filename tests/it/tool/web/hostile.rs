@@ -17,8 +17,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::tool;
-use crate::tool::{authorize, context};
+use super::{authorize, context, tool};
 
 /// A server that says the same to everybody: `head`, then `piece` so many times; then it closes, or waits for the client to leave.
 struct Server {

@@ -14,8 +14,7 @@ use wiremock::{
     matchers::{any, body_json, body_string, header, header_exists, method, path, query_param},
 };
 
-use super::{names, port, requests, tool};
-use crate::tool::{authorize, call};
+use super::{authorize, call, names, port, requests, tool};
 
 #[tokio::test]
 async fn a_get_gives_status_headers_and_parsed_json() {
@@ -187,9 +186,9 @@ async fn a_connection_to_a_named_host_serves_no_call_that_may_reach_public_hosts
     let client = WebClient::new(names.clone());
     let get = tool("http_get", &client);
     let arguments = json!({"url": format!("http://one.example:{port}/")});
-    let named = format!("net:http://one.example:{port}");
+    let allow = format!("net:http://one.example:{port}");
     for _ in 0..2 {
-        call(&*get, arguments.clone(), &[&named]).await.unwrap();
+        call(&*get, arguments.clone(), &[&allow]).await.unwrap();
     }
     // The second call used the connection of the first: what was dialled is what was checked, once.
     assert_eq!(*names.asked.lock().unwrap(), ["one.example"]);

@@ -20,6 +20,8 @@ use agentflow::tool::{
 use async_trait::async_trait;
 use wiremock::MockServer;
 
+use crate::tool::{authorize, call, context};
+
 /// A name server that knows some names and remembers what it was asked.
 #[derive(Debug, Default)]
 struct Names {

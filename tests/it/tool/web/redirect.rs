@@ -7,8 +7,7 @@ use wiremock::{
     matchers::{header, method, path},
 };
 
-use super::{names, port, requests, tool};
-use crate::tool::call;
+use super::{call, names, port, requests, tool};
 
 /// A server that is known by two names and redirects from `/from` to wherever a test says.
 async fn server(status: u16, to: impl Fn(u16) -> String) -> (MockServer, WebClient, [String; 2]) {

@@ -13,7 +13,7 @@ use wiremock::{
     matchers::{any, body_json, body_string, header, method, path, query_param},
 };
 
-use crate::tool::call;
+use super::call;
 
 const KEY: &str = "k3y-0123456789";
 

@@ -1,0 +1,80 @@
+//! `agentflow lock`: writes down what was agreed about workflows. `validate --locked` holds them to it.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    app::{
+        self, Settings, WorkflowSource,
+        inputs::StandardInput,
+        lock::{lock_of, name_in, read_lock, write_lock},
+    },
+    cli::{args::LockArgs, clean, diagnostics, exit, numbers::plural, terminal::Terminal, validate},
+    error::{Error, ErrorKind, Result},
+    plan::{Compiled, Lock, LockChange},
+};
+
+/// Writes the locks that the workflows belong to. Other workflows in them stay as they are.
+pub(super) fn lock(args: &LockArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
+    let mut locks: BTreeMap<PathBuf, Lock> = BTreeMap::new();
+    let mut failed = false;
+    let files = validate::files(&args.files)?;
+    for path in &files {
+        let compiled = app::compile(&WorkflowSource::read(path, &mut StandardInput::default())?, settings)?;
+        diagnostics::tell(terminal, &compiled.diagnostics, &compiled.sources);
+        let Some(plan) = &compiled.plan else {
+            failed = true;
+            continue;
+        };
+        let file = lock_of(path, &compiled);
+        let lock = match locks.remove(&file) {
+            Some(lock) => lock,
+            None => read_lock(&file)?.unwrap_or_default(),
+        };
+        let mut lock = lock;
+        lock.set_workflow(name_in(&file, path), plan);
+        if let Some(manifest) = &compiled.manifest {
+            lock.set_servers(manifest);
+        }
+        locks.insert(file, lock);
+    }
+    if failed {
+        return Ok(exit::USAGE);
+    }
+    for (file, lock) in &locks {
+        write_lock(file, lock)?;
+        terminal.note(&format!("wrote {} with {}", file.display(), plural(lock.workflows.len() as u64, "workflow")));
+    }
+    Ok(exit::SUCCEEDED)
+}
+
+/// What is other about a workflow than was agreed.
+pub(super) fn changes(path: &Path, compiled: &Compiled) -> Result<Vec<LockChange>> {
+    let Some(plan) = &compiled.plan else { return Ok(Vec::new()) };
+    let file = lock_of(path, compiled);
+    let Some(agreed) = read_lock(&file)? else {
+        return Err(Error::new(ErrorKind::NotFound, format!("there is no lock `{}`", file.display()))
+            .hint(format!("write it with `agentflow lock {}`", path.display())));
+    };
+    let mut now = Lock::default();
+    now.set_workflow(name_in(&file, path), plan);
+    if let Some(manifest) = &compiled.manifest {
+        now.set_servers(manifest);
+    }
+    Ok(agreed.changes(&now))
+}
+
+/// The changes as lines.
+pub(super) fn told(changes: &[LockChange]) -> String {
+    let line = |change: &LockChange| {
+        let sign = if change.is_less { '-' } else { '+' };
+        format!("  {sign} {}: {}\n", clean::one_line(&change.place), clean::one_line(&change.what))
+    };
+    let mut text: String = changes.iter().map(line).collect();
+    if changes.iter().any(|change| !change.is_less) {
+        text.push_str("  this is not what was agreed; look at it, then agree with `agentflow lock`\n");
+    }
+    text
+}

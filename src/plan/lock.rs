@@ -1,0 +1,356 @@
+//! What was agreed about workflows: models, prompts, tools, permissions and MCP servers, as a file that is kept beside them. What
+//! grew since, or is another, is told in words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    manifest::{ApiKey, Manifest, McpManifest},
+    model::{Effect, Permission, ToolPattern, Value, short_hex},
+    plan::{AgentNode, GraphOutput, GraphPlan, NodeKind, Plan, Surface},
+    template::Template,
+};
+
+/// The version of the file that is written.
+const VERSION: u32 = 1;
+
+/// What was agreed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    /// The version of the file.
+    pub version: u32,
+    /// By file, relative to the lock.
+    pub workflows: BTreeMap<String, WorkflowLock>,
+    /// The MCP servers of the manifest, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mcp: BTreeMap<String, ServerLock>,
+}
+
+/// What was agreed about one workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkflowLock {
+    /// Its nodes that run agents or call tools, those of inner workflows included, by path.
+    pub nodes: BTreeMap<String, NodeLock>,
+}
+
+/// What was agreed about one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeLock {
+    /// The agent it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The models that may answer, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
+    /// A digest of the system prompt and the prompt; of the arguments of a tool.
+    pub prompt: String,
+    /// The tools it may call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
+    /// What these do at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+    /// What they may touch at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<Permission>,
+    /// Whether a person approves what they change or send out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved_by_a_person: bool,
+}
+
+/// What was agreed about an MCP server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerLock {
+    /// A digest of how it is started or reached: command, folder, address, names of variables and headers, effects.
+    pub definition: String,
+    /// Digests of the tools it offered, by name, when it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<BTreeMap<String, String>>,
+}
+
+/// Something that is not as it was agreed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LockChange {
+    /// The workflow or server, and the node where there is one.
+    pub place: String,
+    /// What is other, in words.
+    pub what: String,
+    /// Whether it is only less than was agreed, which is no reason to refuse it.
+    pub is_less: bool,
+}
+
+impl Default for Lock {
+    fn default() -> Self {
+        Self { version: VERSION, workflows: BTreeMap::new(), mcp: BTreeMap::new() }
+    }
+}
+
+impl Lock {
+    /// Whether this version can read it.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.version == VERSION
+    }
+
+    /// Writes down a workflow, in place of what was agreed about it.
+    pub fn set_workflow(&mut self, file: impl Into<String>, plan: &Plan) {
+        self.workflows.insert(file.into(), WorkflowLock::of(plan));
+    }
+
+    /// Writes down the servers of a manifest. What is known of the tools of a server that is the same is kept.
+    pub fn set_servers(&mut self, manifest: &Manifest) {
+        let before = std::mem::take(&mut self.mcp);
+        for (name, server) in &manifest.mcp {
+            let definition = definition(server);
+            let tools = before.get(&name.value).filter(|before| before.definition == definition).and_then(|it| it.tools.clone());
+            self.mcp.insert(name.value.clone(), ServerLock { definition, tools });
+        }
+    }
+
+    /// What is other in `now` than was agreed here: about the workflows and servers that are in `now`.
+    #[must_use]
+    pub fn changes(&self, now: &Self) -> Vec<LockChange> {
+        let mut changes = Changes(Vec::new());
+        for (file, workflow) in &now.workflows {
+            match self.workflows.get(file) {
+                None => changes.more(file, "is not in the lock".to_owned()),
+                Some(agreed) => changes.workflow(file, agreed, workflow),
+            }
+        }
+        for (name, server) in &now.mcp {
+            let place = format!("mcp.{name}");
+            match self.mcp.get(name) {
+                None => changes.more(&place, "the server is new".to_owned()),
+                Some(agreed) if agreed.definition != server.definition => {
+                    changes.more(&place, "the server is started or reached in another way".to_owned());
+                }
+                Some(agreed) => {
+                    if let (Some(agreed), Some(now)) = (&agreed.tools, &server.tools) {
+                        changes.tools_of_server(&place, agreed, now);
+                    }
+                }
+            }
+        }
+        for name in self.mcp.keys().filter(|name| !now.mcp.contains_key(*name)) {
+            changes.less(&format!("mcp.{name}"), "the server is gone".to_owned());
+        }
+        changes.0
+    }
+}
+
+impl WorkflowLock {
+    fn of(plan: &Plan) -> Self {
+        let mut nodes = BTreeMap::new();
+        add_agents(&plan.graph, "", &mut nodes);
+        for surface in Surface::of(plan).nodes {
+            let node = nodes.entry(surface.node).or_insert_with(NodeLock::empty);
+            node.tools = surface.tools;
+            node.tools.sort();
+            node.effect = Some(surface.effect);
+            node.permissions = surface.permissions;
+            node.permissions.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+            node.approved_by_a_person = surface.approved_by_a_person;
+        }
+        Self { nodes }
+    }
+}
+
+impl NodeLock {
+    fn empty() -> Self {
+        Self {
+            agent: None,
+            models: Vec::new(),
+            prompt: String::new(),
+            tools: Vec::new(),
+            effect: None,
+            permissions: Vec::new(),
+            approved_by_a_person: false,
+        }
+    }
+
+    fn of_agent(node: &AgentNode) -> Self {
+        let prompts = json!([node.system.as_ref().map(Template::source), node.prompt.source()]);
+        Self {
+            agent: Some(node.agent.name.to_string()),
+            models: node.models().map(ToString::to_string).collect(),
+            prompt: digest(&prompts),
+            ..Self::empty()
+        }
+    }
+}
+
+fn add_agents(graph: &GraphPlan, prefix: &str, nodes: &mut BTreeMap<String, NodeLock>) {
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let path = format!("{prefix}{}", node.id);
+        match &node.kind {
+            NodeKind::Agent(agent) => {
+                nodes.insert(path, NodeLock::of_agent(agent));
+            }
+            NodeKind::Tool(_) => {
+                nodes.insert(path, NodeLock { prompt: graph.definition_of(index), ..NodeLock::empty() });
+            }
+            NodeKind::Graph(inner) if inner.output == GraphOutput::Single => add_agents(inner, prefix, nodes),
+            NodeKind::Graph(inner) => add_agents(inner, &format!("{path}."), nodes),
+            NodeKind::Workflow { plan, .. } => add_agents(&plan.graph, &format!("{path}."), nodes),
+            NodeKind::Value(_) => {}
+        }
+    }
+}
+
+fn definition(server: &McpManifest) -> String {
+    let texts = |list: &[crate::diagnostic::Spanned<String>]| list.iter().map(|text| text.value.clone()).collect::<Vec<_>>();
+    let key = server.api_key.as_ref().map(|key| match key {
+        ApiKey::Env(name) => json!({"env": name.value}),
+        ApiKey::File(path) => json!({"file": path.value}),
+    });
+    let effects: Vec<_> = server.effects.iter().map(|(pattern, effect)| json!([pattern.value, effect.value])).collect();
+    let headers: BTreeSet<&str> = server.headers.iter().map(|(name, _)| name.value.as_str()).collect();
+    digest(&json!({
+        "command": texts(&server.command),
+        "folder": server.folder.as_ref().map(|folder| &folder.value),
+        "url": server.url.as_ref().map(|url| &url.value),
+        "env": texts(&server.env),
+        "headers": headers,
+        "api_key": key,
+        "effects": effects,
+    }))
+}
+
+fn digest(value: &Value) -> String {
+    short_hex(&Sha256::digest(value.to_string().as_bytes()))
+}
+
+/// Collects what is other.
+struct Changes(Vec<LockChange>);
+
+impl Changes {
+    fn more(&mut self, place: &str, what: String) {
+        self.0.push(LockChange { place: place.to_owned(), what, is_less: false });
+    }
+
+    fn less(&mut self, place: &str, what: String) {
+        self.0.push(LockChange { place: place.to_owned(), what, is_less: true });
+    }
+
+    fn workflow(&mut self, file: &str, agreed: &WorkflowLock, now: &WorkflowLock) {
+        for (path, node) in &now.nodes {
+            let place = format!("{file}, node `{path}`");
+            match agreed.nodes.get(path) {
+                Some(agreed) => self.node(&place, agreed, node),
+                None => {
+                    self.more(&place, "the node is new".to_owned());
+                    self.node(
+                        &place,
+                        &NodeLock {
+                            agent: node.agent.clone(),
+                            models: node.models.clone(),
+                            prompt: node.prompt.clone(),
+                            ..NodeLock::empty()
+                        },
+                        node,
+                    );
+                }
+            }
+        }
+        for path in agreed.nodes.keys().filter(|path| !now.nodes.contains_key(*path)) {
+            self.less(&format!("{file}, node `{path}`"), "the node is gone".to_owned());
+        }
+    }
+
+    fn node(&mut self, place: &str, agreed: &NodeLock, now: &NodeLock) {
+        let named = |agent: &Option<String>| agent.as_ref().map_or("no agent".to_owned(), |agent| format!("agent `{agent}`"));
+        if agreed.agent != now.agent {
+            self.more(place, format!("runs {}, and was agreed with {}", named(&now.agent), named(&agreed.agent)));
+        }
+        if agreed.models != now.models {
+            let list = |models: &[String]| if models.is_empty() { "none".to_owned() } else { models.join(", ") };
+            self.more(place, format!("models: {} → {}", list(&agreed.models), list(&now.models)));
+        }
+        if agreed.prompt != now.prompt {
+            let what = if now.agent.is_some() { "the prompt is another" } else { "the call is another" };
+            self.more(place, what.to_owned());
+        }
+        let wider = |list: &[String], tool: &String| {
+            let pattern = |text: &String| ToolPattern::new(text.as_str()).ok();
+            list.contains(tool)
+                || pattern(tool).is_some_and(|tool| list.iter().filter_map(pattern).any(|wide| wide.is_wider_than(&tool)))
+        };
+        for tool in now.tools.iter().filter(|tool| !wider(&agreed.tools, tool)) {
+            self.more(place, format!("tool added: {tool}"));
+        }
+        for tool in agreed.tools.iter().filter(|tool| !wider(&now.tools, tool)) {
+            self.less(place, format!("tool removed: {tool}"));
+        }
+        let covered = |list: &[Permission], one: &Permission| list.iter().any(|wide| wide.is_wider_than(one));
+        for permission in now.permissions.iter().filter(|one| !covered(&agreed.permissions, one)) {
+            self.more(place, format!("permission added: {permission}"));
+        }
+        for permission in agreed.permissions.iter().filter(|one| !covered(&now.permissions, one)) {
+            self.less(place, format!("permission removed: {permission}"));
+        }
+        let effect = |effect: Option<Effect>| effect.map_or("none", Effect::as_str);
+        if agreed.effect < now.effect {
+            self.more(place, format!("effect: {} → {}", effect(agreed.effect), effect(now.effect)));
+        } else if agreed.effect > now.effect {
+            self.less(place, format!("effect: {} → {}", effect(agreed.effect), effect(now.effect)));
+        }
+        match (agreed.approved_by_a_person, now.approved_by_a_person) {
+            (true, false) if !now.tools.is_empty() => self.more(place, "no person approves its calls any more".to_owned()),
+            (false, true) if !agreed.tools.is_empty() => self.less(place, "a person approves its calls now".to_owned()),
+            _ => {}
+        }
+    }
+
+    fn tools_of_server(&mut self, place: &str, agreed: &BTreeMap<String, String>, now: &BTreeMap<String, String>) {
+        for (tool, definition) in now {
+            match agreed.get(tool) {
+                None => self.more(place, format!("tool added: {tool}")),
+                Some(agreed) if agreed != definition => self.more(place, format!("tool `{tool}` is defined in another way")),
+                Some(_) => {}
+            }
+        }
+        for tool in agreed.keys().filter(|tool| !now.contains_key(*tool)) {
+            self.less(place, format!("tool removed: {tool}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(definition: &str, tools: Option<&[(&str, &str)]>) -> Lock {
+        let tools = tools.map(|tools| tools.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned())).collect());
+        Lock {
+            mcp: BTreeMap::from([("gh".to_owned(), ServerLock { definition: definition.to_owned(), tools })]),
+            ..Lock::default()
+        }
+    }
+
+    fn told(agreed: &Lock, now: &Lock) -> Vec<(String, bool)> {
+        agreed.changes(now).into_iter().map(|change| (change.what, change.is_less)).collect()
+    }
+
+    #[test]
+    fn tools_of_servers_are_compared_when_both_are_known() {
+        let agreed = server("d", Some(&[("get", "1"), ("old", "1")]));
+        assert!(told(&agreed, &server("d", None)).is_empty());
+        assert_eq!(
+            told(&agreed, &server("d", Some(&[("get", "2"), ("new", "1")]))),
+            [
+                ("tool `get` is defined in another way".to_owned(), false),
+                ("tool added: new".to_owned(), false),
+                ("tool removed: old".to_owned(), true),
+            ]
+        );
+        assert_eq!(told(&agreed, &server("e", None)), [("the server is started or reached in another way".to_owned(), false)]);
+        assert_eq!(told(&agreed, &Lock::default()), [("the server is gone".to_owned(), true)]);
+    }
+}

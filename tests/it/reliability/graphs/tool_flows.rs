@@ -88,6 +88,7 @@ impl Flow {
             } else {
                 let due = Due::random(rng, on_ambiguous, true);
                 node["tool"] = json!(due.tool);
+                node["retry"] = json!({ "max_attempts": 3, "initial": "40ms" });
                 let calls = if rng.u8(..3) == 0 { rng.u64(2..=4) } else { 1 };
                 let numbers: Vec<_> = (0..calls).map(|call| number * 100 + call).collect();
                 for call in &numbers {
@@ -131,8 +132,7 @@ impl Due {
             2 => Permitted::Never,
             _ => Permitted::Always,
         };
-        // Nodes that read are tried again by themselves.
-        let is_flaky = of_node && effect == Effect::Read && rng.u8(..4) == 0;
+        let is_flaky = of_node && effect != Effect::Pure && rng.u8(..4) == 0;
         Self { tool, effect, permitted, on_ambiguous, is_flaky }
     }
 }
@@ -399,21 +399,24 @@ impl World<'_> {
             let decided =
                 |decision| recorded.decisions.get(n).map_or(0, |all| all.iter().filter(|one| **one == decision).count());
             let (approved, rejected) = (decided(Decision::Approve), decided(Decision::Reject));
+            // A call that is known to have failed is made again, as the node's `retry` says.
+            let failures = recorded.failed.get(n).copied().unwrap_or_default();
             let may_be_made = match (due.permitted, due.effect) {
                 (Permitted::Never, _) => 0,
                 (Permitted::Asked, _) if approved == 0 => 0,
                 (_, Effect::Write) => match due.on_ambiguous {
-                    OnAmbiguous::Ask => 1 + decided(Decision::Rerun),
-                    OnAmbiguous::Rerun => self.processes,
-                    OnAmbiguous::AssumeDone => 1,
+                    OnAmbiguous::Ask => 1 + failures + decided(Decision::Rerun),
+                    OnAmbiguous::Rerun => self.processes + failures,
+                    OnAmbiguous::AssumeDone => 1 + failures,
                 },
-                (_, Effect::Pure | Effect::Read | Effect::Idempotent) => self.processes + usize::from(due.is_flaky),
+                (_, Effect::Pure | Effect::Read | Effect::Idempotent) => self.processes + failures,
             };
+            assert!(due.is_flaky || failures == usize::from(outputs_of(&recorded, *n).is_empty()), "failed: {}", told());
             assert!(seen.len() <= may_be_made, "made {} times, {may_be_made} were due: {}", seen.len(), told());
-            let outputs = recorded.outputs.get(n).map_or(&[][..], Vec::as_slice);
+            let outputs = outputs_of(&recorded, *n);
             let is_refused = due.permitted == Permitted::Never || rejected > 0;
             match outputs {
-                [] => assert!(is_refused && recorded.failed.contains(n), "no result: {}", told()),
+                [] => assert!(is_refused && failures > 0, "no result: {}", told()),
                 [Value::Null] => {
                     let is_assumed = due.on_ambiguous == OnAmbiguous::AssumeDone || decided(Decision::AssumeDone) > 0;
                     assert!(is_assumed && due.effect == Effect::Write, "taken for made: {}", told());
@@ -425,12 +428,17 @@ impl World<'_> {
     }
 }
 
+fn outputs_of(recorded: &Recorded, n: u64) -> &[Value] {
+    recorded.outputs.get(&n).map_or(&[], Vec::as_slice)
+}
+
 /// What a log says of calls, by their numbers.
 #[derive(Debug, Default)]
 struct Recorded {
     intended: BTreeMap<u64, BTreeSet<String>>,
     outputs: BTreeMap<u64, Vec<Value>>,
-    failed: BTreeSet<u64>,
+    /// How often a call failed.
+    failed: BTreeMap<u64, usize>,
     decisions: BTreeMap<u64, Vec<Decision>>,
 }
 
@@ -459,7 +467,7 @@ impl Recorded {
                     let n = numbers[&(node, result.step)];
                     match &result.outcome {
                         ToolOutcome::Output(value) => recorded.outputs.entry(n).or_default().push(value.clone()),
-                        ToolOutcome::Failed { .. } => drop(recorded.failed.insert(n)),
+                        ToolOutcome::Failed { .. } => *recorded.failed.entry(n).or_default() += 1,
                     }
                 }
                 _ => {}

@@ -119,3 +119,51 @@ fn answers(chosen: Vec<OpenQuestion>, args: &ApproveArgs) -> Result<Vec<Answer>>
     let answer = |question| Answer { question, decision, comment: args.comment.clone() };
     Ok(fits.into_iter().map(answer).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{ApprovalRequest, Effect, NodePath};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ApproveArgs,
+    }
+
+    fn question(index: u32, kind: QuestionKind) -> OpenQuestion {
+        let question = Question {
+            kind,
+            tool: "http_post".to_owned(),
+            arguments: json!({}),
+            effect: Effect::Write,
+            accesses: Vec::new(),
+            reason: "it is asked about".to_owned(),
+        };
+        let request = ApprovalRequest { step: StepId { turn: 0, index }, fingerprint: "f".to_owned(), question };
+        OpenQuestion { node: NodePath::new("work"), attempt: 1, request }
+    }
+
+    /// The steps that are answered, or what is wrong.
+    fn answered(kinds: &[QuestionKind], words: &[&str]) -> std::result::Result<Vec<u32>, String> {
+        let line = Line::try_parse_from(["approve", "last", "work"].iter().chain(words)).unwrap();
+        let open = (0..).zip(kinds).map(|(index, kind)| question(index, *kind)).collect();
+        let answers = answers(open, &line.args).map_err(|error| error.message().to_owned())?;
+        Ok(answers.iter().map(|answer| answer.question.request.step.index).collect())
+    }
+
+    #[test]
+    fn of_a_node_that_asks_two_things_the_one_is_answered_that_the_decision_fits() {
+        use QuestionKind::{Ambiguous, Permission};
+        let both = [Permission, Ambiguous];
+        assert_eq!(answered(&both, &[]), Ok(vec![0]));
+        assert_eq!(answered(&both, &["--rerun"]), Ok(vec![1]));
+        assert_eq!(answered(&both, &["--assume-done"]), Ok(vec![1]));
+        assert_eq!(answered(&both, &["--reject"]), Ok(vec![0, 1]));
+        assert_eq!(answered(&[Ambiguous], &[]), Err("node `work` asks what became of a call".to_owned()));
+        assert_eq!(answered(&[Permission], &["--rerun"]), Err("node `work` asks whether the call may be made".to_owned()));
+    }
+}

@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::reliability::effects::{accounts::Made, workloads};
 
-    fn record(kind: &str, body: Value) -> Recorded {
+    fn record(kind: &str, body: &Value) -> Recorded {
         Recorded { run: "r".to_owned(), kind: kind.to_owned(), body: body.to_string(), at: 0, hash: Vec::new() }
     }
 
@@ -173,16 +173,16 @@ mod tests {
 
     fn intent(mark: &str, key: &str) -> Recorded {
         let url = format!("http://x/{mark}");
-        record("tool_called", json!({ "node": mark, "call": { "step": step(), "key": key, "arguments": { "url": url } } }))
+        record("tool_called", &json!({ "node": mark, "call": { "step": step(), "key": key, "arguments": { "url": url } } }))
     }
 
     fn result(mark: &str, n: u64) -> Recorded {
         let outcome = json!({ "output": { "body": { "n": n } } });
-        record("tool_returned", json!({ "node": mark, "result": { "step": step(), "outcome": outcome } }))
+        record("tool_returned", &json!({ "node": mark, "result": { "step": step(), "outcome": outcome } }))
     }
 
     fn decided(mark: &str, decision: &str) -> Recorded {
-        record("approval_given", json!({ "node": mark, "approval": { "step": step(), "decision": decision } }))
+        record("approval_given", &json!({ "node": mark, "approval": { "step": step(), "decision": decision } }))
     }
 
     fn made(mark: &str, key: &str, n: u64) -> Made {

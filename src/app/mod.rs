@@ -8,6 +8,7 @@ mod causes;
 pub mod compare;
 mod environment;
 pub mod estimate;
+mod exposed;
 mod facts;
 pub mod inputs;
 pub mod lock;
@@ -202,7 +203,9 @@ impl Services {
         }
         let ProjectTools { toolbox, settings, pins, home, .. } =
             tools::tools(manifest, folder, &Wanted::by(plan), mock.is_some(), &mut live)?;
-        let tools = Tools::new(toolbox, policy, settings).with_secrets(secrets, Redactor::new(&live));
+        let redactor = Redactor::new(&live);
+        exposed::refuse_secrets(&plan.env, &redactor)?;
+        let tools = Tools::new(toolbox, policy, settings).with_secrets(secrets, redactor);
         let tools = if mock.is_some() { tools.simulated() } else { tools };
         Ok(Self { models: Some(Arc::new(models)), tools: Arc::new(tools), pins, _home: home })
     }

@@ -1,6 +1,5 @@
 //! The command line as clap reads it: one struct per command. Nothing here acts.
 
-mod audit;
 mod tools;
 
 use std::{path::PathBuf, time::Duration};
@@ -9,12 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueP
 
 pub use tools::{ToolsCallArgs, ToolsCommand, ToolsListArgs, ToolsShowArgs, ToolsTrustArgs};
 
-pub use audit::{
-    AuditCommand, AuditExportArgs, AuditFilterArgs, AuditListArgs, AuditShowArgs, AuditVerifyArgs, DecisionArg, ExportFormat,
-};
-
 use crate::{
     cli::{
+        audit::args::AuditCommand,
         policy::args::{PolicyArgs, PolicyCommand},
         values::{InputArg, ModelArg, parse_duration},
     },

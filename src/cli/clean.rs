@@ -51,7 +51,9 @@ pub(super) fn json(text: &str) -> String {
     for c in text.chars() {
         if c != '\n' && (is_harmful(c) || is_invisible(c)) {
             let mut units = [0; 2];
-            c.encode_utf16(&mut units).iter().for_each(|unit| shown.push_str(&format!("\\u{unit:04x}")));
+            for unit in c.encode_utf16(&mut units) {
+                write!(shown, "\\u{unit:04x}").expect("a string takes all that is written");
+            }
         } else {
             shown.push(c);
         }

@@ -3,7 +3,7 @@
 mod agents;
 mod approve;
 pub mod args;
-mod audit;
+pub mod audit;
 mod breakers;
 mod clean;
 mod completions;

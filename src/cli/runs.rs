@@ -116,8 +116,9 @@ fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<(
         ("spend", numbers::spend(&Spend::from(*spend))),
         ("run by", detail.owner.to_string()),
     ];
+    let tools = spend.tool_calls.map(|calls| ("tools", numbers::plural(calls, "call")));
     let origin = detail.origin.as_ref().map(|origin| ("from", come_from(origin)));
-    for (name, value) in rows.into_iter().chain(origin) {
+    for (name, value) in rows.into_iter().chain(tools).chain(origin) {
         page.line(&format!("{name:<10}{value}"));
     }
     if !detail.nodes.is_empty() {

@@ -18,7 +18,15 @@ const DELEGATES: [&str; 2] = ["agent:", "workflow:"];
 /// Takes the events of a run in order.
 #[derive(Debug, Default)]
 pub(super) struct Proof {
-    nodes: HashMap<NodePath, BTreeMap<StepId, Step>>,
+    nodes: HashMap<NodePath, Acting>,
+}
+
+/// A node that is under way.
+#[derive(Debug, Default)]
+struct Acting {
+    /// Whether an agent acts, and not the node itself.
+    is_agent: bool,
+    steps: BTreeMap<StepId, Step>,
 }
 
 /// What the events before say of a step.
@@ -53,9 +61,10 @@ impl Proof {
             }
             EventBody::ApprovalGiven { node, approval, .. } => self.step(node, approval.step).answered(approval),
             EventBody::AttemptFailed { node, error, .. } | EventBody::FallbackTaken { node, error, .. } => {
-                // The next attempt asks anew, so it is permitted anew.
-                if error.kind == ErrorKind::Schema {
-                    self.nodes.remove(node);
+                // The agent is asked anew, so what it then calls is permitted anew.
+                if let Some(acting) = self.nodes.get_mut(node).filter(|acting| acting.is_agent && error.kind == ErrorKind::Schema)
+                {
+                    acting.steps.clear();
                 }
                 Ok(())
             }
@@ -66,9 +75,12 @@ impl Proof {
                 self.nodes.remove(node);
                 Ok(())
             }
+            EventBody::AttemptStarted { node, agent, .. } => {
+                self.nodes.entry(node.clone()).or_default().is_agent = agent.is_some();
+                Ok(())
+            }
             EventBody::RunCreated { .. }
             | EventBody::RunResumed { .. }
-            | EventBody::AttemptStarted { .. }
             | EventBody::ModelResponded { .. }
             | EventBody::AttemptPaused { .. }
             | EventBody::IterationStarted { .. }
@@ -79,7 +91,7 @@ impl Proof {
     }
 
     fn step(&mut self, node: &NodePath, step: StepId) -> &mut Step {
-        self.nodes.entry(node.clone()).or_default().entry(step).or_default()
+        self.nodes.entry(node.clone()).or_default().steps.entry(step).or_default()
     }
 }
 
@@ -151,7 +163,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        app::audit::script::{answered, asked, called, denied, events, failed, intent, node, result, returned},
+        app::audit::script::{answered, asked, called, denied, events, failed, intent, node, result, returned, started},
         model::{Effect, ToolIntent},
     };
 
@@ -235,7 +247,12 @@ mod tests {
             error: crate::error::Error::new(ErrorKind::Schema, "x").to_record(),
             retry_at: jiff::Timestamp::UNIX_EPOCH,
         };
-        lies(vec![question(), answered(Decision::Approve, "f"), schema, called(approved())], 3, "nobody approved");
+        let retried = |first: Vec<EventBody>| {
+            [first, vec![question(), answered(Decision::Approve, "f"), schema.clone(), called(approved())]].concat()
+        };
+        lies(retried(vec![started()]), 4, "nobody approved");
+        // What a node calls by itself stays approved.
+        assert_eq!(first_lie(retried(Vec::new())), None);
     }
 
     #[test]

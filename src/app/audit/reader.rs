@@ -150,8 +150,8 @@ mod tests {
         let mut runs = Vec::new();
         for calls in calls {
             let run = RunId::generate();
-            let story = [vec![created(run), started()], vec![called(intent("web_fetch")); *calls]].concat();
-            keep(&store, run, story).await;
+            let bodies = [vec![created(run), started()], vec![called(intent("web_fetch")); *calls]].concat();
+            keep(&store, run, bodies).await;
             runs.push(run);
         }
         runs.sort_unstable();

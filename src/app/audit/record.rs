@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     error::{Error, ErrorKind},
@@ -47,7 +47,7 @@ pub struct AuditRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Permission>,
     /// The arguments; secrets are placeholders.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub arguments: Option<Value>,
     /// SHA-256 of tool and arguments, in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,19 +77,9 @@ pub struct AuditRecord {
     pub hash: String,
 }
 
-/// An optional value of which `null` is one.
-mod present {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    use crate::model::Value;
-
-    pub(super) fn serialize<S: Serializer>(value: &Option<Value>, serializer: S) -> Result<S::Ok, S::Error> {
-        value.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-        Value::deserialize(deserializer).map(Some)
-    }
+/// An optional value of which `null` is one: what is there is read as it is.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// Which record: the run, and the number of the event in it.

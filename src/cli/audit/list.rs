@@ -2,16 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{end, open};
+use super::{args::AuditListArgs, end, open};
 use crate::{
     app::audit::{AuditEvent, AuditReader, AuditRecord},
-    cli::{
-        args::{AuditListArgs, ShowFormat},
-        clean, json, numbers,
-        table::table,
-        terminal::Terminal,
-    },
+    cli::{args::ShowFormat, clean, json, numbers, table::table, terminal::Terminal},
     error::Result,
+    model::AgentName,
     store::Store,
 };
 
@@ -74,7 +70,7 @@ fn row(record: &AuditRecord) -> Vec<String> {
         record.id.to_string(),
         numbers::moment(record.at),
         record.node.to_string(),
-        dash(record.agent.as_ref().map(|agent| agent.as_str()).unwrap_or_default()),
+        dash(record.agent.as_ref().map(AgentName::as_str).unwrap_or_default()),
         dash(&clean::short(&record.tool, SHORT)),
         record.decision.as_str().to_owned(),
         what(record),

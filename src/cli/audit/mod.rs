@@ -1,5 +1,6 @@
 //! `agentflow audit`: what agents did with tools, and who permitted it.
 
+pub mod args;
 mod csv;
 mod export;
 mod list;
@@ -8,6 +9,7 @@ mod verify;
 
 use std::sync::Arc;
 
+use args::{AuditCommand, AuditFilterArgs};
 use jiff::Timestamp;
 
 use crate::{
@@ -16,11 +18,7 @@ use crate::{
         audit::{self, AuditFilter, AuditReader},
         runs,
     },
-    cli::{
-        args::{AuditCommand, AuditFilterArgs},
-        exit, problem,
-        terminal::Terminal,
-    },
+    cli::{exit, problem, terminal::Terminal},
     error::{Error, ErrorKind, Result},
     store::Store,
 };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    app::audit::{AuditDetail, AuditEvent, AuditRecord, ResultReport},
+    app::audit::{AuditDecision, AuditDetail, AuditEvent, AuditRecord, ResultReport},
     cli::{
         args::ShowFormat,
         clean, json, numbers,
@@ -85,7 +85,8 @@ fn permitted_by(detail: &AuditDetail) -> Vec<String> {
     let mut named = Vec::new();
     for entry in &detail.trail {
         named.extend(entry.rules.iter().map(|rule| format!("rule `{rule}`")));
-        if let (AuditEvent::ApprovalGiven, Some(by)) = (entry.event, &entry.by) {
+        let permits = matches!(entry.decision, AuditDecision::Approved | AuditDecision::Rerun);
+        if let (AuditEvent::ApprovalGiven, true, Some(by)) = (entry.event, permits, &entry.by) {
             let comment = entry.comment.as_ref().map(|comment| format!(": {}", clean::one_line(comment))).unwrap_or_default();
             named.push(format!("{} ({}){comment}", clean::one_line(by), entry.decision.as_str()));
         }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::no_store;
+use super::{args::AuditVerifyArgs, no_store};
 use crate::{
     app::{
         audit::{self, AuditVerdict, Heads},
         verify::choose,
     },
     cli::{
-        args::{AuditVerifyArgs, ShowFormat},
+        args::ShowFormat,
         clean, exit, json, numbers,
         page::Page,
         terminal::{GREEN, RED, Terminal},
@@ -85,7 +85,7 @@ fn text(verdict: &AuditVerdict, terminal: &Terminal) -> String {
             verdict.hash
         )),
         Some(problem) => {
-            page.line(&format!("{} {}  {}", terminal.paint_out(RED, "bad"), problem.record, clean::one_line(&problem.message)))
+            page.line(&format!("{} {}  {}", terminal.paint_out(RED, "bad"), problem.record, clean::one_line(&problem.message)));
         }
     }
     page.into_text()

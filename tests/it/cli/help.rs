@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 27] = [
+const PAGES: [&[&str]; 32] = [
     &[],
     &["run"],
     &["resume"],
@@ -26,6 +26,11 @@ const PAGES: [&[&str]; 27] = [
     &["policy", "show"],
     &["policy", "check"],
     &["policy", "init"],
+    &["audit"],
+    &["audit", "list"],
+    &["audit", "show"],
+    &["audit", "verify"],
+    &["audit", "export"],
     &["schema"],
     &["explain"],
     &["init"],

@@ -1,9 +1,11 @@
 //! The program as a person or a script meets it: arguments in, standard output, standard error and an exit code out.
 
 mod agents;
+mod audit;
 mod bad_places;
 mod diff;
 mod exit_codes;
+mod flows;
 mod help;
 mod init;
 mod inputs;
@@ -14,6 +16,7 @@ mod project;
 mod resume;
 mod reuse;
 mod runs;
+mod security;
 mod terminal;
 mod validate;
 mod verify;

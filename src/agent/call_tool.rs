@@ -59,7 +59,7 @@ async fn make(task: ToolTask<'_>, tools: &Tools, recorded: &Recorded, journal: &
         secret_key: task.secret_key,
     };
     let result = match tools.perform(step, around, recorded, journal).await? {
-        Performed::Result(result) => result,
+        Performed::Result(result) => *result,
         Performed::Waits => return Err(Error::new(ErrorKind::Waiting, "a person has to decide about the call first")),
     };
     match result.outcome {

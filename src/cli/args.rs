@@ -204,6 +204,7 @@ Examples:
   agentflow approve last
   agentflow approve last publish --resume
   agentflow approve 0193 publish --reject --comment 'not on a Friday'")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct ApproveArgs {
     /// The run: its id, the beginning of it, or `last`
     #[arg(value_name = "RUN")]

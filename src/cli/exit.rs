@@ -42,9 +42,8 @@ pub fn of_error(error: &Error) -> u8 {
 pub fn of_run(status: RunStatus, why: Option<ErrorKind>) -> u8 {
     match (status, why) {
         (RunStatus::Succeeded, _) => SUCCEEDED,
-        (RunStatus::Waiting, _) => WAITING,
         (RunStatus::Running | RunStatus::Failed | RunStatus::Cancelled, Some(kind)) => of_failed_run(kind),
-        (RunStatus::Running, None) => WAITING,
+        (RunStatus::Waiting, _) | (RunStatus::Running, None) => WAITING,
         (RunStatus::Failed | RunStatus::Cancelled, None) => RUN_FAILED,
     }
 }

@@ -111,7 +111,7 @@ fn asked_for(surface: &Surface, terminal: &Terminal) -> String {
     };
     let rows = surface.nodes.iter().map(row).collect();
     let table = table::table(terminal, &["NODE", "TOOLS", "EFFECT", "MAY TOUCH"], rows);
-    table.lines().map(|line| format!("  {line}\n")).collect()
+    table.lines().flat_map(|line| ["  ", line, "\n"]).collect()
 }
 
 /// Problems, surfaces and what is not as it was agreed, as one JSON document.

@@ -188,7 +188,9 @@ async fn call(models: &Models, max_concurrent: Option<u32>, seconds: u64) -> Res
 
 async fn run(agent: &Agent, provider: &Arc<Script>, recorded: &[CallRecord], journal: &Notes) -> Answered {
     let mut log = Recorded::default();
-    recorded.iter().for_each(|call| log.take_call(call.clone()));
+    for call in recorded {
+        log.take_call(call.clone());
+    }
     drive(agent.task(), &models(provider.clone(), ModelsSettings::default()), &Tools::default(), &log, journal).await
 }
 

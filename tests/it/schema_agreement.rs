@@ -217,7 +217,7 @@ fn loader_and_schema_agree_on_single_changes_of_good_files() {
                         drop(read_policy_text(Path::new("changed.json"), changed.to_string(), &mut sources, &mut problems));
                     }
                     SchemaOf::Agents | SchemaOf::Test => {
-                        drop(read_manifest(Path::new("changed.json"), &files, &mut sources, &mut problems))
+                        drop(read_manifest(Path::new("changed.json"), &files, &mut sources, &mut problems));
                     }
                 }
                 // Whether a reference or an edge leads anywhere follows from another value.

@@ -3,6 +3,7 @@
 
 mod cache;
 mod key;
+mod outcome;
 mod perform;
 mod simulated;
 mod told;
@@ -13,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-pub use perform::result_digest;
+pub use outcome::result_digest;
 pub(crate) use perform::{Around, Performed, ToolStep};
 pub(crate) use told::told;
 

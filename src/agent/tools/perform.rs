@@ -5,16 +5,19 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Tools, cache, key};
+use super::{
+    Tools, cache, key,
+    outcome::{Made, assumed_done, capped, rejected, timed_out},
+};
 use crate::{
     agent::{Entry, Journal, Recorded, tools::ToolSettings},
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{
         Access, ApprovalRequest, Decision, Effect, NodePath, OnAmbiguous, Permission, Question, QuestionKind, RunId, StepId,
-        ToolDenial, ToolIntent, ToolOutcome, ToolResult, Value,
+        ToolDenial, ToolIntent, ToolResult, Value,
     },
-    tool::{Approval, Authorized, CallContext, Grants, Tool, ToolCall, ToolOutput, Verdict},
+    tool::{Approval, Authorized, CallContext, Grants, Tool, ToolCall, Verdict},
 };
 
 /// A call that is asked for.
@@ -44,23 +47,9 @@ pub(crate) struct Around<'a> {
 #[derive(Debug)]
 pub(crate) enum Performed {
     /// With a result, which is in the log.
-    Result(ToolResult),
+    Result(Box<ToolResult>),
     /// A person has to decide first.
     Waits,
-}
-
-/// A result on its way into the log.
-struct Made {
-    outcome: Result<ToolOutput>,
-    untrusted: bool,
-    cached: bool,
-    duration_ms: u64,
-}
-
-impl Made {
-    fn failed(error: Error) -> Self {
-        Self { outcome: Err(error), untrusted: false, cached: false, duration_ms: 0 }
-    }
 }
 
 impl ToolStep {
@@ -99,7 +88,7 @@ impl Tools {
                 return Err(divergent(around.node, id, &result.tool, &tool));
             }
             crash_point!("replay.result-taken");
-            return Ok(Performed::Result(result.clone()));
+            return Ok(Performed::Result(Box::new(result.clone())));
         }
         if let Some(intent) = known.and_then(|known| known.intent.as_ref())
             && intent.fingerprint != fingerprint
@@ -111,7 +100,7 @@ impl Tools {
         crash_point!("tool.result-in-hand");
         journal.record(Entry::Result(result.clone())).await?;
         crash_point!("tool.result-durable");
-        Ok(Performed::Result(result))
+        Ok(Performed::Result(Box::new(result)))
     }
 
     /// `None` when a person has to decide first.
@@ -153,7 +142,8 @@ impl Tools {
             Verdict::Allowed { call, accesses, rules } => (call, accesses, rules),
             Verdict::Ask { accesses, reason } => {
                 let request = ask(QuestionKind::Permission, accesses, reason);
-                return put_question(request, recorded, journal).await;
+                put_question(request, recorded, journal);
+                return Ok(None);
             }
             Verdict::Denied(denial) => {
                 let error = Error::from(denial);
@@ -174,7 +164,8 @@ impl Tools {
                 (Some(Decision::Reject), _) => return Ok(Some(Made::failed(rejected(None)))),
                 (None | Some(Decision::Approve), OnAmbiguous::Ask) => {
                     let reason = "the process died during the call, and nobody knows whether it was made".to_owned();
-                    return put_question(ask(QuestionKind::Ambiguous, accesses, reason), recorded, journal).await;
+                    put_question(ask(QuestionKind::Ambiguous, accesses, reason), recorded, journal);
+                    return Ok(None);
                 }
             }
         }
@@ -269,89 +260,11 @@ struct Ready<'a> {
 }
 
 /// Has a person asked, once.
-async fn put_question(request: ApprovalRequest, recorded: &Recorded, journal: &dyn Journal) -> Result<Option<Made>> {
+fn put_question(request: ApprovalRequest, recorded: &Recorded, journal: &dyn Journal) {
     let asked = recorded.step(request.step).and_then(|known| known.question.as_ref());
     if asked.is_none_or(|asked| asked.fingerprint != request.fingerprint || asked.question.kind != request.question.kind) {
         journal.note(Entry::Question(request));
     }
-    Ok(None)
-}
-
-impl Tools {
-    /// What is kept and told of a call: without any secret, whoever gave it away.
-    fn result(&self, step: StepId, tool: String, fingerprint: String, made: Made) -> ToolResult {
-        let Made { outcome, untrusted, cached, duration_ms } = made;
-        let redact = |text: &str| match &self.redactor {
-            Some(redactor) => redactor.redact(text).into_owned(),
-            None => text.to_owned(),
-        };
-        let (outcome, notes) = match outcome {
-            Ok(ToolOutput { value, notes }) => {
-                let notes = notes.iter().map(|note| redact(note)).collect();
-                let value = match &self.redactor {
-                    Some(redactor) => redactor.redact_value(&value).into_owned(),
-                    None => value,
-                };
-                (ToolOutcome::Output(value), notes)
-            }
-            Err(error) => {
-                let mut record = error.to_record();
-                record.message = redact(&record.message);
-                record.raw_text = record.raw_text.as_deref().map(redact);
-                record.hints = record.hints.iter().map(|hint| redact(hint)).collect();
-                (ToolOutcome::Failed { told: redact(error.message()), error: record }, Vec::new())
-            }
-        };
-        let digest = result_digest(&outcome);
-        ToolResult { step, tool, fingerprint, outcome, notes, digest, untrusted, cached, duration_ms }
-    }
-}
-
-/// By what the audit tells that a result is what it was.
-#[must_use]
-pub fn result_digest(outcome: &ToolOutcome) -> String {
-    let text = match outcome {
-        ToolOutcome::Output(value) => value.to_string(),
-        ToolOutcome::Failed { told, .. } => told.clone(),
-    };
-    key::digest(&[b"result", text.as_bytes()])
-}
-
-/// Cuts a result that is too long: text at a character, anything else becomes the beginning of its JSON.
-fn capped(mut output: ToolOutput, max: usize) -> ToolOutput {
-    let text = match &output.value {
-        Value::String(text) if text.len() > max => text.as_str(),
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => return output,
-        value @ (Value::Array(_) | Value::Object(_)) => {
-            let text = value.to_string();
-            if text.len() <= max {
-                return output;
-            }
-            output.value = Value::String(text);
-            return capped(output, max);
-        }
-    };
-    let total = text.len();
-    let cut = text.floor_char_boundary(max);
-    output.value = Value::String(text[..cut].to_owned());
-    output.notes.push(format!("the result was cut: {cut} of {total} bytes are shown"));
-    output
-}
-
-fn assumed_done() -> Made {
-    let notes = vec!["the process died during this call; it counts as made, and its result is not known".to_owned()];
-    Made { outcome: Ok(ToolOutput { value: Value::Null, notes }), untrusted: false, cached: false, duration_ms: 0 }
-}
-
-fn rejected(comment: Option<&str>) -> Error {
-    let why = comment.map(|comment| format!(": {comment}")).unwrap_or_default();
-    Error::new(ErrorKind::Denied, format!("a person did not approve this call{why}"))
-}
-
-fn timed_out(tool: &str, timeout: std::time::Duration, effect: Effect) -> Error {
-    let doubt = if effect.changes() { "; what it does may have happened all the same" } else { "" };
-    Error::new(ErrorKind::Timeout, format!("`{tool}` did not answer within {timeout:?}{doubt}"))
-        .hint(format!("raise `timeout` under `[tools.{tool}]` in the manifest"))
 }
 
 /// The log has the result of another call than the one that is asked for now.

@@ -15,7 +15,8 @@ use crate::{
 pub(super) async fn select(toolbox: &Toolbox, patterns: &[ToolPattern]) -> Result<Vec<Arc<dyn Tool>>> {
     let (served, own): (Vec<_>, Vec<_>) = patterns.iter().cloned().partition(|pattern| pattern.server().is_some());
     let real = toolbox.select(&own).await?.into_iter();
-    let own = real.map(|tool| if tool.spec().effect == Effect::Pure { tool } else { Simulated::of(tool) as Arc<dyn Tool> });
+    let own =
+        real.map(|tool| if tool.spec().effect == Effect::Pure { tool } else { Simulated::of(tool.as_ref()) as Arc<dyn Tool> });
     let named = served.iter().filter_map(ToolPattern::as_name).map(|name| Simulated::unknown(name) as Arc<dyn Tool>);
     Ok(own.chain(named).collect())
 }
@@ -29,7 +30,7 @@ struct Simulated {
 }
 
 impl Simulated {
-    fn of(tool: Arc<dyn Tool>) -> Arc<Self> {
+    fn of(tool: &dyn Tool) -> Arc<Self> {
         let spec = ToolSpec { effect: Effect::Pure, ..tool.spec().clone() };
         Arc::new(Self { output: tool.sample(), untrusted: tool.is_untrusted(), spec })
     }

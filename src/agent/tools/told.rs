@@ -13,7 +13,9 @@ pub(crate) fn told(result: &ToolResult) -> String {
         "(nothing)".clone_into(&mut text);
     }
     for note in &result.notes {
-        text.push_str(&format!("\n(Note: {note}.)"));
+        text.push_str("\n(Note: ");
+        text.push_str(note);
+        text.push_str(".)");
     }
     if result.untrusted && is_output {
         // A result that holds the closing mark cannot pretend to end before its end.

@@ -19,7 +19,7 @@ use crate::{
         command::{Command, CommandSettings, Limits},
         files::file_tools,
         mcp::{INHERITED_VARIABLES, McpServer, McpSettings, McpTransport},
-        web::{SearchEngine, SearchSettings, WebFetch, WebSearch, http_tools},
+        web::{SearchEngine, SearchSettings, WebClient, WebFetch, WebSearch, http_tools_over},
     },
 };
 
@@ -36,6 +36,8 @@ pub(super) fn built_in(
     made: &mut ProjectTools,
 ) -> Result<()> {
     let any = |names: &[&str]| names.iter().any(|name| wanted.has(name));
+    // Costs nothing before the first request.
+    let client = WebClient::default();
     let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
     if wanted.has("calculator") {
         tools.push(Arc::new(Calculator::new()?));
@@ -44,16 +46,16 @@ pub(super) fn built_in(
         tools.extend(file_tools(folder, &[])?);
     }
     if any(&["http_get", "http_post", "http_put", "http_delete"]) {
-        tools.extend(http_tools());
+        tools.extend(http_tools_over(&client));
     }
     if wanted.has("command") {
         tools.push(Arc::new(command(written(manifest, "command"), folder, live, made)?));
     }
     if wanted.has("web_fetch") {
-        tools.push(Arc::new(WebFetch::new()));
+        tools.push(Arc::new(WebFetch::over(client.clone())));
     }
     if wanted.has("web_search") {
-        match search(written(manifest, "web_search"), folder, live) {
+        match search(written(manifest, "web_search"), folder, &client, live) {
             Ok(search) => tools.push(Arc::new(search)),
             // Who only looks at the tools there are needs no key.
             Err(_) if simulated => tools.push(Arc::new(WebSearch::new(SearchSettings::new(USUAL_ENGINE))?)),
@@ -96,7 +98,7 @@ fn command(written: Option<&ToolManifest>, folder: &Path, live: &mut LiveSecrets
     Command::new(settings)
 }
 
-fn search(written: Option<&ToolManifest>, folder: &Path, live: &mut LiveSecrets) -> Result<WebSearch> {
+fn search(written: Option<&ToolManifest>, folder: &Path, client: &WebClient, live: &mut LiveSecrets) -> Result<WebSearch> {
     let engine = written.and_then(|written| written.provider.as_ref());
     let engine = engine.map_or(Ok(USUAL_ENGINE), |engine| engine.value.parse())?;
     let mut settings = SearchSettings::new(engine);
@@ -110,7 +112,7 @@ fn search(written: Option<&ToolManifest>, folder: &Path, live: &mut LiveSecrets)
             settings.key = Some(key(api_key, folder, "tool `web_search`", live)?);
         }
     }
-    WebSearch::new(settings)
+    WebSearch::over(settings, client.clone())
 }
 
 /// Describes the wanted servers; none is started.

@@ -37,7 +37,7 @@ pub struct ToolsListArgs {
 /// `tools show`.
 #[derive(Debug, Args)]
 pub struct ToolsShowArgs {
-    /// The tool, e.g. read_file or mcp:github/search_issues
+    /// The tool, e.g. calculator or `mcp:github/search_issues`
     #[arg(value_name = "TOOL")]
     pub name: String,
     /// How it is shown

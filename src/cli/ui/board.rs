@@ -20,6 +20,8 @@ pub(super) enum State {
     Running,
     /// The next attempt is due at the time given.
     Waiting(Timestamp),
+    /// A person has to decide.
+    Asking,
     /// Done.
     Succeeded,
     /// Failed, and the run with it.
@@ -35,7 +37,7 @@ pub(super) enum State {
 impl State {
     /// Whether the line will not change any more (unless an enclosing loop goes round again).
     pub(super) fn is_final(self) -> bool {
-        !matches!(self, Self::Pending | Self::Running | Self::Waiting(_))
+        !matches!(self, Self::Pending | Self::Running | Self::Waiting(_) | Self::Asking)
     }
 }
 
@@ -260,7 +262,10 @@ fn whole(line: &mut Line, note: Note) {
         }
         What::Breaker { .. } => {}
         What::Calls(tool) => line.reason = Some(format!("calls {}", clean::one_line(&tool))),
-        What::Asks(question) => line.reason = Some(clean::one_line(&question)),
+        What::Asks(question) => {
+            line.state = State::Asking;
+            line.reason = Some(clean::one_line(&question));
+        }
         What::Succeeded => line.end(note.at, State::Succeeded, None),
         What::Reused => line.end(note.at, State::Succeeded, Some("reused".to_owned())),
         What::Failed { error, handled } => {
@@ -268,7 +273,10 @@ fn whole(line: &mut Line, note: Note) {
         }
         What::Skipped(reason) => line.end(note.at, State::Skipped, Some(reason)),
         What::Cancelled => line.end(note.at, State::Cancelled, None),
-        What::Answered(_) => line.pieces = 0,
+        What::Answered(_) => {
+            line.pieces = 0;
+            line.reason = None;
+        }
     }
 }
 

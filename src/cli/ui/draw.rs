@@ -117,7 +117,7 @@ fn choose(board: &Board, room: usize) -> (Vec<usize>, Hidden) {
     let mut hidden = Hidden::default();
     for index in rest.filter(|index| visible.binary_search(index).is_err()) {
         match board.lines[index].state {
-            State::Running | State::Waiting(_) => hidden.running += 1,
+            State::Running | State::Waiting(_) | State::Asking => hidden.running += 1,
             State::Pending => hidden.waiting += 1,
             State::Succeeded | State::Failed | State::Handled | State::Skipped | State::Cancelled => hidden.done += 1,
         }
@@ -127,7 +127,7 @@ fn choose(board: &Board, room: usize) -> (Vec<usize>, Hidden) {
 
 fn rank_of(state: State) -> u8 {
     match state {
-        State::Running | State::Waiting(_) => 0,
+        State::Running | State::Waiting(_) | State::Asking => 0,
         State::Failed | State::Handled => 1,
         State::Pending => 2,
         State::Succeeded | State::Skipped | State::Cancelled => 3,
@@ -182,10 +182,10 @@ fn middle(mapped: bool, line: &Line, canvas: Canvas, now: Timestamp) -> String {
     }
     match (&line.reason, line.state) {
         (Some(reason), State::Failed) => parts.push(paint(canvas.color, RED, &clean::short(reason, 200))),
-        (Some(reason), State::Handled | State::Waiting(_)) => {
+        (Some(reason), State::Handled | State::Waiting(_) | State::Asking) => {
             parts.push(paint(canvas.color, YELLOW, &clean::short(reason, 200)));
         }
-        (Some(reason), State::Succeeded) => parts.push(paint(canvas.color, DIM, &clean::short(reason, 200))),
+        (Some(reason), State::Running | State::Succeeded) => parts.push(paint(canvas.color, DIM, &clean::short(reason, 200))),
         (Some(reason), State::Skipped) => {
             parts.push(paint(canvas.color, DIM, &format!("skipped: {}", clean::short(reason, 200))));
         }
@@ -208,6 +208,7 @@ fn mark(state: State, tick: usize) -> (&'static str, Style) {
         State::Pending => ("·", DIM),
         State::Running => (SPINNER[tick % SPINNER.len()], CYAN),
         State::Waiting(_) => ("↻", YELLOW),
+        State::Asking => ("?", YELLOW),
         State::Succeeded => ("✔", GREEN),
         State::Failed => ("✘", RED),
         State::Handled => ("!", YELLOW),

@@ -64,14 +64,12 @@ impl Scheduler {
         }
         let spend = self.state.spend();
         let run = self.run;
-        Ok(match self.state.ending().cloned() {
-            Some(ending) => RunResult { run, status: ending.status, outputs: ending.outputs, error: ending.error, spend },
-            None => {
-                let waits = self.stop_at.is_none() && self.state.is_blocked();
-                let status = if waits { RunStatus::Waiting } else { RunStatus::Running };
-                RunResult { run, status, outputs: IndexMap::new(), error: None, spend }
-            }
-        })
+        if let Some(ending) = self.state.ending().cloned() {
+            return Ok(RunResult { run, status: ending.status, outputs: ending.outputs, error: ending.error, spend });
+        }
+        let waits = self.stop_at.is_none() && self.state.is_blocked();
+        let status = if waits { RunStatus::Waiting } else { RunStatus::Running };
+        Ok(RunResult { run, status, outputs: IndexMap::new(), error: None, spend })
     }
 }
 

@@ -47,7 +47,9 @@ struct Flow {
 impl Flow {
     fn add(&mut self, other: &Self) {
         for (all, new) in [(&mut self.untrusted, &other.untrusted), (&mut self.private, &other.private)] {
-            new.iter().for_each(|source| keep(all, source));
+            for source in new {
+                keep(all, source);
+            }
         }
         self.has_inputs |= other.has_inputs;
     }

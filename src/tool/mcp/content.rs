@@ -103,7 +103,7 @@ pub(super) fn result(tool: &str, result: CallToolResult, max_output: usize) -> R
         };
         return Err(Error::new(ErrorKind::Request, format!("tool `{tool}` failed: {}", cut(said.trim()))));
     }
-    let Some(value) = result.structured_content else { return Ok(gathered.finish()) };
+    let Some(value) = result.structured_content.filter(|value| !value.is_null()) else { return Ok(gathered.finish()) };
     let length = value.to_string().len();
     if length > max_output {
         // As text it can be cut.
@@ -173,6 +173,8 @@ mod tests {
     fn json_is_preferred_to_the_text_that_says_the_same() {
         let same = json!({ "content": [{ "type": "text", "text": "{\"n\": 1}" }], "structuredContent": { "n": 1 } });
         assert_eq!(output(&same, 1_000).unwrap(), ToolOutput { value: json!({ "n": 1 }), notes: Vec::new() });
+        let none = json!({ "content": [{ "type": "text", "text": "said" }], "structuredContent": null });
+        assert_eq!(output(&none, 1_000).unwrap(), ToolOutput::new("said"));
         let other = json!({ "content": [{ "type": "text", "text": "beware" }], "structuredContent": { "n": 1 } });
         assert_eq!(output(&other, 1_000).unwrap().notes, ["beside this there were 6 bytes of text, not shown: beware"]);
     }

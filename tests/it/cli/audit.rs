@@ -116,7 +116,7 @@ fn story() -> Vec<EventBody> {
 /// A run like the last one of the project, in which the node does besides what the story tells, as far as it comes.
 async fn keep(project: &Project, story: Vec<EventBody>, ends: bool) -> RunId {
     let url = format!("sqlite:{}", project.path(".agentflow/agentflow.db").display());
-    let store: Arc<dyn Store> = store::open(&url, Synchronous::Full).await.unwrap();
+    let opened: Arc<dyn Store> = store::open(&url, Synchronous::Full).await.unwrap();
     let plain: RunId = project.run_ids().last().unwrap().parse().unwrap();
     let events = read_run(&store, plain).await.unwrap().events;
     let (before, after): (Vec<_>, Vec<_>) =

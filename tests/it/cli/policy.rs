@@ -99,7 +99,7 @@ fn a_policy_to_begin_with_is_written_once_and_for_its_owner_only() {
     let examples: String = text
         .lines()
         .map(|line| if line.contains(" = ") || line.starts_with("# [") { line.trim_start_matches("# ") } else { line })
-        .map(|line| format!("{line}\n"))
+        .flat_map(|line| [line, "\n"])
         .collect();
     fs::write(project.path("own.toml"), examples).unwrap();
     project.run(&["policy", "show", "--policy", "own.toml"]).exit(0).prints("GITHUB_TOKEN").prints("DEPLOY_KEY");

@@ -21,7 +21,9 @@ use crate::tool::probe::Probe;
 /// Tools that read is permitted to in `docs/`, and that are asked about in `drafts/`.
 fn tools(probes: &[&Arc<Probe>]) -> Tools {
     let mut toolbox = Toolbox::default();
-    probes.iter().for_each(|probe| toolbox.add(Arc::clone(probe) as Arc<dyn Tool>));
+    for probe in probes {
+        toolbox.add(Arc::clone(probe) as Arc<dyn Tool>);
+    }
     let permissions = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
     let rules = Rules { allow: permissions(&["fs:read:docs/**"]), ask: permissions(&["fs:read:drafts/**"]), deny: Vec::new() };
     Tools::new(toolbox, Policy::new(rules), BTreeMap::new())

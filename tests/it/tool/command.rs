@@ -108,7 +108,7 @@ async fn a_program_gets_its_arguments_as_they_are() {
         &["run:printf"],
         json!({ "program": "printf", "arguments": ["<%s>", "a b", "$HOME", "*", "; touch x", "`id`", "", "ü\n"] }),
     );
-    let expected: String = arguments.iter().map(|argument| format!("<{argument}>")).collect();
+    let expected: String = arguments.iter().flat_map(|argument| ["<", argument, ">"]).collect();
     assert_eq!(output.await.unwrap(), ToolOutput::new(result(0, &expected, "")));
 }
 
@@ -137,8 +137,7 @@ async fn a_program_knows_no_more_than_it_is_told() {
     project.settings.environment.insert("TOKEN".to_owned(), "t0ken".to_owned());
     project.settings.environment.insert("PATH".to_owned(), "/evil".to_owned());
     let output = project.shell("cat /proc/$$/environ").await.unwrap();
-    let mut variables: Vec<_> =
-        output.value["stdout"].as_str().unwrap().to_owned().split("AGENTFLOW").map(str::to_owned).collect();
+    let mut variables: Vec<_> = output.value["stdout"].as_str().unwrap().split("AGENTFLOW").map(str::to_owned).collect();
     let environment = variables.remove(0) + "AGENTFLOW" + &variables.remove(0);
     for part in
         ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "TZ=UTC", "TOKEN=t0ken", "AGENTFLOW_IDEMPOTENCY_KEY=af1-test"]

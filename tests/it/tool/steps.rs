@@ -167,7 +167,9 @@ impl Lab {
 
     fn with(probes: &[&Arc<Probe>], rules: Rules, settings: BTreeMap<String, ToolSettings>) -> Self {
         let mut toolbox = Toolbox::default();
-        probes.iter().for_each(|probe| toolbox.add(Arc::clone(probe) as Arc<dyn Tool>));
+        for probe in probes {
+            toolbox.add(Arc::clone(probe) as Arc<dyn Tool>);
+        }
         let level = Level { owner: "agent `worker`".to_owned(), permissions: vec!["fs:read:**".parse().unwrap()] };
         Self {
             run: RunId::generate(),

@@ -6,7 +6,7 @@ use agentflow::{
     diagnostic::{DiskFiles, StoredFiles},
     model::{Effect, OnAmbiguous, StoredSource, ToolName},
     plan::{
-        AgentNode, CompileOptions, Compiled, ManifestChoice, NodeKind, Plan, ToolNode, compile, compile_manifest, compile_text,
+        AgentNode, CompileOptions, Compiled, ManifestChoice, NodeKind, Plan, ToolNode, compile_manifest, compile_text,
     },
 };
 

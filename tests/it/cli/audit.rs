@@ -114,9 +114,9 @@ fn story() -> Vec<EventBody> {
 }
 
 /// A run like the last one of the project, in which the node does besides what the story tells, as far as it comes.
-async fn keep(project: &Project, story: Vec<EventBody>, ends: bool) -> RunId {
+async fn keep(project: &Project, told: Vec<EventBody>, ends: bool) -> RunId {
     let url = format!("sqlite:{}", project.path(".agentflow/agentflow.db").display());
-    let opened: Arc<dyn Store> = store::open(&url, Synchronous::Full).await.unwrap();
+    let store: Arc<dyn Store> = store::open(&url, Synchronous::Full).await.unwrap();
     let plain: RunId = project.run_ids().last().unwrap().parse().unwrap();
     let events = read_run(&store, plain).await.unwrap().events;
     let (before, after): (Vec<_>, Vec<_>) =
@@ -124,7 +124,7 @@ async fn keep(project: &Project, story: Vec<EventBody>, ends: bool) -> RunId {
     let at = before.last().unwrap().at;
     let after = after.into_iter().filter(|_| ends);
     let run = RunId::generate();
-    let bodies = before.into_iter().map(|event| event.body).chain(story).chain(after.map(|event| event.body));
+    let bodies = before.into_iter().map(|event| event.body).chain(told).chain(after.map(|event| event.body));
     let (stream, mut last) = (StreamId::run(run), Digest::ZERO);
     let (mut records, mut calls) = (Vec::new(), 0);
     for (seq, mut body) in (0..).zip(bodies) {

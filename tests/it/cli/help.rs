@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 32] = [
+const PAGES: [&[&str]; 33] = [
     &[],
     &["run"],
     &["resume"],

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 33] = [
+const PAGES: &[&[&str]] = &[
     &[],
     &["run"],
     &["resume"],

@@ -179,3 +179,20 @@ fn cve_2025_55284_a_program_that_is_thought_harmless_is_a_way_out() {
     let workflow = format!("permissions: ['net:docs.rs', 'run:ping']\n{agents}nodes: {{ n: {{ agent: a, prompt: x }} }}\n");
     refused(&workflow, "AF050", "command");
 }
+
+#[test]
+fn cve_2026_44284_what_was_permitted_once_is_asked_of_the_policy_of_now() {
+    let workflow = "\
+permissions: ['fs:write:out/**']
+nodes: { a: { tool: write_file, args: { path: out/a.txt, content: x }, approve: human } }
+";
+    let project = Project::new().with("agents.toml", "").with("w.yaml", workflow);
+    let allow = ["--allow", "fs:write:out/**"];
+    project.run(&["validate", "w.yaml"]).exit(0);
+    project.run(&[&["run", "w.yaml"], &allow[..]].concat()).exit(3);
+    project.run(&["approve", "last", "a"]).exit(0);
+    // Neither what was checked before nor the person's answer stands for the policy.
+    let denied = ["resume", "last", "--allow", "fs:write:out/**", "--deny", "fs:write:out/a.txt"];
+    project.run(&denied).exit(6);
+    assert!(!project.path("out").exists());
+}

@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// What names of variables end in that hold secrets on most machines, whatever their values look like.
-const USUAL: [&str; 8] = ["API_KEY", "TOKEN", "SECRET", "SECRET_KEY", "SECRET_ACCESS_KEY", "PASSWORD", "PRIVATE_KEY", "CREDENTIALS"];
+const USUAL: [&str; 8] =
+    ["API_KEY", "TOKEN", "SECRET", "SECRET_KEY", "SECRET_ACCESS_KEY", "PASSWORD", "PRIVATE_KEY", "CREDENTIALS"];
 
 /// Refuses the variables of `names` that are set to a secret: a key of a provider or a tool, a secret of the policy, what looks like
 /// somebody's key, or what is called like one.
@@ -19,7 +20,8 @@ const USUAL: [&str; 8] = ["API_KEY", "TOKEN", "SECRET", "SECRET_KEY", "SECRET_AC
 pub(super) fn refuse_secrets(names: &[String], redactor: &Redactor) -> Result<()> {
     for (name, value) in environment::variables(names) {
         if is_called_secret(&name) || matches!(redactor.redact(&value), Cow::Owned(_)) {
-            let message = format!("the workflow reads the variable `{name}`, which holds a secret: prompts and the log would hold it");
+            let message =
+                format!("the workflow reads the variable `{name}`, which holds a secret: prompts and the log would hold it");
             return Err(Error::new(ErrorKind::Denied, message).hint(format!(
                 "take it out of `env`, list it under `[secrets]` in the policy file, and give it to a tool as `secrets.{name}`"
             )));

@@ -42,7 +42,14 @@ pub(super) async fn approve(args: &ApproveArgs, settings: &Settings, terminal: &
     let answers = chosen.into_iter().map(|question| answer(question, args)).collect::<Result<Vec<_>>>()?;
     give(&store, run, &answers).await?;
     for Answer { question, decision, .. } in &answers {
-        terminal.note(&format!("{}: call {} of node {}", decision.as_str(), question.request.step, question.node));
+        let done = match decision {
+            Decision::Approve => "approved",
+            Decision::Reject => "rejected",
+            Decision::Rerun => "to be made again",
+            Decision::AssumeDone => "counts as made",
+        };
+        let asked = &question.request;
+        terminal.note(&format!("{done}: `{}`, call {} of node {}", asked.question.tool, asked.step, question.node));
     }
     let left = questions(&store, run).await?;
     if !left.is_empty() {

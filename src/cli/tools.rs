@@ -10,7 +10,7 @@ use crate::{
         toolkit::{ToolReport, Toolkit, trust},
     },
     cli::{
-        args::{OutputForm, ShowFormat},
+        args::ShowFormat,
         clean, exit, json,
         page::Page,
         run::{block_on, run_source},
@@ -117,7 +117,7 @@ fn call(args: &ToolsCallArgs, settings: &Settings, verbose: bool, terminal: &Ter
     let toolkit = Toolkit::here(settings)?;
     let name = ToolName::new(args.name.as_str())?;
     let source = toolkit.workflow_of_call(&name, &arguments(args)?);
-    run_source(&source, OutputForm::Json, settings, verbose, terminal)
+    run_source(&source, args.output, settings, verbose, terminal)
 }
 
 /// The arguments: an object as JSON, then single ones.

@@ -5,9 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use agentflow::{
     diagnostic::{DiskFiles, StoredFiles},
     model::{Effect, OnAmbiguous, StoredSource, ToolName},
-    plan::{
-        AgentNode, CompileOptions, Compiled, ManifestChoice, NodeKind, Plan, ToolNode, compile_manifest, compile_text,
-    },
+    plan::{AgentNode, CompileOptions, Compiled, ManifestChoice, NodeKind, Plan, ToolNode, compile_manifest, compile_text},
 };
 
 use crate::validate::{check, check_files, compiled};

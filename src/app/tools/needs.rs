@@ -24,8 +24,13 @@ pub(in crate::app) fn refuse_what_cannot_work(plan: &Plan, policy: &Policy) -> R
         };
         for (name, reach) in reaches(&patterns) {
             if let Some((class, why)) = policy.lacks(reach, grants) {
-                told.push(format!("node `{}`: `{name}` cannot do anything with `{}`: {why}", node.id, class.prefix()));
-                wanted.extend(asked_for(grants, class));
+                let asked = asked_for(grants, class);
+                let mut names: Vec<String> = asked.iter().map(|permission| format!("`{permission}`")).collect();
+                if names.is_empty() {
+                    names.push(format!("`{}`", class.prefix()));
+                }
+                told.push(format!("node `{}`: `{name}` needs {}, and {why}", node.id, names.join(", ")));
+                wanted.extend(asked);
             }
         }
     }
@@ -76,7 +81,8 @@ mod tests {
 
     #[test]
     fn what_another_covers_is_not_asked_for_as_well() {
-        let wanted = ["fs:read:**", "run:git log", "fs:read:README.md", "fs:read:**", "net:b.io"].map(|text| text.parse().unwrap());
+        let wanted =
+            ["fs:read:**", "run:git log", "fs:read:README.md", "fs:read:**", "net:b.io"].map(|text| text.parse().unwrap());
         let left: Vec<_> = widest(wanted.into()).iter().map(ToString::to_string).collect();
         assert_eq!(left, ["fs:read:**", "net:b.io", "run:git log"]);
     }

@@ -24,7 +24,8 @@ fn project(answers: &Value) -> Project {
 }
 
 fn with_folder(project: Project, folder: &&str) -> Project {
-    let files = fs::read_dir(repository().join(folder)).unwrap().map(|entry| entry.unwrap()).filter(|entry| entry.path().is_file());
+    let files =
+        fs::read_dir(repository().join(folder)).unwrap().map(|entry| entry.unwrap()).filter(|entry| entry.path().is_file());
     files.fold(project, |project, file| {
         project.with(&format!("{folder}/{}", file.file_name().to_string_lossy()), fs::read(file.path()).unwrap())
     })
@@ -32,10 +33,18 @@ fn with_folder(project: Project, folder: &&str) -> Project {
 
 /// Makes the folder a repository with three commits of two people.
 fn with_history(project: Project) -> Project {
-    let project = project.with("README.md", "# Tally\n\nCounts votes.\n").with("src/count.c", "int count;\n/* TODO: recount */\n");
+    let project =
+        project.with("README.md", "# Tally\n\nCounts votes.\n").with("src/count.c", "int count;\n/* TODO: recount */\n");
     let git = |who: &str, args: &[&str]| {
         let mut git = Command::new("git");
-        git.args(["-c", &format!("user.name={who}"), "-c", &format!("user.email={who}@example.com"), "-c", "commit.gpgsign=false"]);
+        git.args([
+            "-c",
+            &format!("user.name={who}"),
+            "-c",
+            &format!("user.email={who}@example.com"),
+            "-c",
+            "commit.gpgsign=false",
+        ]);
         git.args(args).current_dir(project.path("")).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         let output = git.output().unwrap();
         assert!(output.status.success(), "git {args:?}: {output:?}");
@@ -74,7 +83,7 @@ fn surveyor() -> Value {
 fn results(project: &Project) -> Vec<(String, Value)> {
     let events = project.run(&["runs", "events", "last", "--format", "json"]).json();
     let events = events.as_array().unwrap().iter().filter(|event| event["type"] == "tool_returned");
-    events.map(|event| (event["node"].as_str().unwrap().to_owned(), event["output"].clone())).collect()
+    events.map(|event| (event["node"].as_str().unwrap().to_owned(), event["result"]["outcome"]["output"].clone())).collect()
 }
 
 #[track_caller]
@@ -137,7 +146,12 @@ fn the_report_is_written_when_a_person_agrees() {
     let project = with_history(project(&surveyor()));
     project.run(&[&["run", REPORT, "-i", "write=true"], &ALLOWED[..]].concat()).exit(3).says("waits for a person");
     assert!(!project.path("reports").exists());
-    project.run(&["approve", "last"]).exit(0).says("write_file").says("Tally, which counts votes").says("fs:write:reports/repository.md");
+    project
+        .run(&["approve", "last"])
+        .exit(0)
+        .says("write_file")
+        .says("Tally, which counts votes")
+        .says("fs:write:reports/repository.md");
     let ran = project.run(&[&["approve", "last", "save", "--resume"], &ALLOWED[..]].concat());
     ran.exit(0).prints("reports/repository.md");
     let written = fs::read_to_string(project.path("reports/repository.md")).unwrap();
@@ -198,7 +212,7 @@ fn simulated_results_have_the_form_of_real_ones() {
     let nodes = "\
 permissions: ['fs:read:**', 'fs:write:out/**', 'run:true']
 nodes:
-  run: { tool: command, args: { program: 'true' }, output: { exit_code: integer, stdout: string, stderr: string } }
+  call: { tool: command, args: { program: 'true' }, output: { exit_code: integer, stdout: string, stderr: string } }
   write: { tool: write_file, args: { path: out/a.txt, content: one }, output: { path: string, bytes: integer } }
   edit: { needs: write, tool: edit_file, args: { path: out/a.txt, old: one, new: two }, output: { path: string, replaced: integer } }
   list: { needs: edit, tool: list_files, args: {}, output: [string] }

@@ -63,7 +63,8 @@ fn serve(mut stream: TcpStream, heard: &Mutex<String>) {
     heard.lock().unwrap().push_str(&asked);
     let encoded: Vec<_> =
         KEYS.iter().flat_map(|(_, value)| [BASE64.encode(value.as_bytes()), HEXLOWER.encode(value.as_bytes())]).collect();
-    let told = serde_json::json!({ "error": { "message": format!("refused: {asked} {encoded:?}") }, "detail": asked }).to_string();
+    let told =
+        serde_json::json!({ "error": { "message": format!("refused: {asked} {encoded:?}") }, "detail": asked }).to_string();
     let head = format!("HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", told.len());
     stream.write_all(format!("{head}connection: close\r\n\r\n{told}").as_bytes()).unwrap();
 }

@@ -35,7 +35,8 @@ fn cve_2025_64439_cve_2026_28277_no_tag_chooses_what_an_event_is() {
 #[test]
 fn cve_2025_68664_a_tag_in_data_is_data() {
     for value in tagged() {
-        let workflow = json!({ "nodes": { "a": { "value": value }, "b": { "value": "{{ a }}" } }, "outputs": { "b": "{{ b }}" } });
+        let workflow =
+            json!({ "nodes": { "a": { "value": value }, "b": { "value": "{{ a }}" } }, "outputs": { "b": "{{ b }}" } });
         let project = Project::new().with("agents.toml", "").with("w.json", workflow.to_string());
         let ran = project.run(&["run", "w.json", "--output", "json"]);
         ran.exit(0);
@@ -66,7 +67,8 @@ fn cve_2025_64439_cve_2026_28277_a_record_that_was_put_in_is_refused() {
 
 #[test]
 fn cve_2026_27794_what_was_put_into_the_cache_is_no_result() {
-    let workflow = "permissions: ['fs:read:**']\nnodes: { a: { tool: read_file, args: { path: a.txt } } }\noutputs: { a: '{{ a }}' }\n";
+    let workflow =
+        "permissions: ['fs:read:**']\nnodes: { a: { tool: read_file, args: { path: a.txt } } }\noutputs: { a: '{{ a }}' }\n";
     for body in tagged() {
         let project = Project::new().with("agents.toml", "[tools.read_file]\ncache = \"1h\"\n").with("w.yaml", workflow);
         let read = |project: &Project| {

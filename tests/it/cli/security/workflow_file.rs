@@ -95,7 +95,8 @@ fn cve_2025_3248_cve_2026_33017_cve_2025_59528_code_in_a_name_or_an_expression_i
         files.push((format!("{number}.json"), *place, code));
         project = project.with(&format!("{number}.json"), workflow.to_string());
     }
-    let args: Vec<&str> = ["validate", "--format", "json"].into_iter().chain(files.iter().map(|(name, ..)| name.as_str())).collect();
+    let args: Vec<&str> =
+        ["validate", "--format", "json"].into_iter().chain(files.iter().map(|(name, ..)| name.as_str())).collect();
     let ran = project.run(&args);
     ran.exit(2);
     for (name, place, code) in &files {
@@ -136,7 +137,10 @@ fn lifted(workflow: &str, args: &[&str]) -> Ran {
     let policy = "[secrets]\nDEPLOY = { env = \"PLAIN_NAME\" }\n";
     let project = Project::new().with("agents.toml", "").with("w.yaml", workflow).with_policy(policy);
     let mut command = project.command(&[&["run", "w.yaml"], args].concat());
-    command.env("AWS_SECRET_ACCESS_KEY", "c4n4ry-of-aws").env("PLAIN_NAME", "c4n4ry-of-policy").env("OTHER", "sk-c4n4ry0123456789abcdef0123");
+    command
+        .env("AWS_SECRET_ACCESS_KEY", "c4n4ry-of-aws")
+        .env("PLAIN_NAME", "c4n4ry-of-policy")
+        .env("OTHER", "sk-c4n4ry0123456789abcdef0123");
     let ran = project.ran(command);
     assert!(!format!("{ran}").contains("c4n4ry"), "{ran}");
     if project.path(".agentflow").exists() {
@@ -170,7 +174,7 @@ fn cve_2025_68664_a_workflow_lifts_no_variables_and_no_secrets() {
 fn cve_2025_32711_strangers_words_private_data_and_a_way_out_do_not_meet() {
     let agents = "agents: { a: { model: mock/m, tools: [web_fetch, read_file] } }\n";
     let workflow = format!("permissions: ['net:*', 'fs:read:**']\n{agents}nodes: {{ n: {{ agent: a, prompt: x }} }}\n");
-    refused(&workflow, "AF050", "untrusted");
+    refused(&workflow, "AF050", "private data (`read_file`)");
 }
 
 #[test]

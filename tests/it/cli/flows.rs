@@ -136,8 +136,10 @@ fn a_repository_is_described_from_what_its_tools_find() {
     assert_eq!(titles, ["Count right", "Count faster", "Begin to count"]);
     assert_eq!(result(&found, "people")["stdout"], "     2\tAda\n     1\tBob\n");
     assert_eq!(result(&found, "average"), json!(1.5));
+    // Both calls of one answer are made together, and end in any order.
     let of_report: Vec<_> = found.iter().filter(|(node, _)| node == "report").map(|(_, value)| value).collect();
-    assert_eq!(of_report, [&json!("int count;\n"), &json!(1.5)]);
+    assert_eq!(of_report.len(), 2);
+    assert!(of_report.contains(&&json!("int count;\n")) && of_report.contains(&&json!(1.5)), "{of_report:?}");
     assert!(!project.path("reports").exists());
 }
 

@@ -17,6 +17,7 @@ use crate::{
         table::table,
         terminal::{BOLD, Terminal},
     },
+    diagnostic::nearest,
     error::{Error, ErrorKind, Result},
     model::{ToolName, ToolPattern},
     store,
@@ -83,7 +84,7 @@ fn show(args: &ToolsShowArgs, settings: &Settings, terminal: &Terminal) -> Resul
     let toolkit = Toolkit::here(settings)?;
     let pattern = ToolPattern::new(ToolName::new(args.name.as_str())?.as_str())?;
     let report = block_on(toolkit.select(std::slice::from_ref(&pattern)))?.pop();
-    let report = report.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no tool `{}`", args.name)))?;
+    let report = report.ok_or_else(|| no_tool(&toolkit, &args.name))?;
     if args.format == ShowFormat::Json {
         return terminal.print(&json::document(&report)?).map(|()| exit::SUCCEEDED);
     }
@@ -112,10 +113,23 @@ fn show(args: &ToolsShowArgs, settings: &Settings, terminal: &Terminal) -> Resul
     Ok(exit::SUCCEEDED)
 }
 
+fn no_tool(toolkit: &Toolkit, name: &str) -> Error {
+    let error = Error::new(ErrorKind::NotFound, format!("there is no tool `{}`", name.escape_debug()));
+    let known = toolkit.built_in();
+    match nearest(name, known.iter().map(|report| report.name.as_str())) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("`agentflow tools list` shows what there is"),
+    }
+}
+
 /// One call is a run of one node: the policy, the log and the audit are those of any other.
 fn call(args: &ToolsCallArgs, settings: &Settings, verbose: bool, terminal: &Terminal) -> Result<u8> {
     let toolkit = Toolkit::here(settings)?;
     let name = ToolName::new(args.name.as_str())?;
+    let is_served = name.as_str().contains(':');
+    if !is_served && toolkit.built_in().iter().all(|report| report.name != name) {
+        return Err(no_tool(&toolkit, &args.name));
+    }
     let source = toolkit.workflow_of_call(&name, &arguments(args)?);
     run_source(&source, args.output, settings, verbose, terminal)
 }
@@ -133,8 +147,11 @@ fn arguments(args: &ToolsCallArgs) -> Result<Map<String, Value>> {
         json => json.map(str::to_owned),
     };
     let mut arguments = match whole {
-        Some(text) => serde_json::from_str(&text)
-            .map_err(|error| Error::new(ErrorKind::Invalid, "the arguments are no JSON object").source(error))?,
+        Some(text) => serde_json::from_str(&text).map_err(|error| {
+            Error::new(ErrorKind::Invalid, "the arguments are no JSON object")
+                .source(error)
+                .hint("write `{\"path\": \"README.md\"}`, or one by one: `-a path=README.md`")
+        })?,
         None => Map::new(),
     };
     for arg in &args.arg {

@@ -18,5 +18,6 @@ mod reuse;
 mod runs;
 mod security;
 mod terminal;
+mod tools;
 mod validate;
 mod verify;

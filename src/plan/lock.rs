@@ -242,21 +242,20 @@ impl Changes {
     fn workflow(&mut self, file: &str, agreed: &WorkflowLock, now: &WorkflowLock) {
         for (path, node) in &now.nodes {
             let place = format!("{file}, node `{path}`");
-            match agreed.nodes.get(path) {
-                Some(agreed) => self.node(&place, agreed, node),
-                None => {
-                    self.more(&place, "the node is new".to_owned());
-                    self.node(
-                        &place,
-                        &NodeLock {
-                            agent: node.agent.clone(),
-                            models: node.models.clone(),
-                            prompt: node.prompt.clone(),
-                            ..NodeLock::empty()
-                        },
-                        node,
-                    );
-                }
+            if let Some(agreed) = agreed.nodes.get(path) {
+                self.node(&place, agreed, node);
+            } else {
+                self.more(&place, "the node is new".to_owned());
+                self.node(
+                    &place,
+                    &NodeLock {
+                        agent: node.agent.clone(),
+                        models: node.models.clone(),
+                        prompt: node.prompt.clone(),
+                        ..NodeLock::empty()
+                    },
+                    node,
+                );
             }
         }
         for path in agreed.nodes.keys().filter(|path| !now.nodes.contains_key(*path)) {

@@ -2,10 +2,11 @@
 
 use super::project::Project;
 
-const PAGES: &[&[&str]] = &[
+const PAGES: [&[&str]; 39] = [
     &[],
     &["run"],
     &["resume"],
+    &["approve"],
     &["fork"],
     &["why"],
     &["diff"],
@@ -22,6 +23,11 @@ const PAGES: &[&[&str]] = &[
     &["runs", "rm"],
     &["runs", "verify"],
     &["runs", "repair"],
+    &["tools"],
+    &["tools", "list"],
+    &["tools", "show"],
+    &["tools", "call"],
+    &["tools", "trust"],
     &["policy"],
     &["policy", "show"],
     &["policy", "check"],

@@ -82,9 +82,9 @@ fn first_sentence(text: &str) -> &str {
 
 fn show(args: &ToolsShowArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
     let toolkit = Toolkit::here(settings)?;
-    let pattern = ToolPattern::new(ToolName::new(args.name.as_str())?.as_str())?;
+    let pattern = ToolPattern::new(known(&toolkit, &args.name)?.as_str())?;
     let report = block_on(toolkit.select(std::slice::from_ref(&pattern)))?.pop();
-    let report = report.ok_or_else(|| no_tool(&toolkit, &args.name))?;
+    let report = report.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no tool `{}`", args.name)))?;
     if args.format == ShowFormat::Json {
         return terminal.print(&json::document(&report)?).map(|()| exit::SUCCEEDED);
     }
@@ -113,23 +113,24 @@ fn show(args: &ToolsShowArgs, settings: &Settings, terminal: &Terminal) -> Resul
     Ok(exit::SUCCEEDED)
 }
 
-fn no_tool(toolkit: &Toolkit, name: &str) -> Error {
-    let error = Error::new(ErrorKind::NotFound, format!("there is no tool `{}`", name.escape_debug()));
+/// The name of a tool; of those that are always there, it is known whether there is one.
+fn known(toolkit: &Toolkit, written: &str) -> Result<ToolName> {
+    let name = ToolName::new(written)?;
     let known = toolkit.built_in();
-    match nearest(name, known.iter().map(|report| report.name.as_str())) {
+    if name.as_str().contains(':') || known.iter().any(|report| report.name == name) {
+        return Ok(name);
+    }
+    let error = Error::new(ErrorKind::NotFound, format!("there is no tool `{name}`"));
+    Err(match nearest(name.as_str(), known.iter().map(|report| report.name.as_str())) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error.hint("`agentflow tools list` shows what there is"),
-    }
+    })
 }
 
 /// One call is a run of one node: the policy, the log and the audit are those of any other.
 fn call(args: &ToolsCallArgs, settings: &Settings, verbose: bool, terminal: &Terminal) -> Result<u8> {
     let toolkit = Toolkit::here(settings)?;
-    let name = ToolName::new(args.name.as_str())?;
-    let is_served = name.as_str().contains(':');
-    if !is_served && toolkit.built_in().iter().all(|report| report.name != name) {
-        return Err(no_tool(&toolkit, &args.name));
-    }
+    let name = known(&toolkit, &args.name)?;
     let source = toolkit.workflow_of_call(&name, &arguments(args)?);
     run_source(&source, args.output, settings, verbose, terminal)
 }

@@ -65,8 +65,8 @@ fn serve(mut stream: TcpStream, heard: &Mutex<String>) {
         KEYS.iter().flat_map(|(_, value)| [BASE64.encode(value.as_bytes()), HEXLOWER.encode(value.as_bytes())]).collect();
     let told =
         serde_json::json!({ "error": { "message": format!("refused: {asked} {encoded:?}") }, "detail": asked }).to_string();
-    let head = format!("HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", told.len());
-    stream.write_all(format!("{head}connection: close\r\n\r\n{told}").as_bytes()).unwrap();
+    let status = format!("HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", told.len());
+    stream.write_all(format!("{status}connection: close\r\n\r\n{told}").as_bytes()).unwrap();
 }
 
 fn workflow(port: u16, on_error: &str) -> String {

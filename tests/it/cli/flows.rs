@@ -225,7 +225,9 @@ nodes:
     let shape = |ran: &Ran| -> Vec<(String, Value)> {
         ran.exit(0);
         let mut found = results(&project);
-        found.iter_mut().for_each(|(_, value)| *value = kinds(value));
+        for (_, value) in &mut found {
+            *value = kinds(value);
+        }
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         found
     };

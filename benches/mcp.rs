@@ -92,7 +92,8 @@ async fn calls_of_tool(tool: &dyn Tool, at_once: usize) -> Duration {
     let level = Level { owner: "bench".to_owned(), permissions: vec!["mcp:s".parse().unwrap()] };
     let policy = Policy::new(Rules { allow: level.permissions.clone(), ..Rules::default() });
     let grants = Arc::new(Grants { levels: vec![level], always_ask: false });
-    let context = CallContext { idempotency_key: "af1-bench", timeout: Duration::from_secs(30), max_output: 1 << 20 };
+    let context =
+        CallContext { idempotency_key: "af1-bench", timeout: Duration::from_secs(30), max_output: 1 << 20, caller: None };
     let start = Instant::now();
     let calls = stream::iter(0..CALLS).map(|number| {
         let (policy, grants, context) = (&policy, &grants, &context);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::{
     app::environment,
-    engine::{OpenQuestion, answer, open_questions, read_run},
-    error::Result,
+    engine::{Child, OpenQuestion, answer, children_of, open_questions, read_run},
+    error::{ErrorKind, Result},
     model::{Approval, Decision, RunId},
     store::{Store, this_process},
 };
@@ -27,6 +27,31 @@ pub struct Answer {
 /// As [`read_run`].
 pub async fn questions(store: &Arc<dyn Store>, run: RunId) -> Result<Vec<OpenQuestion>> {
     Ok(open_questions(&read_run(store, run).await?.events))
+}
+
+/// The runs that `run` waits for, called as tools at any depth, that ask something themselves.
+///
+/// # Errors
+/// As [`read_run`].
+pub async fn asking_children(store: &Arc<dyn Store>, run: RunId) -> Result<Vec<(Child, Vec<OpenQuestion>)>> {
+    let mut asking = Vec::new();
+    let mut open = vec![(run, read_run(store, run).await?.events)];
+    while let Some((run, events)) = open.pop() {
+        for child in children_of(run, &events).into_iter().filter(|child| !child.has_returned) {
+            let events = match read_run(store, child.run).await {
+                Ok(recorded) => recorded.events,
+                // Its caller died before it began.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let questions = open_questions(&events);
+            open.push((child.run, events));
+            if !questions.is_empty() {
+                asking.push((child, questions));
+            }
+        }
+    }
+    Ok(asking)
 }
 
 /// Records the answers in the name of the user of this process: all of them or none.

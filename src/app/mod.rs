@@ -46,7 +46,7 @@ use crate::{
         tools::{ProjectTools, StorePins, Wanted},
     },
     diagnostic::{DiskFiles, Files},
-    engine::{Clock, Engine, RunOptions},
+    engine::{Clock, Delegates, Engine, RunOptions},
     error::{Error, ErrorKind, Result},
     manifest::Manifest,
     model::{Event, EventBody, ModelRef, RunId, Value},
@@ -178,6 +178,8 @@ struct Services {
     models: Option<Arc<Models>>,
     tools: Arc<Tools>,
     pins: Arc<StorePins>,
+    /// The agents and workflows that are called as tools.
+    delegates: Option<Delegates>,
     /// Where programs are at home; gone with this.
     _home: Option<TempDir>,
 }
@@ -191,9 +193,10 @@ impl Services {
         plan: &Plan,
         manifest: Option<&Manifest>,
         folder: &Path,
-        mock: Option<MockOptions>,
+        recorded: &RecordedSettings,
         settings: &Settings,
     ) -> Result<Self> {
+        let mock = recorded.mock;
         let (policy, secrets) = policy::policy(settings, folder)?;
         let mut live = LiveSecrets::default();
         secrets.note_all(&mut live);
@@ -201,13 +204,17 @@ impl Services {
         if mock.is_none() {
             tools::refuse_what_cannot_work(plan, &policy)?;
         }
-        let ProjectTools { toolbox, settings, pins, home, .. } =
+        let ProjectTools { mut toolbox, settings, pins, home, .. } =
             tools::tools(manifest, folder, &Wanted::by(plan), mock.is_some(), &mut live)?;
+        let names: Vec<_> = plan.delegates.values().flat_map(|delegate| delegate.env.iter().cloned()).collect();
         let redactor = Redactor::new(&live);
         exposed::refuse_secrets(&plan.env, &redactor)?;
+        exposed::refuse_secrets(&names, &redactor)?;
+        let delegates = Delegates::of(plan, &recorded.to_value()?, &environment::variables(&names));
+        delegates.put_into(&mut toolbox);
         let tools = Tools::new(toolbox, policy, settings).with_secrets(secrets, redactor);
         let tools = if mock.is_some() { tools.simulated() } else { tools };
-        Ok(Self { models: Some(Arc::new(models)), tools: Arc::new(tools), pins, _home: home })
+        Ok(Self { models: Some(Arc::new(models)), tools: Arc::new(tools), pins, delegates: Some(delegates), _home: home })
     }
 }
 
@@ -225,18 +232,19 @@ pub fn prepare(
     let folder = environment::working_folder()?;
     let base = manifest.map_or_else(|| project::folder_of(source.path()), |(path, _)| project::folder_of(path));
     let manifest_file = manifest.map(|(_, manifest)| manifest);
-    let services = Services::find(&plan, manifest_file, &base, settings.mock, settings)?;
+    let recorded = RecordedSettings {
+        folder,
+        manifest: manifest.map(|(path, _)| path.to_owned()),
+        mock: settings.mock,
+        models: settings.models.clone(),
+    };
+    let services = Services::find(&plan, manifest_file, &base, &recorded, settings)?;
     Ok(Prepared {
         plan: Arc::new(plan),
         store: StorePlace::choose(settings.store.as_deref(), manifest_file, &base),
         simulated: settings.mock.is_some(),
         services,
-        recorded: RecordedSettings {
-            folder,
-            manifest: manifest.map(|(path, _)| path.to_owned()),
-            mock: settings.mock,
-            models: settings.models.clone(),
-        },
+        recorded,
     })
 }
 
@@ -252,10 +260,14 @@ impl Prepared {
     }
 
     fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
-        let Services { models, tools, pins, .. } = &self.services;
+        let Services { models, tools, pins, delegates, .. } = &self.services;
         pins.keep_in(&store);
         let models = models.clone().unwrap_or_else(|| Arc::new(Models::new(Providers::default(), ModelsSettings::default())));
-        Engine::new(store, models, environment::engine_settings()).with_tools(Arc::clone(tools))
+        let engine = Engine::new(store, models, environment::engine_settings()).with_tools(Arc::clone(tools));
+        if let Some(delegates) = delegates {
+            delegates.run_by(&engine);
+        }
+        engine
     }
 
     /// What the engine is told of run `run`. `inputs` are those that were given; the plan's defaults are applied here.
@@ -272,6 +284,7 @@ impl Prepared {
             settings,
             env: environment::variables(&self.plan.env),
             origin: None,
+            parent: None,
             revision: None,
         })
     }
@@ -372,8 +385,15 @@ pub async fn find_resumable(name: &str, purpose: Purpose, files: Option<&Workflo
         Services::default()
     } else {
         // INVARIANT: the policy is the operator's of now, never one of the log.
-        Services::find(&plan, compiled.manifest.as_ref(), &base, recorded.mock, settings)?
+        Services::find(&plan, compiled.manifest.as_ref(), &base, &recorded, settings)?
     };
+    if let Some(parent) = recorded::parent(&events) {
+        if purpose == Purpose::Fork || former.is_some() {
+            let message = format!("run `{run}` is a call of `{}` by run `{}`", parent.tool, parent.run);
+            return Err(Error::new(ErrorKind::Invalid, message).hint("name that run instead"));
+        }
+        plan = recorded::called(&plan, parent)?;
+    }
     let prepared = Prepared { plan: Arc::new(plan), store: place, simulated: recorded.mock.is_some(), services, recorded };
     let engine = prepared.engine_over(store);
     Ok(Found::Resumable(Box::new(Resumable { run, events, prepared, engine, former })))

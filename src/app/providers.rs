@@ -55,7 +55,7 @@ pub fn models(
         return Ok(Models::new(providers, settings));
     }
     let mut needs = Needs::default();
-    needs.add_graph(&plan.graph, "");
+    needs.add(plan);
     if let [(node, agent), ..] = needs.without.as_slice() {
         return Err(Error::new(ErrorKind::Invalid, format!("agent `{agent}` of node `{node}` has no model"))
             .hint("set `model = \"provider/model\"` for the agent, or under `[defaults]` in agents.toml")
@@ -86,7 +86,7 @@ pub fn models(
 /// The agents of a plan that have no model, and neither have the nodes that ask them.
 pub(super) fn agents_without_model(plan: &Plan) -> BTreeSet<String> {
     let mut needs = Needs::default();
-    needs.add_graph(&plan.graph, "");
+    needs.add(plan);
     needs.without.into_iter().map(|(_, agent)| agent).collect()
 }
 
@@ -125,6 +125,14 @@ impl Needs {
     fn first_by_provider(&self) -> impl Iterator<Item = (&ModelRef, &str)> {
         let mut seen = BTreeSet::new();
         self.models.values().filter(move |(model, _)| seen.insert(&model.provider)).map(|(model, node)| (model, node.as_str()))
+    }
+
+    /// The needs of a plan, and of the agents and workflows that are called as tools.
+    fn add(&mut self, plan: &Plan) {
+        self.add_graph(&plan.graph, "");
+        for (tool, delegate) in &plan.delegates {
+            self.add_graph(&delegate.graph, &format!("{tool}."));
+        }
     }
 
     fn add_graph(&mut self, graph: &GraphPlan, prefix: &str) {

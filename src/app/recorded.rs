@@ -9,8 +9,8 @@ use crate::{
     diagnostic::StoredFiles,
     engine::revised_files,
     error::{Error, ErrorKind, Result},
-    model::{Event, ModelRef, RunId, Value},
-    plan::{Compiled, ManifestChoice},
+    model::{Event, EventBody, ModelRef, Parent, RunId, Value},
+    plan::{Compiled, ManifestChoice, Plan},
 };
 
 /// What is kept of the settings with a run, so that a resume does the same.
@@ -33,6 +33,30 @@ impl RecordedSettings {
     pub(super) fn to_value(&self) -> Result<Value> {
         serde_json::to_value(self)
             .map_err(|err| Error::new(ErrorKind::Internal, "the settings of the run cannot be recorded").source(err))
+    }
+}
+
+/// The call that a run with these events is made for, if it is one.
+pub(super) fn parent(events: &[Event]) -> Option<&Parent> {
+    match &events.first()?.body {
+        EventBody::RunCreated { parent, .. } => parent.as_ref(),
+        _ => None,
+    }
+}
+
+/// The plan of what is called as a tool, among those of the plan that it is called from.
+pub(super) fn called(plan: &Plan, parent: &Parent) -> Result<Plan> {
+    plan.delegates.get(&parent.tool).map(|called| Plan::clone(called)).ok_or_else(|| {
+        Error::new(ErrorKind::Divergent, format!("the workflow that is stored with the run has no tool `{}`", parent.tool))
+    })
+}
+
+/// The plan of a run with these events, as far as its files can be compiled: of what is called as a tool, its own.
+pub(super) fn plan(run: RunId, events: &[Event]) -> Result<Option<Plan>> {
+    let plan = compile(run, events)?.0.plan;
+    match (plan, parent(events)) {
+        (Some(plan), Some(parent)) => called(&plan, parent).map(Some),
+        (plan, _) => Ok(plan),
     }
 }
 

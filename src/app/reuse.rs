@@ -51,7 +51,7 @@ pub async fn newest(
         // A run whose first record cannot be read is none that anything could be taken of.
         let Ok(records) = store.read(stream, 0, 1).await else { continue };
         let Some(first) = records.first().and_then(|record| serde_json::from_str(&record.body).ok()) else { continue };
-        let EventBody::RunCreated { run, workflow: name, settings, .. } = first else { continue };
+        let EventBody::RunCreated { run, workflow: name, settings, parent: None, .. } = first else { continue };
         if name == workflow && simulated.is_none_or(|simulated| is_simulated(&settings) == simulated) {
             return Ok(Some(run));
         }

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::{
     app::lost_calls::Attempts,
-    engine::{OpenQuestion, open_questions, read_run},
+    engine::{CalledSpend, Child, OpenQuestion, children_of, open_questions, read_run},
     error::{Error, ErrorKind, ErrorRecord, Result},
-    model::{ApprovalRequest, Event, EventBody, NodePath, Origin, Owner, RunId, RunStatus, Seq, Spend, Value},
+    model::{ApprovalRequest, Event, EventBody, NodePath, Origin, Owner, Parent, RunId, RunStatus, Seq, Spend, ToolName, Value},
     store::{Store, StreamId, is_gone},
 };
 
@@ -107,6 +107,12 @@ pub struct RunDetail {
     /// The earlier run it comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// The call that it was made for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+    /// The agents and workflows that it called as tools, each by a run of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub called: Vec<CalledRun>,
     /// Its node instances, in the order in which they began.
     pub nodes: Vec<NodeSummary>,
     /// What people were asked and have not answered.
@@ -129,6 +135,25 @@ pub struct QuestionReport {
 impl From<OpenQuestion> for QuestionReport {
     fn from(OpenQuestion { node, attempt, request }: OpenQuestion) -> Self {
         Self { node, attempt, request }
+    }
+}
+
+/// A run that another one called as a tool.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CalledRun {
+    /// The run.
+    pub run: RunId,
+    /// The tool: `agent:NAME` or `workflow:FILE`.
+    pub tool: ToolName,
+    /// The node instance that called it.
+    pub node: NodePath,
+    /// Whether the caller has its result.
+    pub returned: bool,
+}
+
+impl From<Child> for CalledRun {
+    fn from(child: Child) -> Self {
+        Self { run: child.run, tool: child.tool, node: child.node, returned: child.has_returned }
     }
 }
 
@@ -174,11 +199,17 @@ pub async fn find(store: &Arc<dyn Store>, name: &str) -> Result<RunId> {
     let last = name == "last";
     let prefix = if last { String::new() } else { name.to_ascii_lowercase() };
     let streams = store.streams(&format!("{}{prefix}", StreamId::RUNS)).await?;
+    if last {
+        for stream in streams.iter().rev() {
+            if !is_called(store, stream).await? {
+                return run_of(stream);
+            }
+        }
+    }
     // Ids sort by the time of creation.
     match streams.as_slice() {
         [] if last => Err(none("there is no run yet".to_owned())),
         [] => Err(none(format!("there is no run `{}`", name.escape_default()))),
-        [.., newest] if last => run_of(newest),
         [only] => run_of(only),
         [first, ..] if first.as_str().len() == StreamId::RUNS.len() + prefix.len() => run_of(first),
         several => {
@@ -206,22 +237,45 @@ pub async fn all(store: &Arc<dyn Store>) -> Result<Vec<RunId>> {
     store.streams(StreamId::RUNS).await?.iter().map(run_of).collect()
 }
 
-/// The newest `limit` runs, newest first; all for 0.
+/// Whether a run waits for a person: for an answer of its own, or with a run that it called.
+fn waits(run: RunId, events: &[Event]) -> bool {
+    let paused = events.iter().rev().find_map(|event| match event.body {
+        EventBody::AttemptPaused { .. } => Some(true),
+        EventBody::RunResumed { .. } | EventBody::RunFinished { .. } => Some(false),
+        _ => None,
+    });
+    !open_questions(events).is_empty() || paused == Some(true) && children_of(run, events).iter().any(|child| !child.has_returned)
+}
+
+/// Whether a run was called as a tool by another one. What cannot be read was not.
+async fn is_called(store: &Arc<dyn Store>, stream: &StreamId) -> Result<bool> {
+    let first = store.read(stream, 0, 1).await?.pop();
+    let body = first.and_then(|record| serde_json::from_str(&record.body).ok());
+    Ok(matches!(body, Some(EventBody::RunCreated { parent: Some(_), .. })))
+}
+
+/// The newest `limit` runs, newest first; all for 0. Those that others called as tools are among them only if `called` are wanted.
 ///
 /// # Errors
 /// Those of the store; `Corrupt` for a log that cannot be read.
-pub async fn list(store: &Arc<dyn Store>, limit: usize) -> Result<Vec<RunSummary>> {
+pub async fn list(store: &Arc<dyn Store>, limit: usize, called: bool) -> Result<Vec<RunSummary>> {
     let streams = store.streams(StreamId::RUNS).await?;
     let limit = if limit == 0 { streams.len() } else { limit };
     let mut runs = Vec::with_capacity(limit.min(streams.len()));
-    for stream in streams.iter().rev().take(limit) {
+    for stream in streams.iter().rev() {
+        if runs.len() >= limit {
+            break;
+        }
+        if !called && is_called(store, stream).await? {
+            continue;
+        }
         let run = run_of(stream)?;
         let ends = read_ends(store, stream).await?;
         let summary = match ends {
             Some((first, last)) if matches!(last.body, EventBody::RunFinished { .. }) => summarize(run, [&first, &last], false),
             // A run that has not ended says what it cost only with all its events; one that was never begun has none.
             _ => match read_run(store, run).await {
-                Ok(recorded) => summarize(run, &recorded.events, !open_questions(&recorded.events).is_empty()),
+                Ok(recorded) => summarize(run, &recorded.events, waits(run, &recorded.events)),
                 Err(err) if err.kind() == ErrorKind::NotFound => continue,
                 Err(err) => return Err(err),
             },
@@ -235,8 +289,8 @@ pub async fn list(store: &Arc<dyn Store>, limit: usize) -> Result<Vec<RunSummary
 #[must_use]
 pub fn detail(run: RunId, events: &[Event]) -> Option<RunDetail> {
     let questions: Vec<QuestionReport> = open_questions(events).into_iter().map(QuestionReport::from).collect();
-    let summary = summarize(run, events, !questions.is_empty())?;
-    let EventBody::RunCreated { inputs, owner, origin, .. } = &events.first()?.body else { return None };
+    let summary = summarize(run, events, waits(run, events))?;
+    let EventBody::RunCreated { inputs, owner, origin, parent, .. } = &events.first()?.body else { return None };
     let mut owner = owner.clone();
     let mut outputs = None;
     for event in events {
@@ -249,7 +303,9 @@ pub fn detail(run: RunId, events: &[Event]) -> Option<RunDetail> {
         }
     }
     let inputs = Value::Object(inputs.clone().into_iter().collect());
-    Some(RunDetail { summary, inputs, outputs, owner, origin: origin.clone(), nodes: nodes(events), questions })
+    let called = children_of(run, events).into_iter().map(CalledRun::from).collect();
+    let (origin, parent) = (origin.clone(), parent.clone());
+    Some(RunDetail { summary, inputs, outputs, owner, origin, parent, called, nodes: nodes(events), questions })
 }
 
 /// The id of the run whose events are in `stream`.
@@ -301,13 +357,14 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>, asks: 
     let mut owner = owner;
     let mut spend = Spend::default();
     let (mut end, mut last) = (None, first.at);
-    let mut attempts = Attempts::default();
+    let (mut attempts, mut called) = (Attempts::default(), CalledSpend::default());
     for event in events {
         last = event.at;
         spend.lost_calls += attempts.take(event).len() as u64;
         match &event.body {
             EventBody::ModelResponded { response, cost, .. } => spend += Spend::of_call(response.usage, *cost),
             EventBody::ToolCalled { .. } => spend.tool_calls += 1,
+            EventBody::ToolReturned { node, result, .. } => spend += called.take(node, result),
             EventBody::RunResumed { owner: next, .. } => owner = next,
             EventBody::RunFinished { status, error, spend: all, .. } => {
                 spend = *all;
@@ -340,7 +397,7 @@ fn ms_between(from: Timestamp, to: Timestamp) -> u64 {
 
 fn nodes(events: &[Event]) -> Vec<NodeSummary> {
     let mut nodes: indexmap::IndexMap<&NodePath, NodeSummary> = indexmap::IndexMap::new();
-    let mut attempts = Attempts::default();
+    let (mut attempts, mut called) = (Attempts::default(), CalledSpend::default());
     for event in events {
         for lost in attempts.take(event) {
             if let Some(node) = nodes.get_mut(lost) {
@@ -379,6 +436,11 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
                 spend.tool_calls += 1;
                 node.spend = spend.into();
             }
+            EventBody::ToolReturned { node: path, result, .. } => {
+                let mut spend = Spend::from(node.spend);
+                spend += called.take(path, result);
+                node.spend = spend.into();
+            }
             EventBody::ApprovalRequested { request, .. } => node.reason = Some(request.question.in_words()),
             EventBody::AttemptPaused { .. } => node.status = "waiting",
             EventBody::ApprovalGiven { .. } => node.reason = None,
@@ -401,7 +463,6 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             }
             EventBody::NodeCancelled { .. } => node.status = "cancelled",
             EventBody::IterationStarted { .. }
-            | EventBody::ToolReturned { .. }
             | EventBody::ToolDenied { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }

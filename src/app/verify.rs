@@ -123,7 +123,7 @@ pub(super) async fn look_at(store: &Arc<dyn Store>, run: RunId) -> Result<Inspec
         return Ok(inspection);
     }
     let unusable = || Error::new(ErrorKind::Corrupt, "the files stored with the run cannot be used by this version of agentflow");
-    let plan = recorded::compile(run, &inspection.good).and_then(|(compiled, _)| compiled.plan.ok_or_else(unusable));
+    let plan = recorded::plan(run, &inspection.good).and_then(|plan| plan.ok_or_else(unusable));
     let plan = match plan {
         Ok(plan) => plan,
         Err(error) => {

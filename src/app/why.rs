@@ -132,7 +132,7 @@ pub(super) struct Side {
 impl Side {
     async fn read(store: &Arc<dyn Store>, run: RunId) -> Result<Self> {
         let events = read_run(store, run).await?.events;
-        let plan = recorded::compile(run, &events)?.0.plan;
+        let plan = recorded::plan(run, &events)?;
         Ok(Self { run, events, plan })
     }
 

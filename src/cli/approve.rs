@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     app::{
         self, Settings,
-        approve::{Answer, give, questions},
+        approve::{Answer, asking_children, give, questions},
         runs,
     },
     cli::{
@@ -36,7 +36,14 @@ pub(super) async fn approve(args: &ApproveArgs, settings: &Settings, terminal: &
     let run = runs::find(&store, &args.run).await?;
     let open = questions(&store, run).await?;
     if args.nodes.is_empty() && !args.all {
-        return show(run, &open, args, terminal).map(|()| (exit::SUCCEEDED, None));
+        show(run, &open, args, terminal)?;
+        for (child, open) in asking_children(&store, run).await? {
+            if args.format == ShowFormat::Text {
+                terminal.note(&format!("node {} waits for run {} of `{}`, which asks:", child.node, child.run, child.tool));
+                show(child.run, &open, args, terminal)?;
+            }
+        }
+        return Ok((exit::SUCCEEDED, None));
     }
     let chosen = choose(run, open, args)?;
     let answers = chosen.into_iter().map(|question| answer(question, args)).collect::<Result<Vec<_>>>()?;

@@ -440,6 +440,9 @@ pub struct RunsListArgs {
     /// How many to list, 0 for all
     #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
     pub limit: usize,
+    /// Also those that other runs called as tools
+    #[arg(long)]
+    pub all: bool,
     /// How it is shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ShowFormat,

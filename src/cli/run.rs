@@ -187,11 +187,21 @@ pub(super) async fn drive(
         }
         past = read_run(engine.store(), run).await?.events;
         let answers = questions::ask(terminal, open_questions(&past));
-        if answers.is_empty() {
+        let mut is_answered = !answers.is_empty();
+        for (child, open) in approve::asking_children(engine.store(), run).await? {
+            let given = questions::ask(terminal, open);
+            if !given.is_empty() {
+                approve::give(engine.store(), child.run, &given).await?;
+                is_answered = true;
+            }
+        }
+        if !is_answered {
             terminal.talk(&Commands::of(prepared, settings).answer(run));
             return Ok(driven.code);
         }
-        approve::give(engine.store(), run, &answers).await?;
+        if !answers.is_empty() {
+            approve::give(engine.store(), run, &answers).await?;
+        }
         past = read_run(engine.store(), run).await?.events;
         begin = Begin::Again;
     }

@@ -8,7 +8,7 @@ use crate::{
         runs::{self, NodeSummary, QuestionReport, RunDetail, RunSummary},
     },
     cli::{
-        args::{RunsCommand, ShowFormat},
+        args::{RunsCommand, RunsListArgs, ShowFormat},
         clean, exit,
         json::{self, EventReport},
         numbers,
@@ -34,7 +34,7 @@ const TOOLS_AT: usize = 6;
 pub(super) async fn runs(command: &RunsCommand, settings: &Settings, terminal: &Terminal) -> Result<u8> {
     let store = app::open_existing_store(settings).await?;
     match command {
-        RunsCommand::List(args) => list(store.as_ref(), args.limit, args.format, terminal).await?,
+        RunsCommand::List(args) => list(store.as_ref(), args, terminal).await?,
         RunsCommand::Show(args) => {
             let store = store.ok_or_else(no_store)?;
             let run = runs::find(&store, &args.run).await?;
@@ -75,12 +75,12 @@ fn no_store() -> Error {
     Error::new(ErrorKind::NotFound, "there is no run yet").hint("`--store URL` names another store")
 }
 
-async fn list(store: Option<&Arc<dyn Store>>, limit: usize, format: ShowFormat, terminal: &Terminal) -> Result<()> {
+async fn list(store: Option<&Arc<dyn Store>>, args: &RunsListArgs, terminal: &Terminal) -> Result<()> {
     let runs = match store {
-        Some(store) => runs::list(store, limit).await?,
+        Some(store) => runs::list(store, args.limit, args.all).await?,
         None => Vec::new(),
     };
-    if format == ShowFormat::Json {
+    if args.format == ShowFormat::Json {
         return terminal.print(&json::document(&runs)?);
     }
     if runs.is_empty() {
@@ -118,7 +118,11 @@ fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<(
     ];
     let tools = spend.tool_calls.map(|calls| ("tools", numbers::plural(calls, "call")));
     let origin = detail.origin.as_ref().map(|origin| ("from", come_from(origin)));
-    for (name, value) in rows.into_iter().chain(tools).chain(origin) {
+    let parent = detail.parent.as_ref();
+    let parent = parent.map(|parent| ("for", format!("run {}, `{}` of node {}", parent.run, parent.tool, parent.node)));
+    let called =
+        detail.called.iter().map(|called| ("called", format!("run {}, `{}` by node {}", called.run, called.tool, called.node)));
+    for (name, value) in rows.into_iter().chain(tools).chain(origin).chain(parent).chain(called) {
         page.line(&format!("{name:<10}{value}"));
     }
     if !detail.nodes.is_empty() {

@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// What an attempt tells while it goes on.
+#[expect(clippy::large_enum_variant, reason = "most of what is told is of the large kind")]
 pub(super) enum Told {
     /// Something that the log is to keep.
     Kept {

@@ -2,11 +2,13 @@
 //!
 //! `state` decides without IO; `scheduler` does what it says, appends what happens through `log`, and starts a call only when
 //! everything the call rests on is durable; `recover` reads a log back, `pages` bit by bit, `inspect` also one that is damaged;
-//! `reuse` finds answers in an earlier run, `revise` lets a run go on with other files.
+//! `reuse` finds answers in an earlier run, `revise` lets a run go on with other files; `child` runs agents and workflows that are
+//! called as tools.
 
 mod answer;
 mod append;
 mod attempt;
+mod child;
 mod clock;
 mod deadlines;
 mod inspect;
@@ -30,6 +32,7 @@ use std::{
 use indexmap::IndexMap;
 
 pub use answer::{OpenQuestion, answer, open_questions};
+pub use child::{CalledSpend, Child, Delegates, children_of};
 pub use clock::Clock;
 pub use inspect::{BadRecord, Inspection, inspect};
 pub use observer::{Observer, Progress};
@@ -43,7 +46,7 @@ pub use stop::Stop;
 use crate::{
     agent::{Models, Tools},
     error::{ErrorRecord, Result},
-    model::{Origin, Owner, RunId, RunStatus, Spend, Value},
+    model::{Origin, Owner, Parent, RunId, RunStatus, Spend, Value},
     plan::Plan,
     store::{Store, this_process},
 };
@@ -98,6 +101,8 @@ pub struct RunOptions {
     pub env: BTreeMap<String, String>,
     /// The earlier run whose answers are taken where they rest on the same. A resume takes it from the log.
     pub origin: Option<Origin>,
+    /// The call that the run is made for, when it is one. A resume takes it from the log.
+    pub parent: Option<Parent>,
     /// For a resume that goes on with other files: what they are checked against.
     pub revision: Option<Revision>,
 }
@@ -114,6 +119,7 @@ impl RunOptions {
             settings: Value::Null,
             env: BTreeMap::new(),
             origin: None,
+            parent: None,
             revision: None,
         }
     }

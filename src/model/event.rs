@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::ErrorRecord,
     model::{
-        AgentName, Approval, ApprovalRequest, Basis, ChatResponse, Cost, NodePath, Origin, Owner, Reused, Revised, RunId,
+        AgentName, Approval, ApprovalRequest, Basis, ChatResponse, Cost, NodePath, Origin, Owner, Parent, Reused, Revised, RunId,
         RunStatus, Seq, Spend, ToolDenial, ToolIntent, ToolResult, Value,
     },
 };
@@ -67,6 +67,9 @@ pub enum EventBody {
         /// The earlier run it comes from, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         origin: Option<Origin>,
+        /// The call that it is made for, when another run called it as a tool.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<Parent>,
         /// Chance by which nobody who does not read the log can write what stands for a secret in it. Absent where no node is lent one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<String>,

@@ -3,11 +3,14 @@
 use std::{fmt, fmt::Write as _, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, ErrorKind};
 
 /// The longest name that a file may give to anything, in characters.
 const MAX_NAME: usize = 64;
+/// How many bytes of a run's id say when it was made.
+const TIMESTAMP_BYTES: usize = 6;
 
 /// Checks `text` against `^[a-z0-9][a-z0-9_-]{0,63}$`, the grammar of every name in a file.
 fn check_name(what: &str, text: &str) -> Result<(), Error> {
@@ -104,6 +107,18 @@ impl RunId {
     #[must_use]
     pub fn generate() -> Self {
         Self(uuid::Uuid::now_v7())
+    }
+
+    /// The id of the run that this one begins by a call with this idempotency key: always the same for the same key, and as old as
+    /// this run, beside which it sorts.
+    #[must_use]
+    pub fn child(self, key: &str) -> Self {
+        let mut bytes = *self.0.as_bytes();
+        for (byte, random) in bytes.iter_mut().skip(TIMESTAMP_BYTES).zip(Sha256::digest(key.as_bytes())) {
+            *byte = random;
+        }
+        let id = uuid::Builder::from_bytes(bytes).with_version(uuid::Version::SortRand).with_variant(uuid::Variant::RFC4122);
+        Self(id.into_uuid())
     }
 
     /// Its sixteen bytes, the first one highest.
@@ -222,5 +237,21 @@ pub struct Owner {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "process {} on {}", self.process, self.host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_child_follows_from_its_parent_and_key() {
+        let run: RunId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        let child = run.child("af1-a");
+        assert_eq!(child, run.child("af1-a"));
+        assert_ne!(child, run.child("af1-b"));
+        assert!(child.to_string().starts_with("01890a5d-ac96-7"), "{child}");
+        assert_eq!(child.0.get_version(), Some(uuid::Version::SortRand));
+        assert_eq!(child.0.get_variant(), uuid::Variant::RFC4122);
     }
 }

@@ -17,7 +17,7 @@ pub use agent::{AgentProfile, BUILT_IN_PROVIDERS, CallRates, FallbackModel, Fall
 pub use chat::{CallOrigin, ChatMessage, ChatRequest, ChatResponse, FinishReason, OutputSchema, Role, Usage};
 pub use event::{Event, EventBody, Handled, StoredSource};
 pub use id::{AgentName, NodeId, NodePath, Owner, ProviderName, RunId, Seq};
-pub use origin::{Basis, Origin, OriginKind, Reused, Revised, short_hex};
+pub use origin::{Basis, Origin, OriginKind, Parent, Reused, Revised, short_hex};
 pub use pattern::NodePattern;
 pub use run::{Cost, NodeStatus, Price, RunStatus, Spend};
 pub use step::{

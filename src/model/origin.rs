@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{NodePath, RunId, StoredSource, Value};
+use crate::model::{NodePath, RunId, StepId, StoredSource, ToolName, Value};
 
 /// What the answer of an agent's node rests on. The same basis means that the same thing is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -87,6 +87,20 @@ impl Origin {
     pub fn reuse(run: RunId) -> Self {
         Self { kind: OriginKind::Reuse, run, from: None, invalidated: Vec::new() }
     }
+}
+
+/// The call of a tool that a run is made for: its result is that of the call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parent {
+    /// The run that calls.
+    pub run: RunId,
+    /// The node instance in it.
+    pub node: NodePath,
+    /// Which step of the node.
+    pub step: StepId,
+    /// The tool: `agent:NAME` or `workflow:FILE`.
+    pub tool: ToolName,
 }
 
 /// Other files that a run goes on with.

@@ -164,6 +164,27 @@ impl Spend {
         }
     }
 
+    /// Whether nothing was called.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What came after `earlier`, which is a part of this.
+    #[must_use]
+    pub fn beyond(self, earlier: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_sub(earlier.calls),
+            unpriced_calls: self.unpriced_calls.saturating_sub(earlier.unpriced_calls),
+            simulated_calls: self.simulated_calls.saturating_sub(earlier.simulated_calls),
+            input_tokens: self.input_tokens.saturating_sub(earlier.input_tokens),
+            output_tokens: self.output_tokens.saturating_sub(earlier.output_tokens),
+            usd: (self.usd - earlier.usd).max(0.0),
+            lost_calls: self.lost_calls.saturating_sub(earlier.lost_calls),
+            tool_calls: self.tool_calls.saturating_sub(earlier.tool_calls),
+        }
+    }
+
     /// Tokens read and written.
     #[must_use]
     pub fn tokens(&self) -> u64 {

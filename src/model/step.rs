@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::ErrorRecord,
-    model::{Access, Effect, Permission, Value},
+    model::{Access, Effect, Permission, Spend, Value},
 };
 
 /// Which step of an attempt: a call of a tool by its turn and its place among the calls of that turn. Of a `tool` node: `0.0`.
@@ -77,6 +77,9 @@ pub struct ToolResult {
     pub cached: bool,
     /// How long the call took, in milliseconds; waiting for its turn is not in it.
     pub duration_ms: u64,
+    /// What the run cost that the call began or went on with, from its beginning: for calls of agents and workflows.
+    #[serde(default, skip_serializing_if = "Spend::is_nothing")]
+    pub spend: Spend,
 }
 
 /// What came of a call of a tool.

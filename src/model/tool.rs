@@ -83,6 +83,24 @@ impl ToolName {
         &self.0
     }
 
+    /// The agent that it calls, if it calls one.
+    #[must_use]
+    pub fn agent(&self) -> Option<&str> {
+        self.0.strip_prefix("agent:")
+    }
+
+    /// The workflow file that it runs, if it runs one.
+    #[must_use]
+    pub fn workflow(&self) -> Option<&str> {
+        self.0.strip_prefix("workflow:")
+    }
+
+    /// Whether it calls another agent or workflow, by a run of its own.
+    #[must_use]
+    pub fn delegates(&self) -> bool {
+        self.agent().is_some() || self.workflow().is_some()
+    }
+
     /// The name as providers take it, `^[a-zA-Z0-9_-]{1,64}$`: other characters become `_` (`:` and `/` become `__`), and what is too
     /// long ends in a digest of the whole name.
     #[must_use]
@@ -170,9 +188,8 @@ impl ToolPattern {
     /// Whether it means everything that `narrower` means.
     #[must_use]
     pub fn is_wider_than(&self, narrower: &Self) -> bool {
-        let kind = |pattern: &Self| pattern.0.split_once(':').map(|(kind, _)| kind.to_owned());
         // A star of `narrower` is a character that only a star of this fits.
-        kind(self) == kind(narrower) && self.server() == narrower.server() && stars_fit(&self.0, &narrower.0)
+        kind_of(&self.0) == kind_of(&narrower.0) && self.server() == narrower.server() && stars_fit(&self.0, &narrower.0)
     }
 
     /// Whether some tool may be meant by both.
@@ -184,8 +201,13 @@ impl ToolPattern {
     /// Whether it means `name`.
     #[must_use]
     pub fn covers(&self, name: &ToolName) -> bool {
-        stars_fit(&self.0, name.as_str())
+        kind_of(&self.0) == kind_of(name.as_str()) && stars_fit(&self.0, name.as_str())
     }
+}
+
+/// `mcp`, `agent`, `workflow`; none for a built-in tool. No star stands for one.
+fn kind_of(name: &str) -> Option<&str> {
+    name.split_once(':').map(|(kind, _)| kind)
 }
 
 impl fmt::Display for ToolPattern {
@@ -303,6 +325,7 @@ mod tests {
     fn stars_stand_for_any_characters() {
         let covers = |pattern: &str, name: &str| ToolPattern::new(pattern).unwrap().covers(&ToolName::new(name).unwrap());
         assert!(covers("http_*", "http_get") && covers("mcp:gh/*_issue*", "mcp:gh/get_issue_2") && covers("a", "a"));
+        assert!(!covers("*", "agent:critic") && !covers("*", "mcp:gh/x") && covers("agent:*", "agent:critic"));
         assert!(
             !covers("http_*", "https_get") && !covers("mcp:gh/*", "mcp:git/x") && !covers("a*b", "ab_") && !covers("a", "ab")
         );

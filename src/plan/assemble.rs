@@ -13,7 +13,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    diagnostic::{Sources, Spanned},
+    diagnostic::{FileId, Sources, Spanned},
     manifest::{Join, OnErrorManifest, RetryManifest},
     model::{AgentProfile, Effect, FallbackModel, NodeId, StoredSource, ToolPattern, Value},
     plan::{
@@ -52,14 +52,21 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(600);
 /// Why an expectation about a draft holds.
 const CHECKED: &str = "a draft with errors is not assembled";
 
-/// The files a plan is made of and their digest; only the outermost plan has them.
-pub(super) fn with_sources(plan: &mut Plan, sources: &Sources) {
+/// The files a plan is made of and their digest; only the outermost plan has them, and those that are called as tools: their runs
+/// can go on by themselves. `made` are in no file.
+pub(super) fn with_sources(plan: &mut Plan, sources: &Sources, made: &BTreeSet<FileId>) {
     plan.stored_sources = sources
         .iter()
+        .filter(|(file, _)| !made.contains(file))
         .map(|(_, source)| StoredSource { path: source.path.display().to_string(), text: source.text.clone() })
         .collect();
     plan.digest = digest(&plan.stored_sources);
     plan.sources = sources.clone();
+    for (tool, delegate) in &mut plan.delegates {
+        let stored_sources = plan.stored_sources.clone();
+        let digest = format!("{}/{tool}", plan.digest);
+        *delegate = Arc::new(Plan { digest, stored_sources, sources: sources.clone(), ..Plan::clone(delegate) });
+    }
 }
 
 /// SHA-256 in hex over the length and bytes of each path and text.
@@ -123,6 +130,7 @@ pub(super) fn plan(
         crossings: Arc::new(crossings),
         output_schema: json!({"type": "object", "properties": schemas, "required": required, "additionalProperties": false}),
         agents: assembler.agents,
+        delegates: BTreeMap::new(),
     }
 }
 

@@ -60,6 +60,11 @@ impl CatalogEntry {
         self.retry.as_ref()
     }
 
+    /// Its tools, or those of the defaults, with the places where they are written.
+    pub(super) fn tools(&self) -> &[Spanned<ToolPattern>] {
+        &self.tools
+    }
+
     pub(super) fn system(&self) -> Option<&(Place, Template)> {
         self.system.as_ref()
     }

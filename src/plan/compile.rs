@@ -16,6 +16,7 @@ use crate::{
         Plan, assemble,
         catalog::{Catalog, Reader, catalog, catalog_with, folder, providers, unknown_provider},
         certain,
+        delegates::Delegates,
         links::link,
         resolve::Resolver,
         rules,
@@ -176,18 +177,22 @@ fn finish(read: Read<'_>, choice: ManifestChoice, files: &dyn Files, options: &C
         calls: vec![Call { path: normal(path), shown: path.display().to_string(), span: None }],
         levels: Vec::new(),
         inner: HashMap::new(),
+        delegates: Delegates::default(),
     };
     let mut plan = written.as_ref().and_then(|written| compiler.workflow(written, 0));
+    if let Some(plan) = &mut plan {
+        compiler.compile_delegates(plan);
+    }
     if let Some(written) = &written {
         compiler.check_overrides(written.file, plan.as_ref());
     }
-    let Compiler { sources, mut problems, .. } = compiler;
+    let Compiler { sources, mut problems, delegates, .. } = compiler;
     sort(&mut problems);
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         plan = None;
     }
     if let Some(plan) = &mut plan {
-        assemble::with_sources(plan, &sources);
+        assemble::with_sources(plan, &sources, &delegates.made);
     }
     Compiled { plan, diagnostics: problems, sources, manifest, manifest_path }
 }
@@ -200,7 +205,7 @@ fn sort(problems: &mut Vec<Diagnostic>) {
 }
 
 /// A path without `.` and without `x/..`, for comparing only.
-fn normal(path: &Path) -> PathBuf {
+pub(super) fn normal(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {
@@ -238,6 +243,8 @@ pub(super) struct Compiler<'a> {
     pub(super) defaults: ManifestDefaults,
     /// What the workflows being compiled ask for, from the outermost to this one; only those that say so.
     pub(super) levels: Vec<Level>,
+    /// What is called as a tool.
+    pub(super) delegates: Delegates,
     calls: Vec<Call>,
     inner: HashMap<PathBuf, Inner>,
 }
@@ -328,6 +335,19 @@ impl Compiler<'_> {
         let inner = self.inner.entry(key).or_insert_with(|| Inner { written, plans: HashMap::new() });
         inner.plans.insert(self.levels.clone(), plan.clone());
         plan
+    }
+
+    /// Compiles a workflow that is called as a tool, not by the workflows that are being compiled.
+    pub(super) fn other_workflow(&mut self, path: &Path, span: Span) -> Option<Arc<Plan>> {
+        let calls = std::mem::take(&mut self.calls);
+        let plan = self.inner_workflow(path, span);
+        self.calls = calls;
+        plan
+    }
+
+    /// Compiles a workflow that was made here.
+    pub(super) fn made_workflow(&mut self, written: &WorkflowManifest) -> Option<Plan> {
+        self.workflow(written, self.errors())
     }
 
     fn read_inner(&mut self, path: &Path, span: Span) -> Option<WorkflowManifest> {

@@ -2,7 +2,8 @@
 //!
 //! `compile` runs the passes in order: `catalog` (agents), `resolve` (manifest → `draft`), `links` (names in a `scope`, edges; `graph`
 //! orders them and is the only user of petgraph), `certain` (what is there when a node runs), `shapes` (schemas), `rules`, `assemble`.
-//! `builder` makes a workflow in code; `draw` shows a plan; `definition` says what a node is, so that two can be compared; `paths` finds
+//! `builder` makes a workflow in code; `delegates` are agents and workflows that are
+//! called as tools; `draw` shows a plan; `definition` says what a node is, so that two can be compared; `paths` finds
 //! nodes by name.
 
 mod assemble;
@@ -11,6 +12,7 @@ mod catalog;
 mod certain;
 mod compile;
 mod definition;
+mod delegates;
 mod draft;
 mod draw;
 mod graph;

@@ -30,7 +30,8 @@ impl Plan {
         paths
     }
 
-    /// The models that its nodes may ask, inner ones included; one may come more than once.
+    /// The models that its nodes may ask, inner ones and those of agents and workflows that are called as tools included; one may
+    /// come more than once.
     pub fn models(&self) -> impl Iterator<Item = &ModelRef> {
         self.nodes().flat_map(|node| match &node.kind {
             NodeKind::Agent(agent) => agent.models().collect(),
@@ -38,9 +39,9 @@ impl Plan {
         })
     }
 
-    /// All nodes, inner ones included.
+    /// All nodes, inner ones and those of agents and workflows that are called as tools included.
     pub fn nodes(&self) -> impl Iterator<Item = &NodePlan> {
-        let mut graphs = vec![&*self.graph];
+        let mut graphs: Vec<_> = self.delegates.values().map(|delegate| &*delegate.graph).chain([&*self.graph]).collect();
         let mut nodes = Vec::new();
         while let Some(graph) = graphs.pop() {
             nodes.extend(&graph.nodes);

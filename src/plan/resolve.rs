@@ -15,7 +15,7 @@ use crate::{
     model::{AgentProfile, ModelRef, ToolPattern, Value},
     plan::{
         Plan,
-        catalog::{Catalog, folder, parse_fallback, parse_model, parse_template},
+        catalog::{Catalog, CatalogEntry, folder, parse_fallback, parse_model, parse_template},
         compile::Compiler,
         draft::{AgentDraft, CodeId, CodeKind, Codes, GraphDraft, KindDraft, NodeDraft, Place, ToolDraft, TreeDraft, place_of},
         powers::{Power, Powers},
@@ -219,7 +219,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         let system = system.map(|(place, template)| self.codes.add(place, CodeKind::Template(template)));
         self.used_agents.extend(name.clone());
         let profile = entry.and_then(|entry| entry.profile());
-        let tools = self.tools(profile.map(Arc::as_ref), tools.as_ref());
+        let tools = self.tools(entry, tools.as_ref());
         let grants = self.grants(id, profile.map(Arc::as_ref), calls);
         AgentDraft {
             powers: self.powers(&tools, &grants),
@@ -244,9 +244,13 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         let NodeKindManifest::Tool { tool, args, output, calls } = written else {
             unreachable!("called for tools only");
         };
+        let span = tool.span;
         let tool = self.compiler.tools.name(tool, self.agents, &mut self.compiler.problems);
         let grants = self.grants(id, None, calls);
         let patterns: Vec<ToolPattern> = tool.iter().filter_map(|name| ToolPattern::new(name.as_str()).ok()).collect();
+        for pattern in &patterns {
+            self.compiler.note_delegates(pattern, span, span.file, self.agents);
+        }
         self.used_agents.extend(self.agents.delegates(&patterns).into_keys());
         ToolDraft {
             tool,
@@ -263,24 +267,33 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
     }
 
     /// The tools of a node: the agent's, or those of them that the node names. The agents among them are used.
-    fn tools(&mut self, agent: Option<&AgentProfile>, written: Option<&Vec<Spanned<String>>>) -> Vec<ToolPattern> {
-        let own = agent.map(|agent| agent.tools.clone()).unwrap_or_default();
-        let mut tools = own.clone();
+    fn tools(&mut self, entry: Option<&CatalogEntry>, written: Option<&Vec<Spanned<String>>>) -> Vec<ToolPattern> {
+        let own = entry.map(CatalogEntry::tools).unwrap_or_default();
+        let mut tools = own.to_vec();
         if let Some(written) = written {
             let patterns = self.compiler.tools.patterns(written, &mut self.compiler.problems);
             self.compiler.tools.check_agents(&patterns, self.agents, &mut self.compiler.problems);
-            for pattern in patterns.iter().filter(|pattern| own.iter().all(|own| !own.is_wider_than(&pattern.value))) {
-                let Some(agent) = agent else { continue };
+            for pattern in patterns.iter().filter(|pattern| own.iter().all(|own| !own.value.is_wider_than(&pattern.value))) {
+                let Some(agent) = entry.and_then(CatalogEntry::profile) else { continue };
                 let message = format!("agent `{}` does not have the tool `{}`", agent.name, pattern.value);
                 let hint = if own.is_empty() {
                     "it has no tools: add it to the agent's `tools`; a node can only name some of them".to_owned()
                 } else {
-                    format!("its tools are {}; a node can only name some of them", listed(own.iter().map(ToolPattern::as_str)))
+                    format!(
+                        "its tools are {}; a node can only name some of them",
+                        listed(own.iter().map(|own| own.value.as_str()))
+                    )
                 };
                 self.report(Diagnostic::error(Code::UNKNOWN_TOOL, pattern.span, message).hint(hint));
             }
-            tools = patterns.into_iter().map(|pattern| pattern.value).collect();
+            tools = patterns;
         }
+        for tool in &tools {
+            // A node names some of the agent's tools: what they are is said where the agent has them.
+            let base = own.iter().find(|own| own.value.is_wider_than(&tool.value)).map_or(tool.span, |own| own.span);
+            self.compiler.note_delegates(&tool.value, tool.span, base.file, self.agents);
+        }
+        let tools: Vec<_> = tools.into_iter().map(|tool| tool.value).collect();
         self.used_agents.extend(self.agents.delegates(&tools).into_keys());
         tools
     }

@@ -144,6 +144,9 @@ impl KnownTools {
     /// What a call of the tools that a pattern means does at most. Of what nothing is said, the worst.
     pub(super) fn effect_of(&self, pattern: &ToolPattern) -> Effect {
         let Some(server) = pattern.server() else {
+            if pattern.as_name().is_some_and(|name| name.delegates()) {
+                return self.effect(pattern.as_str(), Effect::Idempotent);
+            }
             let built_in = BuiltIn::covered_by(pattern).map(|tool| self.effect(tool.name, tool.effect));
             let own = self.own(pattern).map(|name| self.effect(name.as_str(), Effect::Write));
             return built_in.chain(own).max().unwrap_or(Effect::Write);

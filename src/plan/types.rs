@@ -27,7 +27,7 @@ pub struct Plan {
     /// SHA-256 over all sources, in hex.
     pub digest: String,
     /// The files it was made of, for messages. Empty, as are `digest` and `stored_sources`, in the plan of an inner workflow: the
-    /// outermost plan has them.
+    /// outermost plan has them. What is called as a tool has those of the plan that it is called from.
     pub sources: Sources,
     /// The same for the log: workflow first, manifest (if any) second, then prompts and inner workflows.
     pub stored_sources: Vec<StoredSource>,
@@ -49,6 +49,9 @@ pub struct Plan {
     pub(super) crossings: Arc<Crossings>,
     /// All agents that its nodes use or delegate to, those of inner workflows included, by name.
     pub agents: BTreeMap<String, Arc<AgentProfile>>,
+    /// The agents and workflows that its nodes, or those of one another, may call as tools: each a plan of its own, in runs of its own.
+    /// Only the outermost plan has them.
+    pub delegates: BTreeMap<ToolName, Arc<Plan>>,
 }
 
 /// One input.

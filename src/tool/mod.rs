@@ -7,6 +7,7 @@
 mod arguments;
 mod builtin;
 pub mod calculator;
+mod caller;
 pub mod command;
 pub mod files;
 pub mod mcp;
@@ -21,9 +22,10 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 pub use builtin::{BUILT_INS, BuiltIn};
+pub use caller::{Caller, Meter};
 pub use policy::{Approval, Authorized, Denial, Grants, Level, Policy, Rules, Standing, Verdict};
 pub use redact::{LiveSecrets, Redactor};
-pub use secrets::Secrets;
+pub use secrets::{Secrets, mentioned};
 pub use toolbox::{ToolSource, Toolbox};
 
 use crate::{
@@ -53,6 +55,11 @@ pub trait Tool: fmt::Debug + Send + Sync {
     /// How long a call may take, unless the manifest says otherwise.
     fn usual_timeout(&self) -> Duration {
         Duration::from_secs(60)
+    }
+
+    /// Whether it is really called in runs that only pretend, because it touches nothing by itself.
+    fn is_safe_to_simulate(&self) -> bool {
+        self.spec().effect == Effect::Pure
     }
 
     /// A result as the tool gives them, for runs that only pretend.
@@ -93,6 +100,8 @@ pub struct CallContext<'a> {
     pub timeout: Duration,
     /// How many bytes of result are of use; more are cut.
     pub max_output: usize,
+    /// Who calls; `None` for a call outside of runs.
+    pub caller: Option<Caller<'a>>,
 }
 
 /// What a call gives.

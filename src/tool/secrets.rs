@@ -144,7 +144,8 @@ impl fmt::Debug for Secrets {
 }
 
 /// The names of the secrets whose placeholders stand in `arguments`, or what looks like one.
-pub(super) fn mentioned(arguments: &Value) -> BTreeSet<String> {
+#[must_use]
+pub fn mentioned(arguments: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     collect(arguments, &mut names);
     names

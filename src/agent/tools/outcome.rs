@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Tools, key};
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{Effect, StepId, ToolOutcome, ToolResult, Value},
+    model::{Effect, Spend, StepId, ToolOutcome, ToolResult, Value},
     tool::ToolOutput,
 };
 
@@ -15,18 +15,23 @@ pub(super) struct Made {
     pub(super) untrusted: bool,
     pub(super) cached: bool,
     pub(super) duration_ms: u64,
+    pub(super) spend: Spend,
 }
 
 impl Made {
+    pub(super) fn new(outcome: Result<ToolOutput>) -> Self {
+        Self { outcome, untrusted: false, cached: false, duration_ms: 0, spend: Spend::default() }
+    }
+
     pub(super) fn failed(error: Error) -> Self {
-        Self { outcome: Err(error), untrusted: false, cached: false, duration_ms: 0 }
+        Self::new(Err(error))
     }
 }
 
 impl Tools {
     /// What is kept and told of a call: without any secret, whoever gave it away.
     pub(super) fn result(&self, step: StepId, tool: String, fingerprint: String, made: Made) -> ToolResult {
-        let Made { outcome, untrusted, cached, duration_ms } = made;
+        let Made { outcome, untrusted, cached, duration_ms, spend } = made;
         let redact = |text: &str| match &self.redactor {
             Some(redactor) => redactor.redact(text).into_owned(),
             None => text.to_owned(),
@@ -49,7 +54,7 @@ impl Tools {
             }
         };
         let digest = result_digest(&outcome);
-        ToolResult { step, tool, fingerprint, outcome, notes, digest, untrusted, cached, duration_ms }
+        ToolResult { step, tool, fingerprint, outcome, notes, digest, untrusted, cached, duration_ms, spend }
     }
 }
 
@@ -86,7 +91,7 @@ pub(super) fn capped(mut output: ToolOutput, max: usize) -> ToolOutput {
 
 pub(super) fn assumed_done() -> Made {
     let notes = vec!["the process died during this call; it counts as made, and its result is not known".to_owned()];
-    Made { outcome: Ok(ToolOutput { value: Value::Null, notes }), untrusted: false, cached: false, duration_ms: 0 }
+    Made::new(Ok(ToolOutput { value: Value::Null, notes }))
 }
 
 pub(super) fn rejected(comment: Option<&str>) -> Error {

@@ -17,7 +17,7 @@ use crate::{
         Access, ApprovalRequest, Decision, Effect, NodePath, OnAmbiguous, Permission, Question, QuestionKind, RunId, StepId,
         ToolDenial, ToolIntent, ToolResult, Value,
     },
-    tool::{Approval, Authorized, CallContext, Grants, Tool, ToolCall, Verdict},
+    tool::{Approval, Authorized, CallContext, Caller, Grants, Meter, Tool, ToolCall, Verdict},
 };
 
 /// A call that is asked for.
@@ -170,7 +170,7 @@ impl Tools {
             }
         }
         let ready = Ready { tool, call, effect, settings, step: step.id, fingerprint, approved: approval.is_some() };
-        self.call(ready, accesses, rules, around, journal).await.map(Some)
+        self.call(ready, accesses, rules, around, journal).await
     }
 
     fn check(&self, tool: &dyn Tool, arguments: &Value) -> Result<()> {
@@ -182,7 +182,8 @@ impl Tools {
         Err(Error::new(ErrorKind::Invalid, format!("the arguments do not fit `{name}`: {}", problems.join("; "))))
     }
 
-    /// Records the intent and makes the call, or takes a result that was kept.
+    /// Records the intent and makes the call, or takes a result that was kept. `None` when the call itself waits for a person: it is
+    /// made again when the run goes on.
     async fn call(
         &self,
         ready: Ready<'_>,
@@ -190,7 +191,7 @@ impl Tools {
         rules: Vec<Permission>,
         around: Around<'_>,
         journal: &dyn Journal,
-    ) -> Result<Made> {
+    ) -> Result<Option<Made>> {
         let Ready { tool, call, effect, settings, step, fingerprint, approved } = ready;
         let intent = ToolIntent {
             step,
@@ -206,7 +207,7 @@ impl Tools {
         let idempotency_key = intent.key.clone();
         let call = match call.reveal(tool.as_ref(), &self.secrets, around.secret_key.as_bytes()) {
             Ok(call) => call,
-            Err(error) => return Ok(Made::failed(error)),
+            Err(error) => return Ok(Some(Made::failed(error))),
         };
         let untrusted = tool.is_untrusted();
         let kept = settings.cache.filter(|_| effect == Effect::Read).zip(self.store.get());
@@ -214,7 +215,7 @@ impl Tools {
             && let Some(output) = cache::find(store, fingerprint, ttl).await
         {
             journal.note(Entry::Intent(intent));
-            return Ok(Made { outcome: Ok(output), untrusted, cached: true, duration_ms: 0 });
+            return Ok(Some(Made { untrusted, cached: true, ..Made::new(Ok(output)) }));
         }
         if effect == Effect::Pure {
             journal.note(Entry::Intent(intent));
@@ -232,7 +233,9 @@ impl Tools {
         }
         let place = gate.place().await?;
         let begun = Instant::now();
-        let context = CallContext { idempotency_key: &idempotency_key, timeout, max_output };
+        let meter = Meter::default();
+        let caller = Some(Caller { run: around.run, node: around.node, step, meter: &meter });
+        let context = CallContext { idempotency_key: &idempotency_key, timeout, max_output, caller };
         crash_point!("tool.call-out");
         let outcome = match tokio::time::timeout(timeout, tool.call(call, &context)).await {
             Ok(outcome) => outcome.map(|output| capped(output, max_output)),
@@ -240,11 +243,14 @@ impl Tools {
         };
         crash_point!("tool.call-back");
         drop(place);
+        if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Waiting) {
+            return Ok(None);
+        }
         let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let (Some((ttl, store)), Ok(output)) = (kept, &outcome) {
             cache::keep(store, fingerprint, ttl, output).await;
         }
-        Ok(Made { outcome, untrusted, cached: false, duration_ms })
+        Ok(Some(Made { outcome, untrusted, cached: false, duration_ms, spend: meter.read() }))
     }
 }
 

@@ -15,8 +15,7 @@ use crate::{
 pub(super) async fn select(toolbox: &Toolbox, patterns: &[ToolPattern]) -> Result<Vec<Arc<dyn Tool>>> {
     let (served, own): (Vec<_>, Vec<_>) = patterns.iter().cloned().partition(|pattern| pattern.server().is_some());
     let real = toolbox.select(&own).await?.into_iter();
-    let own =
-        real.map(|tool| if tool.spec().effect == Effect::Pure { tool } else { Simulated::of(tool.as_ref()) as Arc<dyn Tool> });
+    let own = real.map(|tool| if tool.is_safe_to_simulate() { tool } else { Simulated::of(tool.as_ref()) as Arc<dyn Tool> });
     let named = served.iter().filter_map(ToolPattern::as_name).map(|name| Simulated::unknown(name) as Arc<dyn Tool>);
     Ok(own.chain(named).collect())
 }

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
     use crate::{
         error::{Error, ErrorKind},
-        model::StepId,
+        model::{Spend, StepId},
     };
 
     fn result(outcome: ToolOutcome, untrusted: bool) -> ToolResult {
@@ -48,6 +48,7 @@ mod tests {
             untrusted,
             cached: false,
             duration_ms: 0,
+            spend: Spend::default(),
         }
     }
 

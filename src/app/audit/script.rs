@@ -36,6 +36,7 @@ pub(super) fn created(run: RunId) -> EventBody {
         agentflow: "0.1.0".to_owned(),
         owner: this_process(),
         origin: None,
+        parent: None,
         nonce: None,
     }
 }
@@ -76,6 +77,7 @@ pub(super) fn result(tool: &str, outcome: ToolOutcome) -> ToolResult {
         untrusted: true,
         cached: false,
         duration_ms: 12,
+        spend: crate::model::Spend::default(),
     }
 }
 

@@ -68,6 +68,8 @@ pub(super) struct Line {
     pub(super) ended: Option<Timestamp>,
     /// Why it failed or was skipped.
     pub(super) reason: Option<String>,
+    /// What it does at the moment, if it is no call of a model.
+    pub(super) doing: Option<String>,
     /// How many pieces of the answer have arrived.
     pub(super) pieces: u64,
 }
@@ -95,6 +97,7 @@ impl Line {
         began: None,
         ended: None,
         reason: None,
+        doing: None,
         pieces: 0,
     };
 
@@ -261,7 +264,7 @@ fn whole(line: &mut Line, note: Note) {
             line.reason = Some(why_it_waits(&model, &reason));
         }
         What::Breaker { .. } => {}
-        What::Calls(tool) => line.reason = Some(format!("calls {}", clean::one_line(&tool))),
+        What::Calls(tool) => line.doing = Some(format!("calls {}", clean::one_line(&tool))),
         What::Asks(question) => {
             line.state = State::Asking;
             line.reason = Some(clean::one_line(&question));
@@ -275,7 +278,7 @@ fn whole(line: &mut Line, note: Note) {
         What::Cancelled => line.end(note.at, State::Cancelled, None),
         What::Answered(_) => {
             line.pieces = 0;
-            line.reason = None;
+            line.doing = None;
         }
     }
 }

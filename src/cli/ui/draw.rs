@@ -185,7 +185,7 @@ fn middle(mapped: bool, line: &Line, canvas: Canvas, now: Timestamp) -> String {
         (Some(reason), State::Handled | State::Waiting(_) | State::Asking) => {
             parts.push(paint(canvas.color, YELLOW, &clean::short(reason, 200)));
         }
-        (Some(reason), State::Running | State::Succeeded) => parts.push(paint(canvas.color, DIM, &clean::short(reason, 200))),
+        (Some(reason), State::Succeeded) => parts.push(paint(canvas.color, DIM, &clean::short(reason, 200))),
         (Some(reason), State::Skipped) => {
             parts.push(paint(canvas.color, DIM, &format!("skipped: {}", clean::short(reason, 200))));
         }
@@ -197,7 +197,9 @@ fn middle(mapped: bool, line: &Line, canvas: Canvas, now: Timestamp) -> String {
             parts.push(paint(canvas.color, DIM, &clean::one_line(&who)));
         }
     }
-    if line.state == State::Running && line.pieces > 0 && !mapped {
+    if let (State::Running, Some(doing)) = (line.state, &line.doing) {
+        parts.push(paint(canvas.color, DIM, &clean::short(doing, 60)));
+    } else if line.state == State::Running && line.pieces > 0 && !mapped {
         parts.push(paint(canvas.color, DIM, "writing"));
     }
     parts.join("  ")

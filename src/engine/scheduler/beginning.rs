@@ -48,6 +48,7 @@ impl Scheduler {
             agentflow: env!("CARGO_PKG_VERSION").to_owned(),
             owner: options.owner,
             origin: options.origin,
+            parent: options.parent,
             nonce,
         })?;
         crash_point!("create.queued");

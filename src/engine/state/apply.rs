@@ -68,6 +68,8 @@ impl RunState {
             }
             EventBody::ToolReturned { node, result, .. } => {
                 let id = self.find(node)?;
+                let spend = self.called.take(node, result);
+                self.add_spend(id, spend);
                 self.on_step(id, seq, |recorded| recorded.take_result(result.clone()));
             }
             EventBody::ApprovalRequested { node, request, .. } => {
@@ -138,8 +140,12 @@ impl RunState {
         self.open_frame(None, graph, plan, object(inputs), None, Shared::none(), 0);
     }
 
-    /// Attempts that a dead process left behind are to be taken up again.
+    /// Attempts that a dead process left behind are to be taken up again, and those that wait for no answer but for a run that they
+    /// called.
     fn on_resumed(&mut self, seq: Seq) {
+        for id in self.open_instances() {
+            self.go_on_if_answered(id);
+        }
         for id in self.running_attempts() {
             // Whether a call was under way is not known: it may have been paid for.
             if matches!(self.node(id).kind, NodeKind::Agent(_)) {
@@ -184,7 +190,7 @@ impl RunState {
         take(&mut instance.recorded);
     }
 
-    /// The attempt gives its place back and waits for a person.
+    /// The attempt gives its place back and waits for a person: for answers to its questions, or for a run that it called.
     fn on_paused(&mut self, id: InstanceId, seq: Seq) {
         self.set_status(id, NodeStatus::Waiting);
         let active = self.course.active();
@@ -193,7 +199,6 @@ impl RunState {
         instance.paused = Some(active);
         // Another node may have failed meanwhile, so that nobody need answer any more.
         self.dirty.push_back(id);
-        self.go_on_if_answered(id);
     }
 
     /// An attempt that waited goes on when its last question is answered.

@@ -35,7 +35,7 @@ use time::Course;
 
 use crate::{
     agent::Recorded,
-    engine::reuse::Reuse,
+    engine::{child::CalledSpend, reuse::Reuse},
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{Event, ModelRef, NodePath, NodeStatus, Price, RunId, RunStatus, Seq, Spend, Value},
     plan::{NodePlan, Plan},
@@ -77,6 +77,8 @@ pub struct RunState {
     started: u64,
     /// Iterations that have started, of all loops.
     iterations: u64,
+    /// What runs that were called as tools cost, as far as it is counted.
+    called: CalledSpend,
     next_seq: Seq,
     course: Course,
     ending: Option<Ending>,
@@ -108,6 +110,7 @@ impl RunState {
             running: 0,
             started: 0,
             iterations: 0,
+            called: CalledSpend::default(),
             next_seq: 0,
             course: Course::default(),
             ending: None,

@@ -88,7 +88,8 @@ pub(super) struct Instance {
     /// The event that its next step rests on: it must be durable before a call of this instance leaves the process.
     pub(super) horizon: Seq,
     pub(super) recorded: Recorded,
-    /// How long the run had been worked on when it began to wait for a person to answer the questions in `recorded`.
+    /// How long the run had been worked on when it began to wait for a person to answer the questions in `recorded`, or those of a
+    /// run that it called.
     pub(super) paused: Option<Duration>,
     pub(super) inner: Inner,
     /// Whether it stands in the ready queue.

@@ -43,6 +43,7 @@ fn returned(index: u32, tool: &str, outcome: ToolOutcome) -> EventBody {
     let digest = result_digest(&outcome);
     let duration_ms = if matches!(outcome, ToolOutcome::Output(_)) { 250 } else { 0 };
     let result = ToolResult {
+        spend: agentflow::model::Spend::default(),
         step: step(index),
         tool: tool.to_owned(),
         fingerprint: format!("f{index}"),

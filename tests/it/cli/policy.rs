@@ -157,7 +157,19 @@ fn a_resume_is_held_to_the_policy_of_now() {
     let events = project.run(&["runs", "events", "last", "--format", "json"]);
     assert!(!events.exit(0).stdout.contains("a.example") && !events.stdout.contains("b.example"), "{events}");
     let project = project.with_policy("allow = 'net:a.example'\n");
-    project.run(&["resume", "last"]).exit(2).says("has errors");
     project.run(&["fork", "last", "--from", "greet"]).exit(2).says("has errors");
-    project.run(&["resume", "last", "--policy", "/dev/null"]).exit(2).says("is no file");
+    project.run(&["fork", "last", "--from", "greet", "--policy", "/dev/null"]).exit(2).says("is no file");
+    // What has ended asks for nothing any more.
+    project.run(&["resume", "last"]).exit(0);
+}
+
+#[test]
+fn what_a_person_approved_is_still_held_to_the_policy_of_now() {
+    let flow = "nodes: { read: { tool: read_file, args: { path: a.txt }, permissions: ['fs:read:**'] } }\n";
+    let project = Project::new().with("flow.yaml", flow).with("a.txt", "text\n");
+    project.run(&["run", "flow.yaml", "--ask", "fs:read:**"]).exit(3).says("waits for a person");
+    project.run(&["approve", "last"]).exit(0).says("a.txt");
+    project.run(&["approve", "last", "read"]).exit(0);
+    project.run(&["resume", "last"]).exit(6).says("the policy permits nothing of that kind");
+    project.run(&["resume", "last", "--deny", "fs:read:a.txt", "--ask", "fs:read:**"]).exit(6).says("the policy denies");
 }

@@ -98,3 +98,30 @@ fn the_store_of_the_manifest_is_found_from_a_folder_below() {
     command.current_dir(project.path("deep/below"));
     project.ran(command).exit(0).prints("hello");
 }
+
+#[test]
+fn a_run_that_another_one_called_is_shown_with_it_and_listed_on_demand() {
+    let pair = "
+agents:
+  writer: { tools: ['agent:critic'] }
+  critic: { description: Judges texts. }
+nodes: { write: { agent: writer, prompt: Write. } }
+";
+    let project = Project::new().with("pair.yaml", pair);
+    project.run(&["run", "pair.yaml", "--mock"]).exit(0);
+    assert_eq!(project.run(&["runs", "list", "--format", "json"]).json().as_array().unwrap().len(), 1);
+    let all = project.run(&["runs", "list", "--all", "--format", "json"]).json();
+    assert!(all.as_array().unwrap().iter().any(|run| run["workflow"] == "agent:critic"), "{all}");
+    let shown = project.run(&["runs", "show", "last", "--format", "json"]).json();
+    assert_eq!((&shown["workflow"], &shown["called"][0]["tool"]), (&"pair".into(), &"agent:critic".into()));
+    assert_eq!(shown["calls"], 3, "the call of the critic counts for its caller");
+    let child = shown["called"][0]["run"].as_str().unwrap();
+    let parent = project.run(&["runs", "show", child]);
+    parent.exit(0);
+    let line = format!("for run {}, `agent:critic` of node write", shown["id"].as_str().unwrap());
+    let stable: Vec<String> = parent.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert!(stable.contains(&line), "{}", parent.stdout);
+    project.run(&["runs", "verify", "--all"]).exit(0);
+    project.run(&["resume", child]).exit(0).says("has ended already");
+    project.run(&["fork", child, "--from", "answer"]).exit(2).says("name that run instead");
+}

@@ -10,12 +10,13 @@ use std::{
 use agentflow::{
     agent::{Models, ModelsSettings, Tools},
     diagnostic::DiskFiles,
-    engine::{Clock, Engine, EngineSettings, Observer, Progress, RunOptions, RunResult, Stop, read_run},
+    engine::{Clock, Delegates, Engine, EngineSettings, Observer, Progress, RunOptions, RunResult, Stop, read_run},
     error::Result,
     model::{Event, EventBody, Origin, RunId, RunStatus, Value},
     plan::{CompileOptions, ManifestChoice, Plan, compile_text},
     provider::{MockAnswer, MockProvider, MockSettings, Provider, Providers},
     store::{InMemoryStore, Store, this_process},
+    tool::{Policy, Rules, Toolbox},
 };
 use indexmap::IndexMap;
 use serde_json::json;
@@ -38,6 +39,8 @@ pub(crate) struct Flow {
     inputs: IndexMap<String, Value>,
     latency: Duration,
     provider: Option<Arc<dyn Provider>>,
+    toolbox: Toolbox,
+    rules: Rules,
     tools: Arc<Tools>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) run: RunId,
@@ -48,12 +51,18 @@ pub(crate) struct Flow {
 impl Flow {
     #[track_caller]
     pub(crate) fn new(yaml: &str) -> Self {
+        Self::of(plan(yaml))
+    }
+
+    pub(crate) fn of(plan: Arc<Plan>) -> Self {
         Self {
-            plan: plan(yaml),
+            plan,
             answers: BTreeMap::new(),
             inputs: IndexMap::new(),
             latency: Duration::ZERO,
             provider: None,
+            toolbox: Toolbox::default(),
+            rules: Rules::default(),
             tools: Arc::default(),
             store: Arc::new(InMemoryStore::default()),
             run: RunId::generate(),
@@ -106,12 +115,28 @@ impl Flow {
         self
     }
 
+    /// What the nodes of a workflow that calls agents or workflows may call besides, under these rules.
+    pub(crate) fn toolbox(self, toolbox: Toolbox, rules: Rules) -> Self {
+        Self { toolbox, rules, ..self }
+    }
+
     pub(crate) fn engine(&self) -> Engine {
         let settings = MockSettings { seed: 1, latency: self.latency, answers: self.answers.clone() };
         let mut providers = Providers::default();
         providers.answer_everything_by(self.provider.clone().unwrap_or_else(|| Arc::new(MockProvider::new(settings))));
         let models = Models::new(providers, ModelsSettings::default());
-        Engine::new(Arc::clone(&self.store), Arc::new(models), EngineSettings::default()).with_tools(Arc::clone(&self.tools))
+        let engine = Engine::new(Arc::clone(&self.store), Arc::new(models), EngineSettings::default());
+        if self.plan.delegates.is_empty() {
+            return engine.with_tools(Arc::clone(&self.tools));
+        }
+        let delegates = Delegates::of(&self.plan, &Value::Null, &BTreeMap::new());
+        let mut toolbox = self.toolbox.clone();
+        delegates.put_into(&mut toolbox);
+        let tools = Tools::new(toolbox, Policy::new(self.rules.clone()), BTreeMap::new());
+        let tools = if self.provider.is_none() { tools.simulated() } else { tools };
+        let engine = engine.with_tools(Arc::new(tools));
+        delegates.run_by(&engine);
+        engine
     }
 
     pub(crate) fn options(&self) -> RunOptions {
@@ -123,6 +148,7 @@ impl Flow {
             settings: Value::Null,
             env: BTreeMap::new(),
             origin: self.origin.clone(),
+            parent: None,
             revision: None,
         }
     }

@@ -2,6 +2,7 @@
 
 mod branches;
 mod dead_models;
+mod delegates;
 mod failures;
 mod fallback;
 pub(crate) mod flow;

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 /// What surrounds a call, with so much room for its result.
 fn context(max_output: usize) -> CallContext<'static> {
-    CallContext { idempotency_key: "af1-0123456789abcdef", timeout: Duration::from_secs(30), max_output }
+    CallContext { idempotency_key: "af1-0123456789abcdef", timeout: Duration::from_secs(30), max_output, caller: None }
 }
 
 /// The call as an operator and a workflow permit it that both say `allow`.

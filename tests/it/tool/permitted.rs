@@ -23,6 +23,7 @@ pub(super) async fn call(tool: &dyn Tool, permissions: &[&str], arguments: Value
         Verdict::Denied(denial) => return Err(denial.into()),
         Verdict::Ask { reason, .. } => return Err(Error::new(ErrorKind::Waiting, reason)),
     };
-    let context = CallContext { idempotency_key: "af1-test", timeout: Duration::from_secs(60), max_output: MAX_OUTPUT };
+    let context =
+        CallContext { idempotency_key: "af1-test", timeout: Duration::from_secs(60), max_output: MAX_OUTPUT, caller: None };
     tool.call(authorized, &context).await
 }

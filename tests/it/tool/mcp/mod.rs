@@ -75,7 +75,7 @@ async fn tool(server: &McpServer, name: &str) -> Arc<dyn Tool> {
 }
 
 const CONTEXT: CallContext<'_> =
-    CallContext { idempotency_key: "af1-test", timeout: Duration::from_secs(30), max_output: 1024 * 1024 };
+    CallContext { idempotency_key: "af1-test", timeout: Duration::from_secs(30), max_output: 1024 * 1024, caller: None };
 
 /// Calls a tool as somebody who may call all tools of its server.
 async fn call_with(tool: &dyn Tool, arguments: Value, context: &CallContext<'_>) -> Result<ToolOutput> {

@@ -49,7 +49,14 @@ pub(super) async fn approve(args: &ApproveArgs, settings: &Settings, terminal: &
     let answers = answers(chosen, args)?;
     give(&store, run, &answers).await?;
     for Answer { question, decision, .. } in &answers {
-        terminal.note(&format!("{}: call {} of node {}", decision.as_str(), question.request.step, question.node));
+        let done = match decision {
+            Decision::Approve => "approved",
+            Decision::Reject => "rejected",
+            Decision::Rerun => "to be made again",
+            Decision::AssumeDone => "counts as made",
+        };
+        let asked = &question.request;
+        terminal.note(&format!("{done}: `{}`, call {} of node {}", asked.question.tool, asked.step, question.node));
     }
     let left = questions(&store, run).await?;
     if !left.is_empty() {

@@ -194,6 +194,10 @@ impl Tool for Command {
         true
     }
 
+    fn sample(&self) -> Option<Value> {
+        Some(json!({ "exit_code": 0, "stdout": "simulated output of a program\n", "stderr": "" }))
+    }
+
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
         let asked: Asked = read_arguments(arguments)?;
         asked.check()?;

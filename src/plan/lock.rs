@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     manifest::{ApiKey, Manifest, McpManifest},
     model::{Effect, Permission, ToolPattern, Value, short_hex},
-    plan::{AgentNode, GraphOutput, GraphPlan, NodeKind, Plan, Surface},
+    plan::{AgentNode, GraphOutput, GraphPlan, NodeKind, Plan, Surface, definition},
     template::Template,
     tool::mcp::{ServerDefinition, ToolDigest},
 };
@@ -215,14 +215,14 @@ impl NodeLock {
 }
 
 fn add_agents(graph: &GraphPlan, prefix: &str, nodes: &mut BTreeMap<String, NodeLock>) {
-    for (index, node) in graph.nodes.iter().enumerate() {
+    for node in &graph.nodes {
         let path = format!("{prefix}{}", node.id);
         match &node.kind {
             NodeKind::Agent(agent) => {
                 nodes.insert(path, NodeLock::of_agent(agent));
             }
-            NodeKind::Tool(_) => {
-                nodes.insert(path, NodeLock { prompt: graph.definition_of(index), ..NodeLock::empty() });
+            NodeKind::Tool(tool) => {
+                nodes.insert(path, NodeLock { prompt: definition::of_arguments(tool), ..NodeLock::empty() });
             }
             NodeKind::Graph(inner) if inner.output == GraphOutput::Single => add_agents(inner, prefix, nodes),
             NodeKind::Graph(inner) => add_agents(inner, &format!("{path}."), nodes),

@@ -193,6 +193,8 @@ impl Tools {
         journal: &dyn Journal,
     ) -> Result<Option<Made>> {
         let Ready { tool, call, effect, settings, step, fingerprint, approved } = ready;
+        let timeout = settings.timeout.unwrap_or_else(|| tool.usual_timeout());
+        let server = self.servers.of(&accesses);
         let intent = ToolIntent {
             step,
             tool: call.tool.to_string(),
@@ -217,6 +219,16 @@ impl Tools {
             journal.note(Entry::Intent(intent));
             return Ok(Some(Made { untrusted, cached: true, ..Made::new(Ok(output)) }));
         }
+        let admitted = match &server {
+            Some(server) => match self.servers.admit(server, timeout).await {
+                Ok((admitted, notice)) => {
+                    notice.into_iter().for_each(|notice| journal.on_notice(notice));
+                    Some(admitted)
+                }
+                Err(error) => return Ok(Some(Made::failed(error))),
+            },
+            None => None,
+        };
         if effect == Effect::Pure {
             journal.note(Entry::Intent(intent));
         } else {
@@ -225,7 +237,6 @@ impl Tools {
             crash_point!("tool.intent-durable");
         }
         let max_output = settings.max_output.unwrap_or(super::MAX_OUTPUT);
-        let timeout = settings.timeout.unwrap_or_else(|| tool.usual_timeout());
         let gate = self.gate(&call.tool, settings.limits);
         let wait = gate.reserve(0.0);
         if !wait.is_zero() {
@@ -243,6 +254,11 @@ impl Tools {
         };
         crash_point!("tool.call-back");
         drop(place);
+        if let (Some(server), Some(admitted)) = (&server, admitted)
+            && let Some(notice) = server.report(admitted, outcome.as_ref().err()).await
+        {
+            journal.on_notice(notice);
+        }
         if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Waiting) {
             return Ok(None);
         }

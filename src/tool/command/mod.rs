@@ -26,6 +26,7 @@ use serde_json::json;
 pub use limits::Limits;
 
 use crate::{
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{Access, AccessClass, Effect, ToolName, ToolSpec, Value},
     tool::{
@@ -197,6 +198,10 @@ impl Tool for Command {
         true
     }
 
+    fn sample(&self) -> Option<Value> {
+        Some(json!({ "exit_code": 0, "stdout": "simulated output of a program\n", "stderr": "" }))
+    }
+
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
         let asked: Asked = read_arguments(arguments)?;
         asked.check()?;
@@ -214,6 +219,7 @@ impl Tool for Command {
         let command = self.prepare(&asked, program, &folder, context.idempotency_key)?;
         let child = Child::start(command, &self.settings.limits)
             .map_err(|err| Error::new(ErrorKind::Request, format!("`{}` could not be started", asked.program)).source(err))?;
+        crash_point!("tool.program-begun");
         let ended = child
             .run(asked.stdin.take(), context.max_output)
             .await

@@ -77,6 +77,10 @@ impl Tool for EditFile {
     }
 
     /// To be told whether a text is in a file is to read it.
+    fn sample(&self) -> Option<Value> {
+        Some(json!({ "path": "simulated.txt", "replaced": 1 }))
+    }
+
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
         let Arguments { path, old, new, .. } = read_arguments(arguments)?;
         if old.is_empty() || old == new {

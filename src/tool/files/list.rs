@@ -81,6 +81,10 @@ impl Tool for ListFiles {
         &[AccessClass::Read]
     }
 
+    fn sample(&self) -> Option<Value> {
+        Some(json!(["simulated/", "simulated/file.txt"]))
+    }
+
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
         let Arguments { path, glob, .. } = read_arguments(arguments)?;
         glob.as_deref().map(Glob::new).transpose()?;

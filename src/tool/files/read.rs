@@ -79,6 +79,10 @@ impl Tool for ReadFile {
         &[AccessClass::Read]
     }
 
+    fn sample(&self) -> Option<Value> {
+        Some("simulated text of a file\n".into())
+    }
+
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
         let Arguments { path, .. } = read_arguments(arguments)?;
         Ok(vec![Way::Read.access(&normalize(&path)?)])

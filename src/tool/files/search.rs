@@ -114,6 +114,10 @@ impl Tool for SearchFiles {
         &[AccessClass::Read]
     }
 
+    fn sample(&self) -> Option<Value> {
+        Some("simulated/file.txt:1: simulated line\n".into())
+    }
+
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
         let arguments: Arguments = read_arguments(arguments)?;
         arguments.regex()?;

@@ -69,6 +69,10 @@ impl Tool for WriteFile {
         &[AccessClass::Write]
     }
 
+    fn sample(&self) -> Option<Value> {
+        Some(json!({ "path": "simulated.txt", "bytes": 0 }))
+    }
+
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
         let Arguments { path, .. } = read_arguments(arguments)?;
         let path = normalize(&path)?;

@@ -95,6 +95,10 @@ impl Tool for WebFetch {
         true
     }
 
+    fn sample(&self) -> Option<Value> {
+        Some(json!({ "url": "https://example.com/simulated", "title": "A simulated page", "text": "simulated text of a page" }))
+    }
+
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
         Ok(vec![target_of(arguments)?.access().clone()])
     }

@@ -152,6 +152,10 @@ impl Tool for HttpTool {
         true
     }
 
+    fn sample(&self) -> Option<Value> {
+        Some(json!({ "status": 200, "headers": {}, "body": "simulated body" }))
+    }
+
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
         Ok(vec![self.request(arguments)?.target.access().clone()])
     }

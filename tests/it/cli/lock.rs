@@ -59,6 +59,21 @@ fn less_than_was_agreed_is_told_and_accepted() {
 }
 
 #[test]
+fn what_more_is_asked_for_around_a_node_that_does_not_get_it_is_no_change() {
+    let call = |around: &str, path: &str| {
+        format!(
+            "permissions: ['fs:read:{around}']\nnodes: {{ look: {{ tool: read_file, args: {{ path: {path} }}, permissions: ['fs:read:docs/*'] }} }}\n"
+        )
+    };
+    let project = Project::new().with("flow.yaml", call("docs/**", "docs/a.md")).with("agents.toml", AGENTS);
+    project.run(&["lock", "flow.yaml"]).exit(0);
+    let project = project.with("flow.yaml", call("**", "docs/a.md"));
+    project.run(&["validate", "flow.yaml", "--locked"]).exit(0);
+    let project = project.with("flow.yaml", call("**", "docs/b.md"));
+    project.run(&["validate", "flow.yaml", "--locked"]).exit(2).prints("node `look`: the call is another");
+}
+
+#[test]
 fn a_workflow_that_is_not_in_the_lock_and_a_lock_that_is_none_are_refused() {
     let project = Project::new().with("flow.yaml", FLOW).with("agents.toml", AGENTS);
     project.run(&["validate", "flow.yaml", "--locked"]).exit(2).says("agentflow lock flow.yaml");

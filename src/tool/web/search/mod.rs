@@ -193,6 +193,12 @@ impl Tool for WebSearch {
         true
     }
 
+    fn sample(&self) -> Option<Value> {
+        Some(json!({ "results": [
+            { "title": "A simulated result", "url": "https://example.com/simulated", "snippet": "simulated words of a page" }
+        ] }))
+    }
+
     fn accesses(&self, _arguments: &Value) -> Result<Vec<Access>> {
         Ok(vec![self.endpoint.access().clone()])
     }

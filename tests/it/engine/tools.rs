@@ -6,7 +6,7 @@ use agentflow::{
     Error, ErrorKind,
     agent::Tools,
     engine::{RunState, answer, open_questions},
-    model::{Access, Approval, Decision, Effect, Event, EventBody, RunStatus},
+    model::{Access, Approval, Decision, Effect, Event, EventBody, Origin, RunId, RunStatus},
     store::this_process,
     tool::{Policy, Rules, Tool, ToolOutput, Toolbox},
 };
@@ -290,4 +290,21 @@ nodes: { publish: { tool: http_post, args: { token: '{{ secrets.TOKEN }}' }, per
     let log: String = ran.events.iter().map(|event| serde_json::to_string(&event.body).unwrap()).collect();
     assert!(!log.contains("hunter2") && log.contains("agentflow-secret-TOKEN"), "{log}");
     assert_eq!(ran.result.outputs["publish"], json!({"echo": "[secret TOKEN]"}), "{:?}", Value::Null);
+}
+
+#[tokio::test]
+async fn a_run_that_takes_over_another_one_makes_no_call_twice() {
+    let post = Arc::new(probe("http_post", Effect::Write));
+    let mut flow = Flow::new(POST).tools(tools(&[&post]));
+    flow.run().await.succeeded();
+    flow.origin = Some(Origin::reuse(flow.run));
+    flow.run = RunId::generate();
+    let ran = flow.run().await.succeeded().output("got", 3);
+    assert_eq!((post.calls().len(), ran.result.spend.tool_calls), (1, 0));
+    assert!(!told(&ran.events).contains(&"tool_called publish".to_owned()));
+    // Other arguments are another call.
+    let mut changed = Flow::new(&POST.replace("value: 3", "value: 4")).store(Arc::clone(&flow.store)).tools(tools(&[&post]));
+    changed.origin = Some(Origin::reuse(flow.run));
+    changed.run().await.succeeded().output("got", 4);
+    assert_eq!(post.calls().len(), 2);
 }

@@ -124,15 +124,7 @@ impl Toolkit {
     }
 
     fn permit(&self, server: &str) -> Result<()> {
-        let mut rules = self.rules.allow.iter().chain(&self.rules.ask);
-        if rules.any(|rule| rule.is_of_server(server)) {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Denied, format!("MCP server `{server}` is not started: the policy does not allow it")).hint(
-            format!(
-                "run with `--allow 'mcp:{server}'`, or add that to the policy file (`agentflow policy show` tells where that is)"
-            ),
-        ))
+        permit(&self.rules, server)
     }
 
     fn report(&self, tool: &dyn Tool) -> ToolReport {
@@ -179,6 +171,21 @@ impl Toolkit {
         });
         WorkflowSource::Text(workflow.to_string())
     }
+}
+
+/// Lets a server be started outside of runs when some rule of the operator is about it.
+///
+/// # Errors
+/// `Denied` when none is.
+pub(super) fn permit(rules: &Rules, server: &str) -> Result<()> {
+    let mut about = rules.allow.iter().chain(&rules.ask);
+    if about.any(|rule| rule.is_of_server(server)) {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::Denied, format!("MCP server `{server}` is not started: the policy does not allow it"));
+    Err(error.hint(format!(
+        "run with `--allow 'mcp:{server}'`, or add that to the policy file (`agentflow policy show` tells where that is)"
+    )))
 }
 
 /// Approves what a server offers now; returns what has changed since it was approved before, in words.

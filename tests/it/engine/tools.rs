@@ -25,7 +25,11 @@ fn tools(probes: &[&Arc<Probe>]) -> Tools {
         toolbox.add(Arc::clone(probe) as Arc<dyn Tool>);
     }
     let permissions = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
-    let rules = Rules { allow: permissions(&["fs:read:docs/**"]), ask: permissions(&["fs:read:drafts/**"]), deny: Vec::new() };
+    let rules = Rules {
+        allow: permissions(&["fs:read:docs/**", "net:x.example"]),
+        ask: permissions(&["fs:read:drafts/**"]),
+        deny: Vec::new(),
+    };
     Tools::new(toolbox, Policy::new(rules), BTreeMap::new())
 }
 
@@ -282,7 +286,8 @@ nodes: { publish: { tool: http_post, args: { url: 'https://x.example', body: '{{
     secrets.note_all(&mut live);
     let mut toolbox = Toolbox::default();
     toolbox.add(Arc::clone(&post) as Arc<dyn Tool>);
-    let rules = Rules { allow: vec!["secret:TOKEN".parse().unwrap()], ..Rules::default() };
+    let allow = ["secret:TOKEN", "net:x.example"].map(|text| text.parse().unwrap()).to_vec();
+    let rules = Rules { allow, ..Rules::default() };
     let echo = Ok(ToolOutput::new(json!({"echo": "hunter2-hunter2"})));
     let post_echo = Arc::new(probe("http_post", Effect::Write).gives([echo]));
     toolbox.add(Arc::clone(&post_echo) as Arc<dyn Tool>);

@@ -13,6 +13,7 @@ mod measure;
 mod plan;
 mod process;
 mod store;
+mod tools;
 
 use measure::Table;
 
@@ -25,12 +26,13 @@ fn main() {
     if wanted == [engine::FAN_OUT_ONLY] {
         return engine::fan_out_only();
     }
-    let sections: [Section; 6] = [
+    let sections: [Section; 7] = [
         ("store", store::run),
         ("plan", plan::run),
         ("engine", engine::run),
         ("http", http::run),
         ("mcp", mcp::run),
+        ("tools", tools::run),
         ("process", process::run),
     ];
     let mut table = Table::default();

@@ -19,6 +19,7 @@ pub mod providers;
 mod recorded;
 pub mod reuse;
 pub mod runs;
+pub mod servers;
 mod text_diff;
 pub mod toolkit;
 pub mod tools;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     app::{
-        Settings, WorkflowSource, policy, project,
+        Settings, WorkflowSource, policy, project, servers,
         tools::{ProjectTools, StorePins, Wanted, tools},
     },
     diagnostic::{DiskFiles, Sources},
@@ -178,8 +178,7 @@ impl Toolkit {
 /// # Errors
 /// `Denied` when none is.
 pub(super) fn permit(rules: &Rules, server: &str) -> Result<()> {
-    let mut about = rules.allow.iter().chain(&rules.ask);
-    if about.any(|rule| rule.is_of_server(server)) {
+    if servers::permits(rules, server) {
         return Ok(());
     }
     let error = Error::new(ErrorKind::Denied, format!("MCP server `{server}` is not started: the policy does not allow it"));

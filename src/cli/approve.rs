@@ -36,12 +36,17 @@ pub(super) async fn approve(args: &ApproveArgs, settings: &Settings, terminal: &
     let run = runs::find(&store, &args.run).await?;
     let open = questions(&store, run).await?;
     if args.nodes.is_empty() && !args.all {
-        show(run, &open, args, terminal)?;
-        for (child, open) in asking_children(&store, run).await? {
-            if args.format == ShowFormat::Text {
-                terminal.note(&format!("node {} waits for run {} of `{}`, which asks:", child.node, child.run, child.tool));
-                show(child.run, &open, args, terminal)?;
-            }
+        let children = asking_children(&store, run).await?;
+        if args.format == ShowFormat::Json {
+            let others = children.iter().map(|(child, open)| (child.run, open.as_slice()));
+            let all: Vec<_> = [(run, open.as_slice())].into_iter().chain(others).flat_map(reports).collect();
+            terminal.print(&json::document(&all)?)?;
+            return Ok((exit::SUCCEEDED, None));
+        }
+        show(run, &open, terminal);
+        for (child, open) in children {
+            terminal.note(&format!("node {} waits for run {} of `{}`, which asks:", child.node, child.run, child.tool));
+            show(child.run, &open, terminal);
         }
         return Ok((exit::SUCCEEDED, None));
     }
@@ -67,20 +72,18 @@ pub(super) async fn approve(args: &ApproveArgs, settings: &Settings, terminal: &
     Ok((exit::SUCCEEDED, (args.resume && left.is_empty()).then_some(run)))
 }
 
-fn show(run: RunId, open: &[OpenQuestion], args: &ApproveArgs, terminal: &Terminal) -> Result<()> {
-    if args.format == ShowFormat::Json {
-        let reports: Vec<_> = open
-            .iter()
-            .map(|OpenQuestion { node, attempt, request }| QuestionReport {
-                run,
-                node: node.as_str(),
-                attempt: *attempt,
-                step: request.step,
-                question: &request.question,
-            })
-            .collect();
-        return terminal.print(&json::document(&reports)?);
-    }
+/// The questions of a run in JSON.
+fn reports((run, open): (RunId, &[OpenQuestion])) -> impl Iterator<Item = QuestionReport<'_>> {
+    open.iter().map(move |OpenQuestion { node, attempt, request }| QuestionReport {
+        run,
+        node: node.as_str(),
+        attempt: *attempt,
+        step: request.step,
+        question: &request.question,
+    })
+}
+
+fn show(run: RunId, open: &[OpenQuestion], terminal: &Terminal) {
     if open.is_empty() {
         terminal.note(&format!("run {run} asks nothing"));
     }
@@ -92,7 +95,6 @@ fn show(run: RunId, open: &[OpenQuestion], args: &ApproveArgs, terminal: &Termin
         };
         terminal.note(&format!("answer with: agentflow approve {run} '{}' ({how})", question.node));
     }
-    Ok(())
 }
 
 /// The questions that the arguments name.

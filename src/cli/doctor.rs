@@ -12,8 +12,9 @@ use serde::Serialize;
 
 use crate::{
     app::{
-        self, Settings, project,
+        self, Settings, policy, project,
         providers::{KeyState, ProviderReport},
+        servers::{self, ServerReport},
     },
     cli::{
         args::{DoctorArgs, ShowFormat},
@@ -24,10 +25,14 @@ use crate::{
     },
     error::Result,
     store::{self, Store},
+    tool::Rules,
 };
 
 /// How long a local server may take to answer.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How programs are kept that tools and MCP servers are.
+const CHILDREN: &str = "own process group, cleared environment, rlimits for `command`; no Landlock, no seccomp";
 
 /// Everything that was found.
 #[derive(Serialize)]
@@ -36,7 +41,10 @@ struct Report {
     sqlite: &'static str,
     manifest: Option<String>,
     store: StoreReport,
+    policy: PolicyReport,
+    children: &'static str,
     providers: Vec<Reached>,
+    mcp: Vec<ServerReport>,
     breakers: BreakersReport,
     terminal: TerminalReport,
 }
@@ -46,6 +54,16 @@ struct StoreReport {
     url: String,
     /// `ready`, `new` or `broken`.
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+/// The operator's policy in short; `agentflow policy show` has all of it.
+#[derive(Default, Serialize)]
+struct PolicyReport {
+    file: Option<String>,
+    exists: bool,
+    rules: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
 }
@@ -73,6 +91,7 @@ pub(super) async fn doctor(args: &DoctorArgs, settings: &Settings, terminal: &Te
     let compiled = path.as_deref().map(app::compile_manifest);
     let manifest = compiled.as_ref().and_then(|compiled| compiled.manifest.as_ref());
     let folder = path.as_deref().map_or_else(|| Path::new(".").to_owned(), project::folder_of);
+    let (policy, rules) = look_at_policy(settings, &folder);
     let (store, opened) = look_at_store(settings).await;
     let breakers = match &opened {
         Some(store) => BreakersReport::of(store, args.reset_breakers).await?,
@@ -87,6 +106,9 @@ pub(super) async fn doctor(args: &DoctorArgs, settings: &Settings, terminal: &Te
             .into_iter()
             .map(|provider| Reached { answers: args.online.then(|| answers(&provider)).flatten(), provider })
             .collect(),
+        policy,
+        children: CHILDREN,
+        mcp: manifest.map(|manifest| servers::report(manifest, &rules)).unwrap_or_default(),
         breakers,
         terminal: TerminalReport {
             stdout: terminal.out.is_terminal,
@@ -100,6 +122,17 @@ pub(super) async fn doctor(args: &DoctorArgs, settings: &Settings, terminal: &Te
         ShowFormat::Text => text(&report, terminal),
     })?;
     Ok(if report.store.state == "broken" { exit::STORE_UNAVAILABLE } else { exit::SUCCEEDED })
+}
+
+/// The policy, and its rules; none where it cannot be used.
+fn look_at_policy(settings: &Settings, folder: &Path) -> (PolicyReport, Rules) {
+    match policy::read(settings, folder) {
+        Ok(read) => {
+            let (file, rules) = (read.report.file, read.report.rules.len());
+            (PolicyReport { file, exists: read.report.exists, rules, problem: None }, read.policy.rules().clone())
+        }
+        Err(err) => (PolicyReport { problem: Some(err.to_string()), ..PolicyReport::default() }, Rules::default()),
+    }
 }
 
 async fn look_at_store(settings: &Settings) -> (StoreReport, Option<Arc<dyn Store>>) {
@@ -150,6 +183,8 @@ fn text(report: &Report, terminal: &Terminal) -> String {
         (false, false) => "none".to_owned(),
     };
     row("terminal", &format!("{seen}, {}", if report.terminal.colors { "colours" } else { "no colours" }));
+    row("policy", &policy_in_words(&report.policy, terminal));
+    row("children", report.children);
     page.gap();
     page.line(&terminal.paint_out(BOLD, "providers"));
     let width = report.providers.iter().map(|reached| reached.provider.name.len()).max().unwrap_or(0);
@@ -171,6 +206,31 @@ fn text(report: &Report, terminal: &Terminal) -> String {
         let url = provider.base_url.as_deref().map(|url| format!(", {url}")).unwrap_or_default();
         page.line(&format!("  {mark} {:<width$}  {key}{}{reached}", provider.name, clean::one_line(&url)));
     }
+    if !report.mcp.is_empty() {
+        page.gap();
+        page.line(&terminal.paint_out(BOLD, "MCP servers (not started)"));
+    }
+    let width = report.mcp.iter().map(|server| server.name.len()).max().unwrap_or(0);
+    for server in &report.mcp {
+        let (mark, permitted) = match server.permitted {
+            true => (terminal.paint_out(GREEN, "✔"), "permitted".to_owned()),
+            false => (terminal.paint_out(DIM, "·"), format!("not permitted (`--allow mcp:{}`)", server.name)),
+        };
+        let place = clean::one_line(&server.place);
+        page.line(&format!("  {mark} {:<width$}  {}, {place}, {permitted}", server.name, server.transport.as_str()));
+    }
     report.breakers.show(&mut page, terminal);
     page.into_text()
+}
+
+fn policy_in_words(policy: &PolicyReport, terminal: &Terminal) -> String {
+    if let Some(problem) = &policy.problem {
+        return terminal.paint_out(RED, &clean::one_line(problem));
+    }
+    let file = policy.file.as_deref().unwrap_or("no place for one");
+    match (policy.exists, policy.rules) {
+        (false, _) => format!("{file} (not there: tools may touch nothing)"),
+        (true, 1) => format!("{file} (1 rule)"),
+        (true, rules) => format!("{file} ({rules} rules)"),
+    }
 }

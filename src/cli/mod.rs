@@ -32,6 +32,7 @@ mod reuse;
 mod run;
 mod runs;
 mod schema;
+mod server_offer;
 mod signals;
 mod table;
 mod terminal;

@@ -14,6 +14,7 @@ use crate::{
         clean, exit, json,
         page::Page,
         run::{block_on, run_source},
+        server_offer,
         table::table,
         terminal::{BOLD, Terminal},
     },
@@ -82,6 +83,15 @@ fn first_sentence(text: &str) -> &str {
 
 fn show(args: &ToolsShowArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
     let toolkit = Toolkit::here(settings)?;
+    if let Some(server) = args.name.strip_prefix("mcp:").filter(|server| !server.contains('/')) {
+        let offer = block_on(toolkit.offer(server))?;
+        return terminal
+            .print(&match args.format {
+                ShowFormat::Json => json::document(&offer)?,
+                ShowFormat::Text => server_offer::page(&offer, terminal),
+            })
+            .map(|()| exit::SUCCEEDED);
+    }
     let pattern = ToolPattern::new(known(&toolkit, &args.name)?.as_str())?;
     let report = block_on(toolkit.select(std::slice::from_ref(&pattern)))?.pop();
     let report = report.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no tool `{}`", args.name)))?;

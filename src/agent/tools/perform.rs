@@ -121,7 +121,8 @@ impl Tools {
         }
         let name = tool.spec().name.clone();
         let settings = self.settings(&name);
-        let effect = settings.effect.unwrap_or_else(|| tool.effect(&arguments));
+        // What only pretends does nothing, whatever its operator says of it.
+        let effect = settings.effect.filter(|_| !self.simulated).unwrap_or_else(|| tool.effect(&arguments));
         let known = recorded.step(step.id);
         let permission = known.and_then(|known| known.permission.as_ref()).filter(|(_, given)| given.fingerprint == fingerprint);
         if let Some((_, given)) = permission.filter(|(_, given)| given.decision == Decision::Reject) {
@@ -222,7 +223,9 @@ impl Tools {
         let admitted = match &server {
             Some(server) => match self.servers.admit(server, timeout).await {
                 Ok((admitted, notice)) => {
-                    notice.into_iter().for_each(|notice| journal.on_notice(notice));
+                    if let Some(notice) = notice {
+                        journal.on_notice(notice);
+                    }
                     Some(admitted)
                 }
                 Err(error) => return Ok(Some(Made::failed(error))),

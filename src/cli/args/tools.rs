@@ -13,7 +13,7 @@ use crate::cli::{
 pub enum ToolsCommand {
     /// List the tools that agents and nodes may be given
     List(ToolsListArgs),
-    /// Show one tool: what it does, what it needs, its arguments
+    /// Show one tool with its arguments, or all that an MCP server offers
     Show(ToolsShowArgs),
     /// Make one call, recorded as a run of one node
     Call(ToolsCallArgs),
@@ -41,7 +41,7 @@ pub struct ToolsListArgs {
 /// `tools show`.
 #[derive(Debug, Args)]
 pub struct ToolsShowArgs {
-    /// The tool, e.g. calculator or `mcp:github/search_issues`
+    /// The tool, e.g. calculator or `mcp:github/search_issues`; `mcp:github` is the whole server
     #[arg(value_name = "TOOL")]
     pub name: String,
     /// How it is shown

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rmcp::model::{GetPromptRequestParams, GetPromptResponse, Prompt, Role as Speaker};
+use serde::Serialize;
 
 use crate::{
     error::{ErrorKind, Result},
@@ -14,7 +15,7 @@ use crate::{
 const MAX_MESSAGE: usize = 1024 * 1024;
 
 /// A prompt of a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct McpPrompt {
     /// What it is called there.
     pub name: String,
@@ -25,7 +26,7 @@ pub struct McpPrompt {
 }
 
 /// Something a prompt takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct McpPromptArgument {
     /// Its name.
     pub name: String,

@@ -1,6 +1,7 @@
 //! Resources that a server offers: documents, read by their URI.
 
 use rmcp::model::{ReadResourceRequestParams, ReadResourceResponse, Resource};
+use serde::Serialize;
 
 use crate::{
     error::{ErrorKind, Result},
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// A resource of a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct McpResource {
     /// By what it is read.
     pub uri: String,

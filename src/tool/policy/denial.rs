@@ -2,14 +2,14 @@
 
 use crate::{
     error::{Error, ErrorKind},
-    model::{Access, Permission},
+    model::{Access, Permission, ToolName},
 };
 
 /// Why a call is not permitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
-    /// What it would touch.
-    pub access: Access,
+    /// What is not permitted: something that it would touch, or the tool.
+    pub what: String,
     /// Who does not permit it, in words.
     pub reason: String,
     /// What the operator or author can do.
@@ -20,7 +20,7 @@ impl Denial {
     /// A rule of the operator denies it.
     pub(super) fn by_rule(access: &Access, rule: &Permission) -> Self {
         Self {
-            access: access.clone(),
+            what: access.to_string(),
             reason: format!("the policy denies `{rule}`"),
             hint: "the operator's policy decides: `agentflow policy show` tells where the rule is".to_owned(),
         }
@@ -32,7 +32,7 @@ impl Denial {
             Some(permission) => format!("add `{permission}` to `permissions`, if it is meant to be done"),
             None => "add a permission for it to `permissions`, if it is meant to be done".to_owned(),
         };
-        Self { access: access.clone(), reason, hint }
+        Self { what: access.to_string(), reason, hint }
     }
 
     /// No rule of the operator permits it.
@@ -44,13 +44,22 @@ impl Denial {
             ),
             None => "to permit it, add a rule to the policy file (`agentflow policy show` tells where that is)".to_owned(),
         };
-        Self { access: access.clone(), reason: "the policy does not allow it".to_owned(), hint }
+        Self { what: access.to_string(), reason: "the policy does not allow it".to_owned(), hint }
+    }
+
+    /// It would change something, and no rule can be about that.
+    pub(super) fn unsaid(tool: &ToolName) -> Self {
+        Self {
+            what: tool.to_string(),
+            reason: "it changes the world, and does not say what it touches".to_owned(),
+            hint: "a person can approve it: write `approve: human` for the node".to_owned(),
+        }
     }
 
     /// It turned up during a call, and it is something that a person is asked about first.
     pub(super) fn unasked(access: &Access) -> Self {
         Self {
-            access: access.clone(),
+            what: access.to_string(),
             reason: "a person has to approve it, and nobody was asked about it before the call".to_owned(),
             hint: "have a call begin there, so that it is asked about, or allow it in the policy".to_owned(),
         }
@@ -59,8 +68,8 @@ impl Denial {
 
 impl From<Denial> for Error {
     fn from(denial: Denial) -> Self {
-        let Denial { access, reason, hint } = denial;
-        Error::new(ErrorKind::Denied, format!("`{access}` is not permitted: {reason}")).hint(hint)
+        let Denial { what, reason, hint } = denial;
+        Error::new(ErrorKind::Denied, format!("`{what}` is not permitted: {reason}")).hint(hint)
     }
 }
 

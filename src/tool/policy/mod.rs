@@ -125,8 +125,13 @@ impl Policy {
                 ask.get_or_insert_with(|| format!("the policy asks about `{}`", permitted.rule));
             }
         }
-        if grants.always_ask && (accesses.iter().any(is_outward) || tool.effect(&call.arguments).changes()) {
+        let changes = tool.effect(&call.arguments).changes();
+        if grants.always_ask && (accesses.iter().any(is_outward) || changes) {
             ask.get_or_insert_with(|| "the workflow has a person approve its calls".to_owned());
+        }
+        // What calls another agent or workflow is permitted by what is done in that run.
+        if changes && accesses.is_empty() && ask.is_none() && !call.tool.delegates() {
+            return Ok(Verdict::Denied(Denial::unsaid(&call.tool)));
         }
         match ask {
             Some(reason) if approval.is_none() => Ok(Verdict::Ask { accesses, reason }),

@@ -264,6 +264,36 @@ fn secrets() -> Secrets {
 }
 
 #[test]
+fn a_call_that_changes_something_and_touches_nothing_is_no_way_around_the_rules() {
+    let everything = policy(&["net:*", "fs:write:**"], &[], &[]);
+    let asked = grants(&[&["net:*", "fs:write:**"]]);
+    for effect in [Effect::Idempotent, Effect::Write] {
+        let verdict = everything.authorize(&toucher(effect), call(&[]), &asked, None).unwrap();
+        assert!(matches!(&verdict, Verdict::Denied(denial) if denial.what == "toucher"), "{verdict:?}");
+        // A person may permit what no rule can be about.
+        let asking = Arc::new(Grants { always_ask: true, ..(*asked).clone() });
+        let verdict = everything.authorize(&toucher(effect), call(&[]), &asking, None).unwrap();
+        assert!(matches!(verdict, Verdict::Ask { .. }), "{verdict:?}");
+        allowed_of(&everything, &toucher(effect), &asking);
+        // Another run answers for what it does.
+        let delegate = ToolCall { tool: "agent:critic".parse().unwrap(), ..call(&[]) };
+        let verdict = everything.authorize(&toucher(effect), delegate, &asked, None).unwrap();
+        assert!(matches!(verdict, Verdict::Allowed { .. }), "{verdict:?}");
+    }
+    for effect in [Effect::Pure, Effect::Read] {
+        let verdict = everything.authorize(&toucher(effect), call(&[]), &asked, None).unwrap();
+        assert!(matches!(verdict, Verdict::Allowed { .. }), "{verdict:?}");
+    }
+}
+
+/// The call that touches nothing, approved by a person, is permitted.
+fn allowed_of(policy: &Policy, tool: &Toucher, grants: &Arc<Grants>) {
+    let approval = Approval::new(call(&[]), Vec::new());
+    let verdict = policy.authorize(tool, call(&[]), grants, Some(&approval)).unwrap();
+    assert!(matches!(verdict, Verdict::Allowed { .. }), "{verdict:?}");
+}
+
+#[test]
 fn a_secret_is_put_into_a_call_that_may_have_it() {
     let open = policy(&["net:*", "secret:TOKEN"], &[], &[]);
     let permitted = allowed(&open, with_secret("TOKEN", "a.example"), &grants(&[&["net:*", "secret:TOKEN"]]), None);
@@ -281,7 +311,7 @@ fn a_secret_that_is_not_permitted_denies_the_call() {
         (policy(&["net:*", "secret:TOKEN"], &[], &[]), &grants(&[&["net:*"]])),
     ] {
         let verdict = rules.authorize(&toucher(Effect::Read), with_secret("TOKEN", "a.example"), levels, None).unwrap();
-        assert!(matches!(&verdict, Verdict::Denied(denial) if denial.access == access("secret:TOKEN")), "{verdict:?}");
+        assert!(matches!(&verdict, Verdict::Denied(denial) if denial.what == "secret:TOKEN"), "{verdict:?}");
     }
 }
 

@@ -169,7 +169,7 @@ fn tamper(project: &Project, sql: &str) {
 }
 
 /// Changes bytes in the file of the store, which is in one piece first.
-fn change_byte(project: &Project, from: &[u8], to: &[u8]) {
+pub(super) fn change_byte(project: &Project, from: &[u8], to: &[u8]) {
     let path = project.path(".agentflow/agentflow.db");
     let file = rusqlite::Connection::open(&path).unwrap();
     file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();

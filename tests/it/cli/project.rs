@@ -117,7 +117,7 @@ impl Project {
         self.told(&output)
     }
 
-    fn told(&self, output: &std::process::Output) -> Ran {
+    pub(super) fn told(&self, output: &std::process::Output) -> Ran {
         let text = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes);
             text.replace(&*self.folder.path().canonicalize().unwrap().to_string_lossy(), "[folder]")

@@ -6,7 +6,7 @@ use agentflow::{
     Error, ErrorKind,
     agent::Tools,
     engine::{RunState, answer, open_questions},
-    model::{Access, Approval, Decision, Effect, Event, EventBody, RunStatus},
+    model::{Access, Approval, Decision, Effect, Event, EventBody, Origin, RunId, RunStatus},
     store::this_process,
     tool::{Policy, Rules, Tool, ToolOutput, Toolbox},
 };
@@ -25,7 +25,11 @@ fn tools(probes: &[&Arc<Probe>]) -> Tools {
         toolbox.add(Arc::clone(probe) as Arc<dyn Tool>);
     }
     let permissions = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
-    let rules = Rules { allow: permissions(&["fs:read:docs/**"]), ask: permissions(&["fs:read:drafts/**"]), deny: Vec::new() };
+    let rules = Rules {
+        allow: permissions(&["fs:read:docs/**", "net:x.example"]),
+        ask: permissions(&["fs:read:drafts/**"]),
+        deny: Vec::new(),
+    };
     Tools::new(toolbox, Policy::new(rules), BTreeMap::new())
 }
 
@@ -282,7 +286,8 @@ nodes: { publish: { tool: http_post, args: { url: 'https://x.example', body: '{{
     secrets.note_all(&mut live);
     let mut toolbox = Toolbox::default();
     toolbox.add(Arc::clone(&post) as Arc<dyn Tool>);
-    let rules = Rules { allow: vec!["secret:TOKEN".parse().unwrap()], ..Rules::default() };
+    let allow = ["secret:TOKEN", "net:x.example"].map(|text| text.parse().unwrap()).to_vec();
+    let rules = Rules { allow, ..Rules::default() };
     let echo = Ok(ToolOutput::new(json!({"echo": "hunter2-hunter2"})));
     let post_echo = Arc::new(probe("http_post", Effect::Write).gives([echo]));
     toolbox.add(Arc::clone(&post_echo) as Arc<dyn Tool>);
@@ -293,4 +298,21 @@ nodes: { publish: { tool: http_post, args: { url: 'https://x.example', body: '{{
     let log: String = ran.events.iter().map(|event| serde_json::to_string(&event.body).unwrap()).collect();
     assert!(!log.contains("hunter2") && log.contains("agentflow-secret-TOKEN"), "{log}");
     assert_eq!(ran.result.outputs["publish"], json!({"echo": "[secret TOKEN]"}), "{:?}", Value::Null);
+}
+
+#[tokio::test]
+async fn a_run_that_takes_over_another_one_makes_no_call_twice() {
+    let post = Arc::new(probe("http_post", Effect::Write));
+    let mut flow = Flow::new(POST).tools(tools(&[&post]));
+    flow.run().await.succeeded();
+    flow.origin = Some(Origin::reuse(flow.run));
+    flow.run = RunId::generate();
+    let ran = flow.run().await.succeeded().output("got", 3);
+    assert_eq!((post.calls().len(), ran.result.spend.tool_calls), (1, 0));
+    assert!(!told(&ran.events).contains(&"tool_called publish".to_owned()));
+    // Other arguments are another call.
+    let mut changed = Flow::new(&POST.replace("value: 3", "value: 4")).store(Arc::clone(&flow.store)).tools(tools(&[&post]));
+    changed.origin = Some(Origin::reuse(flow.run));
+    changed.run().await.succeeded().output("got", 4);
+    assert_eq!(post.calls().len(), 2);
 }

@@ -2,7 +2,7 @@
 
 mod command;
 mod files;
-mod mcp;
+pub(crate) mod mcp;
 mod permitted;
 pub(crate) mod probe;
 mod steps;

@@ -30,7 +30,8 @@ impl Probe {
         });
         Self {
             spec: ToolSpec { name: ToolName::new(name).unwrap(), description: "A probe.".to_owned(), parameters, effect },
-            access: None,
+            // What changes something has to say what.
+            access: effect.changes().then(|| Access::Net { secure: true, host: "x.example".to_owned(), port: 443 }),
             outcomes: Mutex::default(),
             hangs: false,
             called: Mutex::default(),

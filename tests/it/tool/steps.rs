@@ -170,7 +170,9 @@ impl Lab {
         for probe in probes {
             toolbox.add(Arc::clone(probe) as Arc<dyn Tool>);
         }
-        let level = Level { owner: "agent `worker`".to_owned(), permissions: vec!["fs:read:**".parse().unwrap()] };
+        let permissions = ["fs:read:**", "net:x.example"].map(|text| text.parse().unwrap()).to_vec();
+        let level = Level { owner: "agent `worker`".to_owned(), permissions };
+        let rules = Rules { allow: [rules.allow, vec!["net:x.example".parse().unwrap()]].concat(), ..rules };
         Self {
             run: RunId::generate(),
             profile: AgentProfile {

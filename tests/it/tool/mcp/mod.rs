@@ -4,7 +4,7 @@ mod hostile;
 mod http;
 mod pins;
 mod processes;
-mod real;
+pub(crate) mod real;
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 

@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 
 use super::{call, tool};
 
+/// What the environment names for this test; what is missing is told.
 #[expect(clippy::disallowed_methods, reason = "the environment names the server of this test")]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty());
     if value.is_none() {
         eprintln!("skipped: {name} is not set");

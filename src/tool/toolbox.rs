@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
+use futures::future::try_join_all;
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -54,27 +55,32 @@ impl Toolbox {
     /// # Errors
     /// `NotFound` for a name without a tool and a pattern that means none; those of [`ToolSource::tools`].
     pub async fn select(&self, patterns: &[ToolPattern]) -> Result<Vec<Arc<dyn Tool>>> {
+        let served = self.served(patterns).await?;
         let mut chosen: BTreeMap<ToolName, Arc<dyn Tool>> = BTreeMap::new();
         for pattern in patterns {
-            let offered = match pattern.server() {
-                None => self.tools.values().cloned().collect(),
-                Some(server) => {
-                    let source = self.servers.get(server).ok_or_else(|| unknown_server(pattern, server))?;
-                    source.tools().await?
-                }
-            };
-            let before = chosen.len();
             let mut is_known = false;
-            for tool in offered.into_iter().filter(|tool| pattern.covers(&tool.spec().name)) {
+            let own = self.tools.values().filter(|_| pattern.server().is_none());
+            let offered = pattern.server().and_then(|server| served.get(server)).into_iter().flatten();
+            for tool in own.chain(offered).filter(|tool| pattern.covers(&tool.spec().name)) {
                 is_known = true;
-                chosen.insert(tool.spec().name.clone(), tool);
+                chosen.insert(tool.spec().name.clone(), Arc::clone(tool));
             }
-            if chosen.len() == before && !is_known {
+            if !is_known {
                 return Err(Error::new(ErrorKind::NotFound, format!("there is no tool `{pattern}`"))
                     .hint("`agentflow tools list` shows the tools there are"));
             }
         }
         Ok(chosen.into_values().collect())
+    }
+
+    /// What the servers offer that the patterns name. They are asked at the same time: to start one may take seconds.
+    async fn served<'p>(&self, patterns: &'p [ToolPattern]) -> Result<BTreeMap<&'p str, Vec<Arc<dyn Tool>>>> {
+        let named: BTreeMap<_, _> = patterns.iter().filter_map(|pattern| Some((pattern.server()?, pattern))).collect();
+        let asked = named.into_iter().map(|(server, pattern)| async move {
+            let source = self.servers.get(server).ok_or_else(|| unknown_server(pattern, server))?;
+            Ok::<_, Error>((server, source.tools().await?))
+        });
+        Ok(try_join_all(asked).await?.into_iter().collect())
     }
 
     /// The tool called `name`.
@@ -91,4 +97,37 @@ impl Toolbox {
 fn unknown_server(pattern: &ToolPattern, server: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("tool `{pattern}`: there is no MCP server `{server}`"))
         .hint(format!("describe it as `[mcp.{server}]` in the manifest"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::Barrier;
+
+    use super::*;
+
+    /// Answers once as many are asked as the barrier has places.
+    #[derive(Debug)]
+    struct Waits(Arc<Barrier>);
+
+    #[async_trait]
+    impl ToolSource for Waits {
+        async fn tools(&self) -> Result<Vec<Arc<dyn Tool>>> {
+            self.0.wait().await;
+            Ok(Vec::new())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn servers_are_asked_at_the_same_time_and_each_once() {
+        let barrier = Arc::new(Barrier::new(2));
+        let mut toolbox = Toolbox::default();
+        for server in ["one", "two", "three"] {
+            toolbox.add_server(server, Arc::new(Waits(Arc::clone(&barrier))));
+        }
+        let patterns = ["mcp:one/a", "mcp:two/*", "mcp:one/b"].map(|text| ToolPattern::new(text).unwrap());
+        let served = tokio::time::timeout(Duration::from_secs(1), toolbox.served(&patterns)).await.expect("not one by one");
+        assert_eq!(served.unwrap().into_keys().collect::<Vec<_>>(), ["one", "two"]);
+    }
 }

@@ -1,6 +1,7 @@
 //! The program as a person or a script meets it: arguments in, standard output, standard error and an exit code out.
 
 mod agents;
+mod approve;
 mod audit;
 mod bad_places;
 mod diff;

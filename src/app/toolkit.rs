@@ -14,6 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     manifest::{Manifest, read_manifest},
     model::{Effect, Permission, ToolName, ToolPattern, Value},
+    schema::Validator,
     store::Store,
     tool::{LiveSecrets, Rules, Tool, mcp::McpServer},
 };
@@ -142,6 +143,20 @@ impl Toolkit {
             agents: self.agents.iter().filter(|(_, patterns)| has(patterns)).map(|(name, _)| name.clone()).collect(),
             parameters: spec.parameters.clone(),
         }
+    }
+
+    /// Holds arguments to the schema of a tool that is always there. What a server's tool takes is known when it is called.
+    ///
+    /// # Errors
+    /// `Invalid`, with all that does not fit.
+    pub fn check(&self, tool: &ToolName, arguments: &serde_json::Map<String, Value>) -> Result<()> {
+        let Some(known) = self.tools.toolbox.tools().find(|known| known.spec().name == *tool) else { return Ok(()) };
+        let problems = Validator::new(&known.spec().parameters)?.problems(&Value::Object(arguments.clone()));
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Invalid, format!("the arguments do not fit `{tool}`: {}", problems.join("; ")))
+            .hint(format!("`agentflow tools show {tool}` tells what it takes")))
     }
 
     /// A workflow that makes one call, and asks for what that touches; the operator's rules decide.

@@ -141,7 +141,9 @@ fn known(toolkit: &Toolkit, written: &str) -> Result<ToolName> {
 fn call(args: &ToolsCallArgs, settings: &Settings, verbose: bool, terminal: &Terminal) -> Result<u8> {
     let toolkit = Toolkit::here(settings)?;
     let name = known(&toolkit, &args.name)?;
-    let source = toolkit.workflow_of_call(&name, &arguments(args)?);
+    let arguments = arguments(args)?;
+    toolkit.check(&name, &arguments)?;
+    let source = toolkit.workflow_of_call(&name, &arguments);
     run_source(&source, args.output, settings, verbose, terminal)
 }
 

@@ -77,5 +77,5 @@ fn mistakes_get_a_hint() {
     project.run(&["tools", "show", "readfile"]).exit(2).says("did you mean `read_file`?");
     project.run(&["tools", "call", "read_file", "a.txt"]).exit(2).says("-a path=README.md");
     let wrong = project.run(&["tools", "call", "read_file", "-a", "pth=a.txt", "--allow", "fs:read:**"]);
-    wrong.exit(1).says("'pth' was unexpected");
+    wrong.exit(2).says("takes no argument `pth`").says("did you mean `path`?");
 }

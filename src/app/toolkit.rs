@@ -177,6 +177,8 @@ impl Toolkit {
         let known = self.tools.toolbox.tools().find(|known| known.spec().name == *tool);
         let touched = known.and_then(|known| known.accesses(&Value::Object(arguments.clone())).ok()).unwrap_or_default();
         let touched = touched.iter().filter_map(|access| access.to_string().parse::<Permission>().ok());
+        let served = tool.as_str().starts_with("mcp:").then(|| tool.as_str().parse().ok()).flatten();
+        let touched = touched.chain(served);
         let permissions: Vec<Permission> = touched.chain(self.rules.allow.iter().chain(&self.rules.ask).cloned()).collect();
         let workflow = json!({
             "name": format!("call-{}", tool.wire()),

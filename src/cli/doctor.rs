@@ -212,9 +212,10 @@ fn text(report: &Report, terminal: &Terminal) -> String {
     }
     let width = report.mcp.iter().map(|server| server.name.len()).max().unwrap_or(0);
     for server in &report.mcp {
-        let (mark, permitted) = match server.permitted {
-            true => (terminal.paint_out(GREEN, "✔"), "permitted".to_owned()),
-            false => (terminal.paint_out(DIM, "·"), format!("not permitted (`--allow mcp:{}`)", server.name)),
+        let (mark, permitted) = if server.permitted {
+            (terminal.paint_out(GREEN, "✔"), "permitted".to_owned())
+        } else {
+            (terminal.paint_out(DIM, "·"), format!("not permitted (`--allow mcp:{}`)", server.name))
         };
         let place = clean::one_line(&server.place);
         page.line(&format!("  {mark} {:<width$}  {}, {place}, {permitted}", server.name, server.transport.as_str()));

@@ -24,9 +24,9 @@ pub(super) fn page(offer: &ServerOffer, terminal: &Terminal) -> String {
         let text = if resource.description.is_empty() { &resource.name } else { &resource.description };
         (format!("{}{kind}", resource.uri), text.clone())
     });
-    section(&mut page, terminal, "tools", tools.collect());
-    section(&mut page, terminal, "prompts", prompts.collect());
-    section(&mut page, terminal, "resources", resources.collect());
+    section(&mut page, terminal, "tools", &tools.collect::<Vec<_>>());
+    section(&mut page, terminal, "prompts", &prompts.collect::<Vec<_>>());
+    section(&mut page, terminal, "resources", &resources.collect::<Vec<_>>());
     page.into_text()
 }
 
@@ -39,7 +39,7 @@ fn call_of(prompt: &McpPrompt) -> String {
     format!("{}({})", prompt.name, arguments.collect::<Vec<_>>().join(", "))
 }
 
-fn section(page: &mut Page, terminal: &Terminal, title: &str, rows: Vec<(String, String)>) {
+fn section(page: &mut Page, terminal: &Terminal, title: &str, rows: &[(String, String)]) {
     page.gap();
     page.line(&terminal.paint_out(BOLD, title));
     if rows.is_empty() {

@@ -65,7 +65,9 @@ impl Lab {
             model.url()
         );
         for (name, command) in servers {
-            manifest += &format!("\n[mcp.{name}]\ncommand = {command:?}\n");
+            manifest.push_str("\n[mcp.");
+            manifest.push_str(name);
+            manifest.push_str(&["]\ncommand = ", &format!("{command:?}"), "\n"].concat());
         }
         Self { project: project.with("agents.toml", manifest), model, effects, calls, permissions }
     }

@@ -7,11 +7,11 @@
 //! | [`cli`] | parses arguments, calls `app`, prints | everything below |
 //! | [`app`] | settings → services; what a front end may ask for | everything below |
 //! | [`engine`] | runs a plan: decide, attempt, record, recover | `agent`, `plan`, `store`, … |
-//! | [`agent`] | a conversation with a model until there is an answer | `provider`, `resilience` |
+//! | [`agent`] | a conversation with a model until there is an answer; what is around each call | `provider`, `tool`, `resilience` |
 //! | [`plan`] | from a manifest to a checked graph | `manifest`, `template` |
 //! | [`manifest`] | what the author wrote, with positions | `diagnostic` |
-//! | [`store`], [`provider`], [`resilience`] | siblings that do not know each other | `model` |
 //! | [`diagnostic`] | problems in an author's file, and how they are shown | |
+//! | [`store`], [`provider`], [`tool`], [`resilience`] | siblings that do not know each other | `model` |
 //! | [`template`] | `{{ … }}` and `when:` over run values | `model` |
 //! | [`schema`] | JSON Schema over values | `model` |
 //! | [`model`] | plain data: ids, messages, events | `error` |

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     agent::MAX_REPAIRS,
-    model::{ModelRef, Price, Usage, Value},
+    model::{ModelRef, Price, ToolName, Usage, Value},
     plan::{AgentNode, EdgeKind, GraphOutput, GraphPlan, MapPlan, NodeKind, NodePlan, Plan},
     template::{Scope, Shared},
 };
@@ -50,8 +50,11 @@ pub struct Costs {
 pub struct NodeEstimate {
     /// Its path in the plan.
     pub node: String,
-    /// `agent`, `value`, `workflow` or `nodes`.
+    /// `agent`, `tool`, `value`, `workflow` or `nodes`.
     pub kind: &'static str,
+    /// The tool it calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<ToolName>,
     /// The agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
@@ -165,6 +168,7 @@ impl Estimator<'_> {
         let mut entry = NodeEstimate {
             node: path.to_owned(),
             kind: "value",
+            tool: None,
             agent: None,
             chosen_by: None,
             model: None,
@@ -177,8 +181,9 @@ impl Estimator<'_> {
         let attempts = Times { least: 1, expected: 1.0, most: u64::from(node.retry.max_attempts) };
         match &node.kind {
             NodeKind::Value(_) => self.nodes.push(entry),
-            NodeKind::Tool(_) => {
+            NodeKind::Tool(tool) => {
                 entry.kind = "tool";
+                entry.tool = Some(tool.tool.clone());
                 self.nodes.push(entry);
             }
             NodeKind::Agent(agent) => {
@@ -194,8 +199,9 @@ impl Estimator<'_> {
                         self.nodes.push(entry);
                     }
                     NodeKind::Value(_) => self.nodes.push(entry),
-                    NodeKind::Tool(_) => {
+                    NodeKind::Tool(tool) => {
                         entry.kind = "tool";
+                        entry.tool = Some(tool.tool.clone());
                         self.nodes.push(entry);
                     }
                     NodeKind::Workflow { plan, .. } => {

@@ -6,9 +6,17 @@ use std::{
 };
 
 use crate::{
-    app::project::folder_of,
+    app::{
+        Settings, policy,
+        project::folder_of,
+        toolkit::permit,
+        tools::{Wanted, tools},
+    },
     error::{Error, ErrorKind, Result},
-    plan::{Compiled, Lock},
+    manifest::Manifest,
+    model::ToolPattern,
+    plan::{Compiled, Lock, Plan},
+    tool::{LiveSecrets, mcp::ServerDefinition},
 };
 
 /// What the file is called.
@@ -45,6 +53,25 @@ pub fn read_lock(path: &Path) -> Result<Option<Lock>> {
     };
     let lock: Lock = serde_json::from_str(&text).map_err(|err| unreadable("it is no lock").source(err))?;
     if lock.is_known() { Ok(Some(lock)) } else { Err(unreadable("it was written by another version")) }
+}
+
+/// Starts the MCP servers that the nodes of `plan` name, and asks each what it offers. The operator must permit something of each.
+///
+/// # Errors
+/// `Denied` for a server that the operator does not permit; those of starting and asking one.
+pub async fn ask_servers(plan: &Plan, manifest: &Manifest, folder: &Path, settings: &Settings) -> Result<Vec<ServerDefinition>> {
+    let Wanted::Named(patterns) = Wanted::by(plan) else { return Ok(Vec::new()) };
+    let served: Vec<ToolPattern> = patterns.into_iter().filter(|pattern| pattern.server().is_some()).collect();
+    let (policy, _) = policy::policy(settings, folder)?;
+    for server in served.iter().filter_map(ToolPattern::server) {
+        permit(policy.rules(), server)?;
+    }
+    let made = tools(Some(manifest), folder, &Wanted::Named(served), false, &mut LiveSecrets::default())?;
+    let mut offered = Vec::with_capacity(made.servers.len());
+    for server in made.servers.values() {
+        offered.push(server.definition().await?);
+    }
+    Ok(offered)
 }
 
 /// Writes a lock, whole or not at all.

@@ -8,6 +8,7 @@ mod causes;
 pub mod compare;
 mod environment;
 pub mod estimate;
+mod exposed;
 mod facts;
 pub mod inputs;
 pub mod lock;
@@ -207,9 +208,12 @@ impl Services {
         let ProjectTools { mut toolbox, settings, pins, home, .. } =
             tools::tools(manifest, folder, &Wanted::by(plan), mock.is_some(), &mut live)?;
         let names: Vec<_> = plan.delegates.values().flat_map(|delegate| delegate.env.iter().cloned()).collect();
+        let redactor = Redactor::new(&live);
+        exposed::refuse_secrets(&plan.env, &redactor)?;
+        exposed::refuse_secrets(&names, &redactor)?;
         let delegates = Delegates::of(plan, &recorded.to_value()?, &environment::variables(&names));
         delegates.put_into(&mut toolbox);
-        let tools = Tools::new(toolbox, policy, settings).with_secrets(secrets, Redactor::new(&live));
+        let tools = Tools::new(toolbox, policy, settings).with_secrets(secrets, redactor);
         let tools = if mock.is_some() { tools.simulated() } else { tools };
         Ok(Self { models: Some(Arc::new(models)), tools: Arc::new(tools), pins, delegates: Some(delegates), _home: home })
     }

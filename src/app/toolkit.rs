@@ -14,6 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     manifest::{Manifest, read_manifest},
     model::{Effect, Permission, ToolName, ToolPattern, Value},
+    schema::Validator,
     store::Store,
     tool::{LiveSecrets, Rules, Tool, mcp::McpServer},
 };
@@ -124,14 +125,7 @@ impl Toolkit {
     }
 
     fn permit(&self, server: &str) -> Result<()> {
-        if servers::permits(&self.rules, server) {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Denied, format!("MCP server `{server}` is not started: the policy does not allow it")).hint(
-            format!(
-                "run with `--allow 'mcp:{server}'`, or add that to the policy file (`agentflow policy show` tells where that is)"
-            ),
-        ))
+        permit(&self.rules, server)
     }
 
     fn report(&self, tool: &dyn Tool) -> ToolReport {
@@ -149,6 +143,20 @@ impl Toolkit {
             agents: self.agents.iter().filter(|(_, patterns)| has(patterns)).map(|(name, _)| name.clone()).collect(),
             parameters: spec.parameters.clone(),
         }
+    }
+
+    /// Holds arguments to the schema of a tool that is always there. What a server's tool takes is known when it is called.
+    ///
+    /// # Errors
+    /// `Invalid`, with all that does not fit.
+    pub fn check(&self, tool: &ToolName, arguments: &serde_json::Map<String, Value>) -> Result<()> {
+        let Some(known) = self.tools.toolbox.tools().find(|known| known.spec().name == *tool) else { return Ok(()) };
+        let problems = Validator::new(&known.spec().parameters)?.problems(&Value::Object(arguments.clone()));
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Invalid, format!("the arguments do not fit `{tool}`: {}", problems.join("; ")))
+            .hint(format!("`agentflow tools show {tool}` tells what it takes")))
     }
 
     /// A workflow that makes one call, and asks for what that touches; the operator's rules decide.
@@ -169,6 +177,8 @@ impl Toolkit {
         let known = self.tools.toolbox.tools().find(|known| known.spec().name == *tool);
         let touched = known.and_then(|known| known.accesses(&Value::Object(arguments.clone())).ok()).unwrap_or_default();
         let touched = touched.iter().filter_map(|access| access.to_string().parse::<Permission>().ok());
+        let served = tool.as_str().starts_with("mcp:").then(|| tool.as_str().parse().ok()).flatten();
+        let touched = touched.chain(served);
         let permissions: Vec<Permission> = touched.chain(self.rules.allow.iter().chain(&self.rules.ask).cloned()).collect();
         let workflow = json!({
             "name": format!("call-{}", tool.wire()),
@@ -178,6 +188,20 @@ impl Toolkit {
         });
         WorkflowSource::Text(workflow.to_string())
     }
+}
+
+/// Lets a server be started outside of runs when some rule of the operator is about it.
+///
+/// # Errors
+/// `Denied` when none is.
+pub(super) fn permit(rules: &Rules, server: &str) -> Result<()> {
+    if servers::permits(rules, server) {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::Denied, format!("MCP server `{server}` is not started: the policy does not allow it"));
+    Err(error.hint(format!(
+        "run with `--allow 'mcp:{server}'`, or add that to the policy file (`agentflow policy show` tells where that is)"
+    )))
 }
 
 /// Approves what a server offers now; returns what has changed since it was approved before, in words.

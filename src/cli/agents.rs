@@ -28,6 +28,10 @@ struct AgentReport {
     temperature: Option<f64>,
     max_tokens: Option<u32>,
     max_turns: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permissions: Option<Vec<String>>,
     timeout_ms: Option<u64>,
     max_concurrent: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +75,8 @@ fn report(profile: &AgentProfile, defined_at: String) -> AgentReport {
         temperature: profile.temperature,
         max_tokens: profile.max_tokens,
         max_turns: profile.max_turns,
+        tools: profile.tools.iter().map(ToString::to_string).collect(),
+        permissions: profile.permissions.as_ref().map(|asked| asked.iter().map(ToString::to_string).collect()),
         timeout_ms: profile.timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
         max_concurrent: profile.max_concurrent,
         system: profile.system.clone(),
@@ -114,6 +120,11 @@ fn show(report: &AgentReport, format: ShowFormat, terminal: &Terminal) -> Result
     row("temperature", report.temperature.map(|value| value.to_string()));
     row("max_tokens", report.max_tokens.map(|value| value.to_string()));
     row("max_turns", report.max_turns.map(|value| value.to_string()));
+    row("tools", Some(report.tools.join(", ")));
+    row(
+        "permissions",
+        report.permissions.as_ref().map(|asked| if asked.is_empty() { "none".to_owned() } else { asked.join(", ") }),
+    );
     row("timeout", report.timeout_ms.map(|ms| super::numbers::duration(std::time::Duration::from_millis(ms))));
     row("max_concurrent", report.max_concurrent.map(|value| value.to_string()));
     row("defined at", Some(report.defined_at.clone()));

@@ -51,10 +51,17 @@ pub(super) async fn approve(args: &ApproveArgs, settings: &Settings, terminal: &
         return Ok((exit::SUCCEEDED, None));
     }
     let chosen = choose(run, open, args)?;
-    let answers = chosen.into_iter().map(|question| answer(question, args)).collect::<Result<Vec<_>>>()?;
+    let answers = answers(chosen, args)?;
     give(&store, run, &answers).await?;
     for Answer { question, decision, .. } in &answers {
-        terminal.note(&format!("{}: call {} of node {}", decision.as_str(), question.request.step, question.node));
+        let done = match decision {
+            Decision::Approve => "approved",
+            Decision::Reject => "rejected",
+            Decision::Rerun => "to be made again",
+            Decision::AssumeDone => "counts as made",
+        };
+        let asked = &question.request;
+        terminal.note(&format!("{done}: `{}`, call {} of node {}", asked.question.tool, asked.step, question.node));
     }
     let left = questions(&store, run).await?;
     if !left.is_empty() {
@@ -106,21 +113,73 @@ fn choose(run: RunId, open: Vec<OpenQuestion>, args: &ApproveArgs) -> Result<Vec
     Ok(chosen)
 }
 
-fn answer(question: OpenQuestion, args: &ApproveArgs) -> Result<Answer> {
+/// The answers to the questions that the decision is one to. A node may ask more than one thing at once; what the decision does not fit
+/// is left for another one.
+fn answers(chosen: Vec<OpenQuestion>, args: &ApproveArgs) -> Result<Vec<Answer>> {
     let decision = match (args.reject, args.rerun, args.assume_done) {
         (true, ..) => Decision::Reject,
         (_, true, _) => Decision::Rerun,
         (.., true) => Decision::AssumeDone,
         _ => Decision::Approve,
     };
-    if !decision.fits(question.request.question.kind) {
-        let (what, hint) = match question.request.question.kind {
+    let (fits, others): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|question| decision.fits(question.request.question.kind));
+    if let Some(other) = others.first().filter(|_| fits.is_empty()) {
+        let (what, hint) = match other.request.question.kind {
             QuestionKind::Permission => ("whether the call may be made", "approve it, or give `--reject`"),
             QuestionKind::Ambiguous => {
                 ("what became of a call", "give `--rerun` to make it again, `--assume-done` if it was made, or `--reject`")
             }
         };
-        return Err(Error::new(ErrorKind::Invalid, format!("node `{}` asks {what}", question.node)).hint(hint));
+        return Err(Error::new(ErrorKind::Invalid, format!("node `{}` asks {what}", other.node)).hint(hint));
     }
-    Ok(Answer { question, decision, comment: args.comment.clone() })
+    let answer = |question| Answer { question, decision, comment: args.comment.clone() };
+    Ok(fits.into_iter().map(answer).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{ApprovalRequest, Effect, NodePath};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ApproveArgs,
+    }
+
+    fn question(index: u32, kind: QuestionKind) -> OpenQuestion {
+        let question = Question {
+            kind,
+            tool: "http_post".to_owned(),
+            arguments: json!({}),
+            effect: Effect::Write,
+            accesses: Vec::new(),
+            reason: "it is asked about".to_owned(),
+        };
+        let request = ApprovalRequest { step: StepId { turn: 0, index }, fingerprint: "f".to_owned(), question };
+        OpenQuestion { node: NodePath::new("work"), attempt: 1, request }
+    }
+
+    /// The steps that are answered, or what is wrong.
+    fn answered(kinds: &[QuestionKind], words: &[&str]) -> std::result::Result<Vec<u32>, String> {
+        let line = Line::try_parse_from(["approve", "last", "work"].iter().chain(words)).unwrap();
+        let open = (0..).zip(kinds).map(|(index, kind)| question(index, *kind)).collect();
+        let answers = answers(open, &line.args).map_err(|error| error.message().to_owned())?;
+        Ok(answers.iter().map(|answer| answer.question.request.step.index).collect())
+    }
+
+    #[test]
+    fn of_a_node_that_asks_two_things_the_one_is_answered_that_the_decision_fits() {
+        use QuestionKind::{Ambiguous, Permission};
+        let both = [Permission, Ambiguous];
+        assert_eq!(answered(&both, &[]), Ok(vec![0]));
+        assert_eq!(answered(&both, &["--rerun"]), Ok(vec![1]));
+        assert_eq!(answered(&both, &["--assume-done"]), Ok(vec![1]));
+        assert_eq!(answered(&both, &["--reject"]), Ok(vec![0, 1]));
+        assert_eq!(answered(&[Ambiguous], &[]), Err("node `work` asks what became of a call".to_owned()));
+        assert_eq!(answered(&[Permission], &["--rerun"]), Err("node `work` asks whether the call may be made".to_owned()));
+    }
 }

@@ -336,6 +336,12 @@ pub struct LockArgs {
     /// Workflow files or folders [default: workflows]
     #[arg(value_name = "FILES", value_hint = ValueHint::AnyPath)]
     pub files: Vec<PathBuf>,
+    /// Start the MCP servers that the workflows use, and write down what they offer; runs hold them to it
+    #[arg(long)]
+    pub mcp: bool,
+    /// What tools may touch.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// How problems are told.

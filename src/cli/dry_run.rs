@@ -45,7 +45,7 @@ fn text(estimate: &Estimate, gathered: &Gathered, settings: &Settings, terminal:
         let who = match (&node.agent, &node.model) {
             (Some(agent), Some(model)) => format!("{agent} · {model}"),
             (Some(agent), None) => format!("{agent} · no model"),
-            (None, _) => node.kind.to_owned(),
+            (None, _) => node.tool.as_ref().map_or_else(|| node.kind.to_owned(), |tool| format!("{} {tool}", node.kind)),
         };
         let about: Vec<String> = node.notes.iter().cloned().chain(node.chosen_by.clone()).collect();
         vec![

@@ -9,9 +9,10 @@ use crate::{
     app::{
         self, Settings, WorkflowSource,
         inputs::StandardInput,
-        lock::{lock_of, name_in, read_lock, write_lock},
+        lock::{ask_servers, lock_of, name_in, read_lock, write_lock},
+        project::folder_of,
     },
-    cli::{args::LockArgs, clean, diagnostics, exit, numbers::plural, terminal::Terminal, validate},
+    cli::{args::LockArgs, clean, diagnostics, exit, numbers::plural, run, terminal::Terminal, validate},
     error::{Error, ErrorKind, Result},
     plan::{Compiled, Lock, LockChange},
 };
@@ -37,6 +38,12 @@ pub(super) fn lock(args: &LockArgs, settings: &Settings, terminal: &Terminal) ->
         lock.set_workflow(name_in(&file, path), plan);
         if let Some(manifest) = &compiled.manifest {
             lock.set_servers(manifest);
+            if args.mcp {
+                let offered = run::block_on(ask_servers(plan, manifest, &folder_of(&file), settings))?;
+                for server in offered {
+                    lock.set_offered(server);
+                }
+            }
         }
         locks.insert(file, lock);
     }

@@ -147,6 +147,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         Command::Approve(args) => &args.policy,
         Command::Fork(args) => &args.policy,
         Command::Validate(args) => &args.policy,
+        Command::Lock(args) => &args.policy,
         Command::Tools(ToolsCommand::List(args)) => &args.policy,
         Command::Tools(ToolsCommand::Show(args)) => &args.policy,
         Command::Tools(ToolsCommand::Call(args)) => &args.policy,
@@ -158,7 +159,6 @@ fn policy_settings(command: &Command) -> PolicySettings {
         }
         Command::Why(_)
         | Command::Diff(_)
-        | Command::Lock(_)
         | Command::Graph(_)
         | Command::Agents(_)
         | Command::Runs(_)

@@ -10,7 +10,7 @@ use crate::{
         toolkit::{ToolReport, Toolkit, trust},
     },
     cli::{
-        args::{OutputForm, ShowFormat},
+        args::ShowFormat,
         clean, exit, json,
         page::Page,
         run::{block_on, run_source},
@@ -18,6 +18,7 @@ use crate::{
         table::table,
         terminal::{BOLD, Terminal},
     },
+    diagnostic::nearest,
     error::{Error, ErrorKind, Result},
     model::{ToolName, ToolPattern},
     store,
@@ -91,7 +92,7 @@ fn show(args: &ToolsShowArgs, settings: &Settings, terminal: &Terminal) -> Resul
             })
             .map(|()| exit::SUCCEEDED);
     }
-    let pattern = ToolPattern::new(ToolName::new(args.name.as_str())?.as_str())?;
+    let pattern = ToolPattern::new(known(&toolkit, &args.name)?.as_str())?;
     let report = block_on(toolkit.select(std::slice::from_ref(&pattern)))?.pop();
     let report = report.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no tool `{}`", args.name)))?;
     if args.format == ShowFormat::Json {
@@ -122,12 +123,28 @@ fn show(args: &ToolsShowArgs, settings: &Settings, terminal: &Terminal) -> Resul
     Ok(exit::SUCCEEDED)
 }
 
+/// The name of a tool; of those that are always there, it is known whether there is one.
+fn known(toolkit: &Toolkit, written: &str) -> Result<ToolName> {
+    let name = ToolName::new(written)?;
+    let known = toolkit.built_in();
+    if name.as_str().contains(':') || known.iter().any(|report| report.name == name) {
+        return Ok(name);
+    }
+    let error = Error::new(ErrorKind::NotFound, format!("there is no tool `{name}`"));
+    Err(match nearest(name.as_str(), known.iter().map(|report| report.name.as_str())) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("`agentflow tools list` shows what there is"),
+    })
+}
+
 /// One call is a run of one node: the policy, the log and the audit are those of any other.
 fn call(args: &ToolsCallArgs, settings: &Settings, verbose: bool, terminal: &Terminal) -> Result<u8> {
     let toolkit = Toolkit::here(settings)?;
-    let name = ToolName::new(args.name.as_str())?;
-    let source = toolkit.workflow_of_call(&name, &arguments(args)?);
-    run_source(&source, OutputForm::Json, settings, verbose, terminal)
+    let name = known(&toolkit, &args.name)?;
+    let arguments = arguments(args)?;
+    toolkit.check(&name, &arguments)?;
+    let source = toolkit.workflow_of_call(&name, &arguments);
+    run_source(&source, args.output, settings, verbose, terminal)
 }
 
 /// The arguments: an object as JSON, then single ones.
@@ -143,8 +160,11 @@ fn arguments(args: &ToolsCallArgs) -> Result<Map<String, Value>> {
         json => json.map(str::to_owned),
     };
     let mut arguments = match whole {
-        Some(text) => serde_json::from_str(&text)
-            .map_err(|error| Error::new(ErrorKind::Invalid, "the arguments are no JSON object").source(error))?,
+        Some(text) => serde_json::from_str(&text).map_err(|error| {
+            Error::new(ErrorKind::Invalid, "the arguments are no JSON object")
+                .source(error)
+                .hint("write `{\"path\": \"README.md\"}`, or one by one: `-a path=README.md`")
+        })?,
         None => Map::new(),
     };
     for arg in &args.arg {

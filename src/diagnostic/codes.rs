@@ -91,6 +91,8 @@ codes! {
     INNER_INPUTS = 36, "inputs of the inner workflow do not fit";
     /// A model reference that names no provider, or cannot be read.
     BAD_MODEL = 37, "bad model";
+    /// A node that calls a tool gives it arguments that it does not take, or lacks one.
+    TOOL_ARGUMENTS = 38, "arguments of a tool do not fit";
     /// Nodes that wait for each other.
     CYCLE = 40, "cycle";
     /// A node that can never run.
@@ -107,6 +109,8 @@ codes! {
     SELF_CALL = 46, "workflow calls itself";
     /// What strangers wrote, private data and a way out meet in one node.
     LETHAL_TRIFECTA = 50, "untrusted content, private data and a way out";
+    /// A tool touches things of a kind for which no level asks, so that no call of it can be permitted.
+    TOOL_WITHOUT_PERMISSION = 51, "tool that is permitted nothing";
     /// An input that nothing reads.
     UNUSED_INPUT = 60, "unused input";
     /// An inline agent that no node uses.

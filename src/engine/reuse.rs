@@ -109,7 +109,7 @@ pub fn invalidated(origin: &Origin, plan: &Plan) -> Vec<NodePattern> {
     from.into_iter().chain(origin.invalidated.iter().map(NodePattern::new)).collect()
 }
 
-/// The answers of agents in a run, each with what it rests on, in the order in which they came.
+/// The answers of agents and results of `tool` nodes in a run, each with what it rests on, in the order in which they came.
 #[must_use]
 pub fn answers_of(events: &[Event]) -> Vec<EarlierAnswer> {
     let mut asked: HashMap<&NodePath, &Basis> = HashMap::new();

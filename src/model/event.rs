@@ -101,7 +101,7 @@ pub enum EventBody {
         /// For an agent node, `provider/model` that is asked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         model: Option<String>,
-        /// For an agent node, what its answer will rest on.
+        /// For a node that asks an agent or calls a tool, what its answer will rest on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         basis: Option<Basis>,
         /// For a mapped node, how many elements it has.

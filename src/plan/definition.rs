@@ -21,6 +21,11 @@ pub(super) fn of_tool(node: &ToolNode) -> String {
     digest(&tool(node))
 }
 
+/// What a tool is given: the call itself, without what it is permitted.
+pub(super) fn of_arguments(node: &ToolNode) -> String {
+    digest(&json!([node.tool, tree(&node.args)]))
+}
+
 impl GraphPlan {
     /// A digest of the node at `index` as a whole: what it does, with which templates and settings (but for the model), when it
     /// runs, and all that is inside it. What comes after it is not part of it.

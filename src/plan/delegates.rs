@@ -10,12 +10,12 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    diagnostic::{Code, Diagnostic, FileId, Span},
+    diagnostic::{Code, Diagnostic, FileId, Span, Spanned},
     manifest::{WorkflowManifest, read_workflow_text},
     model::{ToolName, ToolPattern},
     plan::{
-        GraphPlan, NodeKind, Plan,
-        catalog::{Catalog, folder},
+        GraphPlan, NodeKind, Plan, Power,
+        catalog::{Catalog, CatalogEntry, folder},
         compile::{Compiler, normal},
     },
     tool::Level,
@@ -32,6 +32,10 @@ const ANSWER: &str = "answer";
 #[derive(Debug, Default)]
 pub(super) struct Delegates {
     found: BTreeMap<ToolName, Delegate>,
+    /// What the workflows among them may do, as it is known where one is named.
+    pub(super) powers: BTreeMap<ToolName, Vec<Power>>,
+    /// The workflows whose powers are being found out.
+    open: Vec<PathBuf>,
     /// Workflows that were made here around an agent: in no file, and made again when they are needed.
     pub(super) made: BTreeSet<FileId>,
 }
@@ -97,6 +101,29 @@ impl Compiler<'_> {
                 self.report(problem.hint("name each file, without `*`"));
             }
             _ => {}
+        }
+    }
+
+    /// Finds out what the workflows may do that are among `tools`, and among those of the agents these delegate to. Each is compiled
+    /// under the levels of now; one that comes to call itself has nothing to add, and is reported later.
+    pub(super) fn learn_powers(&mut self, tools: &[Spanned<ToolPattern>], agents: &Catalog) {
+        let patterns: Vec<ToolPattern> = tools.iter().map(|tool| tool.value.clone()).collect();
+        let delegates = agents.delegates(&patterns);
+        let theirs = delegates.keys().filter_map(|name| agents.get(name)).flat_map(CatalogEntry::tools);
+        for Spanned { value: pattern, span } in tools.iter().chain(theirs) {
+            let Some((tool, file)) = pattern.as_name().and_then(|tool| Some((tool, pattern.as_str().strip_prefix("workflow:")?)))
+            else {
+                continue;
+            };
+            let path = folder(&self.sources.get(span.file).path).join(file);
+            let key = normal(&path);
+            if self.delegates.open.len() >= MAX_DEPTH || self.delegates.open.contains(&key) {
+                continue;
+            }
+            self.delegates.open.push(key);
+            let powers = self.other_workflow(&path, *span).map(|plan| plan.powers_as(file));
+            self.delegates.open.pop();
+            self.delegates.powers.insert(tool, powers.unwrap_or_default());
         }
     }
 

@@ -50,6 +50,16 @@ impl Code {
         }
     }
 
+    /// Whether a reference is put into the text as it is: `… {{ a.b }} …`, nothing but it between the braces.
+    pub(super) fn is_interpolated(&self, reference: usize) -> bool {
+        let (source, range) = (self.source(), &self.references()[reference].range);
+        let (Some(before), Some(after)) = (source.get(..range.start), source.get(range.end..)) else { return false };
+        let (before, after) = (before.trim_end(), after.trim_start());
+        matches!(self.kind, CodeKind::Template(_))
+            && (before.ends_with("{{") || before.ends_with("{{-"))
+            && (after.starts_with("}}") || after.starts_with("-}}"))
+    }
+
     /// The one reference that is all there is: of `a.b` or `{{ a.b }}`, nothing around it.
     pub(super) fn only_reference(&self) -> Option<usize> {
         let [reference] = self.references() else { return None };

@@ -116,6 +116,13 @@ impl Linker<'_, '_, '_> {
             let site = Site { code, reference };
             let unknown = match scope.find(self.workflow, node, role, &written.path) {
                 Ok(target) => {
+                    if target == Target::Text && written.path[0] == "secrets" && !source.is_interpolated(reference) {
+                        let span = self.codes.span(&self.compiler.sources, site);
+                        let problem = Diagnostic::error(Code::NAME_NOT_ALLOWED, span, "a secret cannot be worked with");
+                        self.compiler.report(problem.hint(
+                            "write it alone between braces, `{{ secrets.NAME }}`: templates never see its value, only the tool does",
+                        ));
+                    }
                     reads.push(Read { site, role, target });
                     continue;
                 }

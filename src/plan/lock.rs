@@ -10,8 +10,9 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     manifest::{ApiKey, Manifest, McpManifest},
     model::{Effect, Permission, ToolPattern, Value, short_hex},
-    plan::{AgentNode, GraphOutput, GraphPlan, NodeKind, Plan, Surface},
+    plan::{AgentNode, GraphOutput, GraphPlan, NodeKind, Plan, Surface, definition},
     template::Template,
+    tool::mcp::{ServerDefinition, ToolDigest},
 };
 
 /// The version of the file that is written.
@@ -34,7 +35,7 @@ pub struct Lock {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkflowLock {
-    /// Its nodes that run agents or call tools, those of inner workflows included, by path.
+    /// Its nodes that run agents or call tools, by path; those of inner workflows and of what is called as a tool included.
     pub nodes: BTreeMap<String, NodeLock>,
 }
 
@@ -70,9 +71,19 @@ pub struct NodeLock {
 pub struct ServerLock {
     /// A digest of how it is started or reached: command, folder, address, names of variables and headers, effects.
     pub definition: String,
-    /// Digests of the tools it offered, by name, when it was asked.
+    /// What it offered when it was asked, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tools: Option<BTreeMap<String, String>>,
+    pub offered: Option<OfferedLock>,
+}
+
+/// What was agreed about what an MCP server offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfferedLock {
+    /// A digest of how it was started or reached.
+    pub launch: String,
+    /// Digests of its tools, by name.
+    pub tools: BTreeMap<String, ToolDigest>,
 }
 
 /// Something that is not as it was agreed.
@@ -109,9 +120,27 @@ impl Lock {
         let before = std::mem::take(&mut self.mcp);
         for (name, server) in &manifest.mcp {
             let definition = definition(server);
-            let tools = before.get(&name.value).filter(|before| before.definition == definition).and_then(|it| it.tools.clone());
-            self.mcp.insert(name.value.clone(), ServerLock { definition, tools });
+            let same = before.get(&name.value).filter(|before| before.definition == definition);
+            let offered = same.and_then(|before| before.offered.clone());
+            self.mcp.insert(name.value.clone(), ServerLock { definition, offered });
         }
+    }
+
+    /// Writes down what a server offers; it is one of the manifest's.
+    pub fn set_offered(&mut self, server: ServerDefinition) {
+        if let Some(known) = self.mcp.get_mut(&server.server) {
+            known.offered = Some(OfferedLock { launch: server.launch, tools: server.tools });
+        }
+    }
+
+    /// What was agreed about what servers offer, by their names.
+    #[must_use]
+    pub fn offered(&self) -> BTreeMap<String, ServerDefinition> {
+        let offered = |(name, server): (&String, &ServerLock)| {
+            let OfferedLock { launch, tools } = server.offered.clone()?;
+            Some((name.clone(), ServerDefinition::written(name, launch, tools)))
+        };
+        self.mcp.iter().filter_map(offered).collect()
     }
 
     /// What is other in `now` than was agreed here: about the workflows and servers that are in `now`.
@@ -131,11 +160,7 @@ impl Lock {
                 Some(agreed) if agreed.definition != server.definition => {
                     changes.more(&place, "the server is started or reached in another way".to_owned());
                 }
-                Some(agreed) => {
-                    if let (Some(agreed), Some(now)) = (&agreed.tools, &server.tools) {
-                        changes.tools_of_server(&place, agreed, now);
-                    }
-                }
+                Some(_) => {}
             }
         }
         for name in self.mcp.keys().filter(|name| !now.mcp.contains_key(*name)) {
@@ -149,6 +174,9 @@ impl WorkflowLock {
     fn of(plan: &Plan) -> Self {
         let mut nodes = BTreeMap::new();
         add_agents(&plan.graph, "", &mut nodes);
+        for (tool, called) in &plan.delegates {
+            add_agents(&called.graph, &format!("{tool}."), &mut nodes);
+        }
         for surface in Surface::of(plan).nodes {
             let node = nodes.entry(surface.node).or_insert_with(NodeLock::empty);
             node.tools = surface.tools;
@@ -187,14 +215,14 @@ impl NodeLock {
 }
 
 fn add_agents(graph: &GraphPlan, prefix: &str, nodes: &mut BTreeMap<String, NodeLock>) {
-    for (index, node) in graph.nodes.iter().enumerate() {
+    for node in &graph.nodes {
         let path = format!("{prefix}{}", node.id);
         match &node.kind {
             NodeKind::Agent(agent) => {
                 nodes.insert(path, NodeLock::of_agent(agent));
             }
-            NodeKind::Tool(_) => {
-                nodes.insert(path, NodeLock { prompt: graph.definition_of(index), ..NodeLock::empty() });
+            NodeKind::Tool(tool) => {
+                nodes.insert(path, NodeLock { prompt: definition::of_arguments(tool), ..NodeLock::empty() });
             }
             NodeKind::Graph(inner) if inner.output == GraphOutput::Single => add_agents(inner, prefix, nodes),
             NodeKind::Graph(inner) => add_agents(inner, &format!("{path}."), nodes),
@@ -306,50 +334,39 @@ impl Changes {
             _ => {}
         }
     }
-
-    fn tools_of_server(&mut self, place: &str, agreed: &BTreeMap<String, String>, now: &BTreeMap<String, String>) {
-        for (tool, definition) in now {
-            match agreed.get(tool) {
-                None => self.more(place, format!("tool added: {tool}")),
-                Some(agreed) if agreed != definition => self.more(place, format!("tool `{tool}` is defined in another way")),
-                Some(_) => {}
-            }
-        }
-        for tool in agreed.keys().filter(|tool| !now.contains_key(*tool)) {
-            self.less(place, format!("tool removed: {tool}"));
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn server(definition: &str, tools: Option<&[(&str, &str)]>) -> Lock {
-        let tools = tools.map(|tools| tools.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned())).collect());
-        Lock {
-            mcp: BTreeMap::from([("gh".to_owned(), ServerLock { definition: definition.to_owned(), tools })]),
-            ..Lock::default()
-        }
+    fn lock(definition: &str) -> Lock {
+        let server = ServerLock { definition: definition.to_owned(), offered: None };
+        Lock { mcp: BTreeMap::from([("gh".to_owned(), server)]), ..Lock::default() }
     }
 
-    fn told(agreed: &Lock, now: &Lock) -> Vec<(String, bool)> {
-        agreed.changes(now).into_iter().map(|change| (change.what, change.is_less)).collect()
+    fn offered(tool: &str) -> ServerDefinition {
+        let digest = ToolDigest { description: "1".to_owned(), schema: "2".to_owned() };
+        ServerDefinition::written("gh", "launch", BTreeMap::from([(tool.to_owned(), digest)]))
     }
 
     #[test]
-    fn tools_of_servers_are_compared_when_both_are_known() {
-        let agreed = server("d", Some(&[("get", "1"), ("old", "1")]));
-        assert!(told(&agreed, &server("d", None)).is_empty());
-        assert_eq!(
-            told(&agreed, &server("d", Some(&[("get", "2"), ("new", "1")]))),
-            [
-                ("tool `get` is defined in another way".to_owned(), false),
-                ("tool added: new".to_owned(), false),
-                ("tool removed: old".to_owned(), true),
-            ]
-        );
-        assert_eq!(told(&agreed, &server("e", None)), [("the server is started or reached in another way".to_owned(), false)]);
-        assert_eq!(told(&agreed, &Lock::default()), [("the server is gone".to_owned(), true)]);
+    fn a_server_that_is_gone_is_less_and_one_that_is_another_is_more() {
+        let told =
+            |now: &Lock| -> Vec<_> { lock("d").changes(now).into_iter().map(|change| (change.what, change.is_less)).collect() };
+        assert_eq!(told(&lock("d")), []);
+        assert_eq!(told(&lock("e")), [("the server is started or reached in another way".to_owned(), false)]);
+        assert_eq!(told(&Lock::default()), [("the server is gone".to_owned(), true)]);
+    }
+
+    #[test]
+    fn what_a_server_offers_is_read_again_as_it_was_written() {
+        let mut written = lock("d");
+        assert!(written.offered().is_empty());
+        written.set_offered(offered("get"));
+        let read: Lock = serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
+        assert_eq!(read.offered()["gh"], offered("get"));
+        let changes = offered("put").changes_since(&read.offered()["gh"]);
+        assert_eq!(changes, ["tool `put` is new", "tool `get` is gone"]);
     }
 }

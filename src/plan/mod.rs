@@ -19,6 +19,7 @@ mod graph;
 mod inputs;
 mod links;
 mod lock;
+mod needs;
 mod paths;
 mod powers;
 mod resolve;
@@ -38,7 +39,7 @@ pub use compile::{
     find_manifest,
 };
 pub use draw::{DrawFormat, draw};
-pub use lock::{Lock, LockChange, NodeLock, ServerLock, WorkflowLock};
+pub use lock::{Lock, LockChange, NodeLock, OfferedLock, ServerLock, WorkflowLock};
 pub use powers::{Power, asks};
 pub use surface::{LevelSurface, NodeSurface, Surface};
 pub use types::{

@@ -1,10 +1,10 @@
 //! What the tools that a node names could do there: by what they are, and by what is asked for under `permissions`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    model::{AccessClass, AgentProfile, Effect, Permission, ToolPattern},
-    plan::{catalog::Catalog, tools::KnownTools},
+    model::{AccessClass, AgentProfile, Effect, Permission, ToolName, ToolPattern},
+    plan::{GraphPlan, NodeKind, Plan, catalog::Catalog, tools::KnownTools},
     tool::{BuiltIn, Grants, Level},
 };
 
@@ -13,7 +13,7 @@ use crate::{
 pub struct Power {
     /// The tool, or the pattern: `http_get`, `mcp:github/*`.
     pub tool: String,
-    /// The agent that calls it, where that is one the node's agent delegates to.
+    /// Who calls it, where that is an agent or workflow that the node calls as a tool: ``agent `critic` ``.
     pub by: Option<String>,
     /// What a call does at most.
     pub effect: Effect,
@@ -43,6 +43,30 @@ pub fn asks(grants: &Grants) -> Vec<Permission> {
     levels.fold(outermost.clone(), |outer, inner| Permission::both(&outer, inner))
 }
 
+impl Plan {
+    /// The powers of all nodes when the workflow is called as the tool `file`; what a person approves there is no way out.
+    pub(super) fn powers_as(&self, file: &str) -> Vec<Power> {
+        let mut found = Vec::new();
+        let mut graphs: Vec<&GraphPlan> = vec![&self.graph];
+        while let Some(graph) = graphs.pop() {
+            for node in &graph.nodes {
+                graphs.extend(node.inside().map(|inside| &**inside));
+                let (powers, grants) = match &node.kind {
+                    NodeKind::Agent(agent) => (&agent.powers, &agent.grants),
+                    NodeKind::Tool(tool) => (&tool.powers, &tool.grants),
+                    NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => continue,
+                };
+                found.extend(powers.iter().cloned().map(|power| Power {
+                    by: power.by.or_else(|| Some(format!("workflow `{file}`"))),
+                    is_outward: power.is_outward && !grants.always_ask,
+                    ..power
+                }));
+            }
+        }
+        found
+    }
+}
+
 /// Finds the powers of nodes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Powers<'a> {
@@ -50,6 +74,8 @@ pub(super) struct Powers<'a> {
     pub(super) agents: &'a Catalog,
     /// What the workflows around the node ask for.
     pub(super) levels: &'a [Level],
+    /// The powers of workflows that are called as tools.
+    pub(super) workflows: &'a BTreeMap<ToolName, Vec<Power>>,
 }
 
 impl Powers<'_> {
@@ -66,13 +92,19 @@ impl Powers<'_> {
             if pattern.as_str().starts_with("agent:") {
                 for agent in self.agents.called(pattern) {
                     if seen.insert(agent.name.to_string()) {
-                        self.add(&agent.tools, &self.grants_of(agent), Some(agent.name.as_str()), seen, found);
+                        let name = format!("agent `{}`", agent.name);
+                        self.add(&agent.tools, &self.grants_of(agent), Some(&name), seen, found);
                     }
                 }
                 continue;
             }
-            let new = self.powers_of(pattern, &asked, by);
-            found.extend(new.into_iter().filter(|power| !found.contains(power)).collect::<Vec<_>>());
+            let called = pattern.as_name().and_then(|name| self.workflows.get(&name));
+            let new = called.cloned().unwrap_or_else(|| self.powers_of(pattern, &asked, by));
+            for power in new {
+                if !found.contains(&power) {
+                    found.push(power);
+                }
+            }
         }
     }
 

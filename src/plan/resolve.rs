@@ -18,6 +18,7 @@ use crate::{
         catalog::{Catalog, CatalogEntry, folder, parse_fallback, parse_model, parse_template},
         compile::Compiler,
         draft::{AgentDraft, CodeId, CodeKind, Codes, GraphDraft, KindDraft, NodeDraft, Place, ToolDraft, TreeDraft, place_of},
+        needs,
         powers::{Power, Powers},
         scope::listed,
         texts,
@@ -221,6 +222,9 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         let profile = entry.and_then(|entry| entry.profile());
         let tools = self.tools(entry, tools.as_ref());
         let grants = self.grants(id, profile.map(Arc::as_ref), calls);
+        self.check_needs(id, id.span, &tools, &grants);
+        self.compiler.learn_powers(&tools, self.agents);
+        let tools: Vec<_> = tools.into_iter().map(|tool| tool.value).collect();
         AgentDraft {
             powers: self.powers(&tools, &grants),
             tools,
@@ -251,6 +255,9 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         for pattern in &patterns {
             self.compiler.note_delegates(pattern, span, span.file, self.agents);
         }
+        let named: Vec<_> = patterns.iter().map(|pattern| Spanned::new(pattern.clone(), span)).collect();
+        self.check_needs(id, span, &named, &grants);
+        self.compiler.learn_powers(&named, self.agents);
         self.used_agents.extend(self.agents.delegates(&patterns).into_keys());
         ToolDraft {
             tool,
@@ -263,11 +270,12 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
     }
 
     fn powers(&self, tools: &[ToolPattern], grants: &Grants) -> Vec<Power> {
-        Powers { known: &self.compiler.tools, agents: self.agents, levels: &self.compiler.levels }.of(tools, grants)
+        let Compiler { tools: known, levels, delegates, .. } = &*self.compiler;
+        Powers { known, agents: self.agents, levels, workflows: &delegates.powers }.of(tools, grants)
     }
 
     /// The tools of a node: the agent's, or those of them that the node names. The agents among them are used.
-    fn tools(&mut self, entry: Option<&CatalogEntry>, written: Option<&Vec<Spanned<String>>>) -> Vec<ToolPattern> {
+    fn tools(&mut self, entry: Option<&CatalogEntry>, written: Option<&Vec<Spanned<String>>>) -> Vec<Spanned<ToolPattern>> {
         let own = entry.map(CatalogEntry::tools).unwrap_or_default();
         let mut tools = own.to_vec();
         if let Some(written) = written {
@@ -286,16 +294,32 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
                 };
                 self.report(Diagnostic::error(Code::UNKNOWN_TOOL, pattern.span, message).hint(hint));
             }
-            tools = patterns;
+            // Of what it does not have, nothing more is said.
+            let is_had = |tool: &Spanned<ToolPattern>| own.iter().any(|own| own.value.is_wider_than(&tool.value));
+            tools = patterns.into_iter().filter(|tool| entry.is_none() || is_had(tool)).collect();
         }
         for tool in &tools {
             // A node names some of the agent's tools: what they are is said where the agent has them.
             let base = own.iter().find(|own| own.value.is_wider_than(&tool.value)).map_or(tool.span, |own| own.span);
             self.compiler.note_delegates(&tool.value, tool.span, base.file, self.agents);
         }
-        let tools: Vec<_> = tools.into_iter().map(|tool| tool.value).collect();
-        self.used_agents.extend(self.agents.delegates(&tools).into_keys());
+        let patterns: Vec<_> = tools.iter().map(|tool| tool.value.clone()).collect();
+        self.used_agents.extend(self.agents.delegates(&patterns).into_keys());
         tools
+    }
+
+    /// Reports tools that nobody could permit anything.
+    fn check_needs(&mut self, id: &Spanned<String>, at: Span, tools: &[Spanned<ToolPattern>], grants: &Grants) {
+        // Of what could not be read it is not known what it would ask for.
+        if self.compiler.agents_unknown || self.compiler.problems.iter().any(|known| known.code == Code::BAD_PERMISSION) {
+            return;
+        }
+        let is_made = self.compiler.delegates.made.contains(&id.span.file);
+        let at = tools.first().filter(|_| is_made).map_or(at, |tool| tool.span);
+        let made = self.compiler.sources.get(id.span.file).path.display().to_string();
+        let id = if is_made { made.trim_matches(['<', '>']) } else { &id.value };
+        let problems = needs::check(&self.compiler.tools, id, at, tools, grants);
+        self.compiler.problems.extend(problems);
     }
 
     /// What the calls of a node are held to.

@@ -20,7 +20,7 @@ pub struct Surface {
 /// What one node asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NodeSurface {
-    /// The path of the node in the plan: `outer.inner`.
+    /// The path of the node in the plan: `outer.inner`; of what is called as a tool, `workflow:FILE.inner`.
     pub node: String,
     /// The agent that chooses the calls.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,11 +47,14 @@ pub struct LevelSurface {
 }
 
 impl Surface {
-    /// The surface of a plan, inner workflows included.
+    /// The surface of a plan: of inner workflows and of the agents and workflows that are called as tools, too.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
         let mut surface = Self::default();
         surface.add(&plan.graph, "");
+        for (tool, called) in &plan.delegates {
+            surface.add(&called.graph, &format!("{tool}."));
+        }
         surface
     }
 

@@ -1,6 +1,7 @@
 //! What a plan knows of tools before any is asked: which there are, what they do to the world, and what may be written of them.
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
@@ -8,9 +9,9 @@ use std::{
 use crate::{
     diagnostic::{Code, Diagnostic, Spanned, nearest},
     manifest::{Manifest, McpManifest, ToolManifest},
-    model::{Effect, Permission, ToolName, ToolPattern},
+    model::{Effect, Permission, ToolName, ToolPattern, Value},
     plan::{CompileOptions, catalog::Catalog, scope::listed},
-    tool::{BUILT_INS, BuiltIn, Level},
+    tool::{BUILT_INS, BuiltIn, Level, built_in_specs},
 };
 
 /// The tools that a workflow may name.
@@ -22,6 +23,8 @@ pub(super) struct KnownTools {
     servers: BTreeMap<String, Option<McpManifest>>,
     /// Whether there is a manifest that could not be read: it may have any server and any agent.
     are_open: bool,
+    /// JSON Schemas of the arguments of built-in tools, by name; made when one is asked for.
+    schemas: OnceCell<BTreeMap<String, Value>>,
 }
 
 impl KnownTools {
@@ -35,7 +38,17 @@ impl KnownTools {
             settings: settings.map(|(name, tool)| (name.value.clone(), tool.clone())).collect(),
             servers,
             are_open,
+            schemas: OnceCell::new(),
         }
+    }
+
+    /// JSON Schema of the arguments of a built-in tool. A program may bring a tool of the same name, of which nothing is known.
+    pub(super) fn arguments(&self, name: &ToolName) -> Option<&Value> {
+        if self.more.contains(name) {
+            return None;
+        }
+        let all = || built_in_specs().into_iter().map(|spec| (spec.name.to_string(), spec.parameters)).collect();
+        self.schemas.get_or_init(all).get(name.as_str())
     }
 
     /// Reads the name of a tool; `None` when there is no such tool, which is reported.
@@ -129,6 +142,11 @@ impl KnownTools {
             Some(hint) => problem.hint(hint),
             None => problem,
         }
+    }
+
+    /// Whether a program brings the tool itself.
+    pub(super) fn is_own(&self, name: &str) -> bool {
+        self.more.iter().any(|own| own.as_str() == name)
     }
 
     /// The tools of a program that a pattern means.

@@ -21,7 +21,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
-pub use builtin::{BUILT_INS, BuiltIn};
+pub use builtin::{BUILT_INS, BuiltIn, built_in_specs};
 pub use caller::{Caller, Meter};
 pub use policy::{Approval, Authorized, Denial, Grants, Level, Policy, Rules, Standing, Verdict};
 pub use redact::{LiveSecrets, Redactor};

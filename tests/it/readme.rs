@@ -126,7 +126,7 @@ fn gives(outputs: &Value, names: &[&str]) {
 fn all_workflows_are_valid_and_without_warnings() {
     let project = project();
     let files: Vec<_> = files_below(&project.path().join("workflows")).iter().map(|path| path.display().to_string()).collect();
-    assert!(files.len() >= 6, "{files:?}");
+    assert!(files.len() >= 7, "{files:?}");
     let arguments: Vec<&str> = ["validate", "--format", "json"].into_iter().chain(files.iter().map(String::as_str)).collect();
     let stdout = succeeds(&agentflow(project.path(), &arguments), "validate");
     assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap()["problems"], Value::Array(Vec::new()));
@@ -173,13 +173,15 @@ fn review_change_reads_a_diff_from_standard_input() {
 
 #[test]
 fn research_looks_into_material_only_when_there_is_some() {
-    gives(&run("workflows/research.yaml", &[]), &["title", "text", "open_questions", "accepted"]);
-    gives(&run("workflows/research.yaml", &["-i", "material=@README.md"]), &["title", "text", "open_questions", "accepted"]);
+    let names = ["title", "text", "sources", "open_questions", "accepted"];
+    gives(&run("workflows/research.yaml", &[]), &names);
+    gives(&run("workflows/research.yaml", &["-i", "material=@README.md"]), &names);
 }
 
 #[test]
 fn the_other_workflows_run_with_simulated_answers() {
     gives(&run("workflows/hello.yaml", &["-i", "name=Ada"]), &["greeting"]);
+    gives(&run("workflows/repo-report.yaml", &["-i", "write=true"]), &["title", "text", "unseen", "written_to"]);
     gives(&run("workflows/triage.toml", &[]), &["kind", "urgency", "reply", "internal_note"]);
     let question = ["-i", "question=What is it for?", "-i", "material=@README.md"];
     gives(&run("workflows/parts/lookup.yaml", &question), &["question", "found", "answer", "passages"]);
@@ -187,7 +189,7 @@ fn the_other_workflows_run_with_simulated_answers() {
 
 #[test]
 fn complete_examples_in_the_documentation_are_valid() {
-    for page in ["README.md", "docs/format.md"] {
+    for page in ["README.md", "docs/format.md", "docs/tools.md"] {
         let folder = TempDir::new().unwrap();
         let mut workflows = Vec::new();
         for fence in fences(page) {
@@ -211,7 +213,7 @@ fn complete_examples_in_the_documentation_are_valid() {
 
 #[test]
 fn every_example_says_whether_it_is_complete() {
-    for page in ["README.md", "docs/format.md", "docs/semantics.md"] {
+    for page in ["README.md", "docs/format.md", "docs/semantics.md", "docs/tools.md"] {
         for fence in fences(page) {
             if ["yaml", "toml", "json"].contains(&fence.language.as_str()) {
                 assert!(fence.file().is_some() || fence.is("fragment"), "{page}:{}: neither `file=` nor `fragment`", fence.line);
@@ -246,6 +248,28 @@ fn the_commands_of_the_readme_do_what_they_say() {
         }
     }
     assert!(lines >= 3, "only {lines} commands were run");
+}
+
+#[test]
+fn the_tests_that_the_table_of_attacks_names_are_there() {
+    let mut sources = String::new();
+    for folder in ["src", "tests/it"] {
+        for path in files_below(&root().join(folder)).iter().filter(|path| path.extension().is_some_and(|end| end == "rs")) {
+            sources.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+    let page = fs::read_to_string(root().join("docs/tools.md")).unwrap();
+    let table = page.split("## Attacks").nth(1).unwrap();
+    let cells = table.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.rsplit('|').nth(1));
+    let names: Vec<_> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(names.len() > 40, "{names:?}");
+    for name in names {
+        let is_there = match name.strip_prefix('…') {
+            Some(end) => sources.contains(&format!("{end}(")),
+            None => sources.contains(&format!("fn {name}(")),
+        };
+        assert!(is_there, "there is no test `{name}`");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use agentflow::{
 use serde_json::json;
 
 /// Compiles the first of `files`; the others are beside it.
-pub fn compiled(files: &[(&str, &str)]) -> Compiled {
+pub(crate) fn compiled(files: &[(&str, &str)]) -> Compiled {
     let stored = files.iter().map(|(path, text)| StoredSource { path: (*path).to_owned(), text: (*text).to_owned() }).collect();
     compile(Path::new(files[0].0), ManifestChoice::Find, &StoredFiles::new(stored), &CompileOptions::default())
 }
@@ -39,13 +39,13 @@ fn report(compiled: &Compiled, first: &str) -> String {
 
 /// Checks the problems of a single file against `expected`.
 #[track_caller]
-pub fn check(workflow: &str, expected: &str) {
+pub(crate) fn check(workflow: &str, expected: &str) {
     check_files(&[("flow.yaml", workflow)], expected);
 }
 
 /// Checks the problems of several files, of which the first is compiled.
 #[track_caller]
-pub fn check_files(files: &[(&str, &str)], expected: &str) {
+pub(crate) fn check_files(files: &[(&str, &str)], expected: &str) {
     let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.trim_start_matches('\n'))).collect();
     let found = report(&compiled(&files), files[0].0);
     assert_eq!(found.trim(), expected.trim(), "found:\n{found}");

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, path::Path};
 use agentflow::{
     diagnostic::{DiskFiles, StoredFiles},
     model::{Effect, OnAmbiguous, StoredSource, ToolName},
-    plan::{AgentNode, CompileOptions, Compiled, ManifestChoice, NodeKind, Plan, ToolNode, compile_manifest, compile_text},
+    plan::{
+        AgentNode, CompileOptions, Compiled, ManifestChoice, NodeKind, Plan, Surface, ToolNode, compile_manifest, compile_text,
+    },
 };
 
 use crate::validate::{check, check_files, compiled};
@@ -39,7 +41,7 @@ fn tools_that_do_not_exist_are_told() {
     check(
         r#"
 agents:
-  a: { tools: [calculater, "http_*", "mcp:github/*", "agent:b", "web search", agent:nobody] }
+  a: { tools: [calculater, "http_*", "mcp:github/*", "agent:b", "web search", agent:nobody], permissions: ["net:*"] }
   b: {}
 nodes:
   ask: { agent: a, prompt: hi }
@@ -81,8 +83,8 @@ command = ['server']
 #[test]
 fn a_program_may_bring_tools_and_servers() {
     let flow = "
-agents: { a: { tools: [lookup, 'mcp:lab/*'] } }
-nodes: { ask: { agent: a, prompt: hi }, call: { tool: lookup } }
+agents: { a: { tools: [lookup, 'mcp:lab/*'], permissions: ['mcp:lab'] } }
+nodes: { ask: { agent: a, prompt: hi, approve: human }, call: { tool: lookup } }
 ";
     let options = CompileOptions {
         tools: BTreeSet::from([ToolName::new("lookup").unwrap()]),
@@ -98,7 +100,7 @@ nodes: { ask: { agent: a, prompt: hi }, call: { tool: lookup } }
 
 #[test]
 fn a_node_chooses_among_the_tools_of_its_agent() {
-    let agents = "agents: { a: { tools: [\"http_*\", calculator] }, bare: {} }";
+    let agents = "agents: { a: { tools: [\"http_*\", calculator], permissions: [\"net:*\"] }, bare: {} }";
     let chosen = plan(&[(
         "flow.yaml",
         &format!(
@@ -129,13 +131,13 @@ permissions: ["net:x/y"]
 agents: { a: { permissions: ["fs:read:../x"] } }
 nodes:
   n: { agent: a, prompt: hi, permissions: ["llm:x"] }
-  m: { tool: calculator, permissions: ["run:*"] }
+  m: { tool: calculator, args: { expression: "1" }, permissions: ["run:*"] }
 "#,
         r#"
 AF019 1:15 "\"net:x/y\"" `net:x/y` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL` or `secret:NAME`)
 AF019 2:30 "\"fs:read:../x\"" `fs:read:../x` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL` or `secret:NAME`)
 AF019 4:44 "\"llm:x\"" `llm:x` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL` or `secret:NAME`)
-AF019 5:40 "\"run:*\"" `run:*` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL` or `secret:NAME`)
+AF019 5:67 "\"run:*\"" `run:*` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL` or `secret:NAME`)
 "#,
     );
 }
@@ -151,7 +153,7 @@ nodes:
 ";
     let inner = "
 permissions: [\"net:*.b.io\"]
-agents: { a: { tools: [http_get], permissions: [] } }
+agents: { a: { tools: [http_get], permissions: [\"net:x.b.io\"] } }
 nodes: { ask: { agent: a, prompt: hi } }
 ";
     let outermost = plan(&[("outer.yaml", outer), ("inner.yaml", inner)]);
@@ -162,7 +164,7 @@ nodes: { ask: { agent: a, prompt: hi } }
         panic!("`one` runs a workflow")
     };
     let ask = agent(called, "ask");
-    assert_eq!(levels(&ask.grants), ["workflow `outer`: net:*", "workflow `inner`: net:*.b.io", "agent `a`: "]);
+    assert_eq!(levels(&ask.grants), ["workflow `outer`: net:*", "workflow `inner`: net:*.b.io", "agent `a`: net:x.b.io"]);
     assert!(!ask.grants.always_ask && ask.on_ambiguous.is_none());
 }
 
@@ -197,14 +199,15 @@ effects = { 'get_*' = 'read' }
 ";
     let flow = "
 defaults: { retry: { max_attempts: 3 } }
+permissions: ['net:a.io', 'fs:read:a', 'fs:write:a', 'run:git', 'mcp:gh']
 nodes:
-  get: { tool: http_get }
-  put: { tool: http_put }
-  post: { tool: http_post }
-  edit: { tool: edit_file }
+  get: { tool: http_get, args: { url: 'https://a.io' } }
+  put: { tool: http_put, args: { url: 'https://a.io' } }
+  post: { tool: http_post, args: { url: 'https://a.io' } }
+  edit: { tool: edit_file, args: { path: a, old: b, new: c } }
   read: { tool: mcp:gh/get_issue }
   write: { tool: mcp:gh/close_issue }
-  again: { tool: command, retry: { max_attempts: 2 } }
+  again: { tool: command, args: { program: git }, retry: { max_attempts: 2 } }
 ";
     let plan = plan(&[("flow.yaml", flow), ("agents.toml", manifest)]);
     let of = |node: &str| {
@@ -227,22 +230,22 @@ nodes:
 fn secrets_are_read_in_the_arguments_of_tools_only() {
     let good = plan(&[(
         "flow.yaml",
-        "nodes: { a: { tool: http_get, args: { url: 'https://a.io', headers: { x: 'Bearer {{ secrets.TOKEN }}' } } } }",
+        "permissions: ['net:a.io', 'secret:TOKEN']\nnodes: { a: { tool: http_get, args: { url: 'https://a.io', headers: { x: 'Bearer {{ secrets.TOKEN }}' } } } }",
     )]);
     assert_eq!(tool(&good, "a").secrets, BTreeSet::from(["TOKEN".to_owned()]));
     check(
         r#"
 agents: { w: { system: "{{ secrets.A }}" } }
 nodes:
-  a: { tool: http_get, args: { url: "{{ secrets }}", x: "{{ secrets.A.b }}" }, when: secrets.A == "" }
+  a: { tool: http_get, args: { url: "{{ secrets }}", headers: { x: "{{ secrets.A.b }}" } }, when: secrets.A == "", permissions: ["net:*"] }
   b: { agent: w, prompt: hi }
   c: { value: "{{ secrets.A }}" }
 "#,
         r#"
 AF025 1:28 "secrets.A" secrets cannot be read here (`secrets.NAME` stands in `args` of a `tool` node only; the key of a model belongs into the manifest: `api_key = { env = "NAME" }` of its provider)
 AF025 3:41 "secrets" `secrets` cannot be read as a whole (name one: `secrets.NAME`)
-AF025 3:61 "secrets.A.b" a secret has no fields (name it alone: `secrets.NAME`)
-AF025 3:86 "secrets.A" secrets cannot be read here (`secrets.NAME` stands in `args` of a `tool` node only; the key of a model belongs into the manifest: `api_key = { env = "NAME" }` of its provider)
+AF025 3:72 "secrets.A.b" a secret has no fields (name it alone: `secrets.NAME`)
+AF025 3:99 "secrets.A" secrets cannot be read here (`secrets.NAME` stands in `args` of a `tool` node only; the key of a model belongs into the manifest: `api_key = { env = "NAME" }` of its provider)
 AF025 5:19 "secrets.A" secrets cannot be read here (`secrets.NAME` stands in `args` of a `tool` node only; the key of a model belongs into the manifest: `api_key = { env = "NAME" }` of its provider)
 "#,
     );
@@ -287,8 +290,11 @@ fn judged(nodes: &str, expected: &str) {
             problem.message.clone() + &related.collect::<String>()
         })
         .collect();
-    let others: Vec<_> =
-        compiled.diagnostics.iter().filter(|problem| !["AF050", "AF061"].contains(&problem.code.to_string().as_str())).collect();
+    let others: Vec<_> = compiled
+        .diagnostics
+        .iter()
+        .filter(|problem| !["AF050", "AF051", "AF061"].contains(&problem.code.to_string().as_str()))
+        .collect();
     assert!(others.is_empty(), "{others:#?}");
     assert_eq!(told.join("\n"), expected);
 }
@@ -403,4 +409,173 @@ fn a_server_whose_tools_only_read_is_no_way_out_for_what_it_said_itself() {
     assert_eq!(told("'mcp:gh/*'", "{ 'get_*' = 'read' }"), 1);
     assert_eq!(told("'mcp:gh/get_*', read_file", "{ 'get_*' = 'read' }"), 1, "files leave through what is asked");
     assert_eq!(told("'mcp:gh/now', read_file", "{ '*' = 'pure' }"), 0);
+}
+
+#[test]
+fn arguments_of_built_in_tools_are_held_to_what_these_take() {
+    check(
+        r#"
+inputs: { page: string, most: integer }
+permissions: ["net:*", "fs:read:**"]
+nodes:
+  good: { tool: http_get, args: { url: "https://a.io/{{ inputs.page }}", query: { x: [1, "{{ inputs.page }}"] } } }
+  name: { tool: read_file, args: { pth: "{{ inputs.page }}", from_line: 0, lines: "{{ inputs.most }}" } }
+  lack: { tool: search_files }
+  kind: { tool: web_search, args: { query: "", count: "3", recent: decade, site: a.io } }
+  deep: { tool: http_get, args: { url: "https://a.io", headers: { Accept: 7 } } }
+  both: { tool: list_files, args: { path: docs, paths: docs } }
+"#,
+        r#"
+AF038 5:36 "pth" tool `read_file` takes no argument `pth` (did you mean `path`?)
+AF038 5:73 "0" argument `from_line` of tool `read_file`: 0 is less than the minimum of 1
+AF038 6:17 "search_files" tool `search_files` needs the argument `pattern` (add `args: { pattern: … }`)
+AF038 7:44 "\"\"" argument `query` of tool `web_search`: "" is shorter than 1 character
+AF038 7:55 "\"3\"" argument `count` of tool `web_search`: "3" is not of type "integer"
+AF038 7:68 "decade" argument `recent` of tool `web_search`: "decade" is not one of "day", "week" or 2 other candidates
+AF038 7:76 "site" tool `web_search` takes no argument `site` (it takes `query`, `count`, `recent`)
+AF038 8:65 "{ Accept: 7 }" argument `headers` of tool `http_get`: at /Accept: 7 is not of type "string"
+AF038 9:49 "paths" tool `list_files` takes no argument `paths` (it takes `path`, `glob`, `depth`)
+"#,
+    );
+}
+
+#[test]
+fn arguments_of_tools_that_a_program_brings_are_its_own_business() {
+    let flow = "permissions: ['fs:read:**']\nnodes: { a: { tool: read_file, args: { anything: 1 } }, b: { tool: lookup } }\n";
+    let options = CompileOptions {
+        tools: ["lookup", "read_file"].map(|name| ToolName::new(name).unwrap()).into(),
+        ..CompileOptions::default()
+    };
+    let compiled = compile_text(Path::new("flow.yaml"), flow.to_owned(), ManifestChoice::None, &DiskFiles, &options);
+    assert!(compiled.diagnostics.is_empty(), "{:#?}", compiled.diagnostics);
+}
+
+/// The hint of AF051.
+fn every(example: &str) -> String {
+    format!("(every `permissions` that there is must have it, such as `permissions: [\"{example}\"]`)")
+}
+
+#[test]
+fn tools_that_nobody_asks_anything_for_are_told() {
+    check(
+        r#"
+agents:
+  a: { tools: [calculator, "http_*", web_fetch, read_file] }
+nodes:
+  ask: { agent: a, prompt: hi }
+  get: { tool: http_get, args: { url: "https://a.io" } }
+  sum: { tool: calculator, args: { expression: "1" } }
+  one: { agent: a, prompt: hi, tools: [calculator] }
+  own: { agent: a, prompt: hi, permissions: ["net:*", "fs:read:**"], approve: human }
+"#,
+        &format!(
+            r#"
+AF051 4:3 "ask" in `ask`, `http_delete`, `http_get`, `http_post`, `http_put`, `web_fetch` cannot do anything with `net:`: no workflow, agent or node asks for it under `permissions` {}
+  2:28 the tool is named here
+AF051 4:3 "ask" in `ask`, `read_file` cannot do anything with `fs:read:`: no workflow, agent or node asks for it under `permissions` {}
+  2:49 the tool is named here
+AF051 5:16 "http_get" in `get`, `http_get` cannot do anything with `net:`: no workflow, agent or node asks for it under `permissions` {}
+"#,
+            every("net:HOST"),
+            every("fs:read:GLOB"),
+            every("net:HOST"),
+        ),
+    );
+}
+
+#[test]
+fn a_level_that_leaves_a_kind_out_takes_it_from_all() {
+    let inner = "nodes: { get: { tool: http_get, args: { url: 'https://a.io' } } }\n";
+    let outer = |permissions: &str| format!("permissions: {permissions}\nnodes: {{ one: {{ workflow: inner.yaml }} }}\n");
+    let told = |files: &[(&str, &str)]| -> Vec<String> {
+        compiled(files).diagnostics.into_iter().map(|problem| problem.message).collect()
+    };
+    assert_eq!(
+        told(&[("outer.yaml", &outer("[]")), ("inner.yaml", inner)]),
+        ["in `get`, `http_get` cannot do anything with `net:`: workflow `outer` does not ask for it under `permissions`"]
+    );
+    assert!(told(&[("outer.yaml", &outer("['net:a.io']")), ("inner.yaml", inner)]).is_empty());
+    let manifest = "[mcp.lab]\ncommand = ['x']\n[mcp.other]\ncommand = ['x']\n[agents.a]\ntools = ['mcp:lab/*', 'mcp:other/get']\npermissions = ['mcp:other/get']\n";
+    assert_eq!(
+        told(&[("flow.yaml", "nodes: { n: { agent: a, prompt: hi, approve: human } }\n"), ("agents.toml", manifest)]),
+        ["in `n`, `mcp:lab/*` cannot do anything with `mcp:lab`: agent `a` does not ask for it under `permissions`"]
+    );
+}
+
+#[test]
+fn an_agent_that_is_called_as_a_tool_must_be_permitted_something_too() {
+    let flow = "
+agents: { lead: { tools: [agent:scout] }, scout: { tools: [web_fetch] } }
+nodes: { ask: { agent: lead, prompt: hi } }
+";
+    check(
+        flow,
+        &format!(
+            r#"AF051 1:60 "web_fetch" in `agent:scout`, `web_fetch` cannot do anything with `net:`: no workflow, agent or node asks for it under `permissions` {}"#,
+            every("net:HOST")
+        ),
+    );
+}
+
+#[test]
+fn a_secret_is_put_in_as_it_is_or_not_at_all() {
+    check(
+        r#"
+permissions: ["net:*", "secret:A"]
+nodes:
+  good: { tool: http_get, args: { url: "https://a.io", headers: { x: "Bearer {{ secrets.A }}", y: "{{- secrets.A -}}" } } }
+  bad: { tool: http_get, args: { url: "https://a.io/{{ secrets.A | upper }}{% if secrets.A %}x{% endif %}{{ 'a' ~ secrets.A }}" } }
+"#,
+        r#"
+AF025 4:56 "secrets.A" a secret cannot be worked with (write it alone between braces, `{{ secrets.NAME }}`: templates never see its value, only the tool does)
+AF025 4:82 "secrets.A" a secret cannot be worked with (write it alone between braces, `{{ secrets.NAME }}`: templates never see its value, only the tool does)
+AF025 4:115 "secrets.A" a secret cannot be worked with (write it alone between braces, `{{ secrets.NAME }}`: templates never see its value, only the tool does)
+"#,
+    );
+}
+
+#[test]
+fn what_a_workflow_may_do_counts_where_it_is_called_as_a_tool() {
+    let outer = "
+permissions: ['net:*', 'fs:read:**']
+agents: { a: { tools: [read_file, 'workflow:search.yaml'] } }
+nodes: { ask: { agent: a, prompt: hi } }
+";
+    let search = "
+inputs: { what: string }
+nodes: { find: { tool: web_search, args: { query: '{{ inputs.what }}' } } }
+";
+    let told = |search: &str| -> Vec<String> {
+        let compiled = compiled(&[("outer.yaml", outer), ("search.yaml", search)]);
+        compiled.diagnostics.into_iter().map(|problem| problem.message).collect()
+    };
+    let way = "`web_search` of workflow `search.yaml`";
+    assert_eq!(
+        told(search),
+        [format!("in `ask` meet what strangers wrote ({way}), private data (`read_file`) and a way out ({way})")]
+    );
+    let approved = search.replace("web_search, ", "web_search, approve: human, ");
+    assert!(told(&approved).is_empty());
+    let plan = plan(&[("outer.yaml", outer), ("search.yaml", &approved)]);
+    let surface = Surface::of(&plan);
+    let nodes: Vec<(&str, &[String])> = surface.nodes.iter().map(|node| (node.node.as_str(), &node.tools[..])).collect();
+    assert_eq!(
+        nodes,
+        [
+            ("ask", &["read_file".to_owned(), "workflow:search.yaml".to_owned()][..]),
+            ("workflow:search.yaml.find", &["web_search".to_owned()][..]),
+        ]
+    );
+    let permissions: Vec<&str> = surface.nodes[0].permissions.iter().map(agentflow::model::Permission::as_str).collect();
+    assert_eq!(permissions, ["fs:read:**", "net:*"]);
+}
+
+#[test]
+fn a_workflow_that_comes_to_call_itself_as_a_tool_is_told_once() {
+    let one = "agents: { a: { tools: ['workflow:two.yaml'] } }\nnodes: { n: { agent: a, prompt: hi } }\n";
+    let two = one.replace("two.yaml", "one.yaml");
+    let told: Vec<String> =
+        compiled(&[("one.yaml", one), ("two.yaml", &two)]).diagnostics.into_iter().map(|problem| problem.message).collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].contains("comes to call itself"), "{told:#?}");
 }

@@ -5,6 +5,7 @@ mod cache;
 mod key;
 mod outcome;
 mod perform;
+mod servers;
 mod simulated;
 mod told;
 
@@ -13,6 +14,8 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
+
+use servers::Servers;
 
 pub use outcome::result_digest;
 pub(crate) use perform::{Around, Performed, ToolStep};
@@ -58,6 +61,7 @@ pub struct Tools {
     redactor: Option<Redactor>,
     settings: BTreeMap<String, ToolSettings>,
     simulated: bool,
+    servers: Servers,
     store: OnceLock<Arc<dyn Store>>,
     gates: Mutex<HashMap<ToolName, Arc<Gate>>>,
     validators: Mutex<HashMap<ToolName, (Value, Validator)>>,
@@ -94,9 +98,10 @@ impl Tools {
         &self.policy
     }
 
-    /// Has results kept in `store`; the first one stays.
+    /// Has results kept in `store`, and the health of servers shared through it; the first one stays.
     pub fn keep_in(&self, store: &Arc<dyn Store>) {
         self.store.get_or_init(|| Arc::clone(store));
+        self.servers.share_through(store);
     }
 
     /// The tools that the patterns mean, by name.

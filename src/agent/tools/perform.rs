@@ -194,6 +194,8 @@ impl Tools {
         journal: &dyn Journal,
     ) -> Result<Option<Made>> {
         let Ready { tool, call, effect, settings, step, fingerprint, approved } = ready;
+        let timeout = settings.timeout.unwrap_or_else(|| tool.usual_timeout());
+        let server = self.servers.of(&accesses);
         let intent = ToolIntent {
             step,
             tool: call.tool.to_string(),
@@ -218,6 +220,18 @@ impl Tools {
             journal.note(Entry::Intent(intent));
             return Ok(Some(Made { untrusted, cached: true, ..Made::new(Ok(output)) }));
         }
+        let admitted = match &server {
+            Some(server) => match self.servers.admit(server, timeout).await {
+                Ok((admitted, notice)) => {
+                    if let Some(notice) = notice {
+                        journal.on_notice(notice);
+                    }
+                    Some(admitted)
+                }
+                Err(error) => return Ok(Some(Made::failed(error))),
+            },
+            None => None,
+        };
         if effect == Effect::Pure {
             journal.note(Entry::Intent(intent));
         } else {
@@ -226,7 +240,6 @@ impl Tools {
             crash_point!("tool.intent-durable");
         }
         let max_output = settings.max_output.unwrap_or(super::MAX_OUTPUT);
-        let timeout = settings.timeout.unwrap_or_else(|| tool.usual_timeout());
         let gate = self.gate(&call.tool, settings.limits);
         let wait = gate.reserve(0.0);
         if !wait.is_zero() {
@@ -244,6 +257,11 @@ impl Tools {
         };
         crash_point!("tool.call-back");
         drop(place);
+        if let (Some(server), Some(admitted)) = (&server, admitted)
+            && let Some(notice) = server.report(admitted, outcome.as_ref().err()).await
+        {
+            journal.on_notice(notice);
+        }
         if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Waiting) {
             return Ok(None);
         }

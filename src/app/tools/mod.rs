@@ -7,7 +7,7 @@ mod pins;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-pub use pins::{PinnedServers, StorePins};
+pub use pins::StorePins;
 
 pub(super) use needs::refuse_what_cannot_work;
 
@@ -76,7 +76,7 @@ pub struct ProjectTools {
     pub servers: BTreeMap<String, McpServer>,
     /// The folder that programs are told is their home; it is gone with this.
     pub home: Option<TempDir>,
-    /// What the servers offered when they were approved; knows nothing before it is given a store.
+    /// What the servers offered when they were approved: by the lock file, and once there is a store, by that.
     pub pins: Arc<StorePins>,
 }
 
@@ -92,9 +92,11 @@ pub fn tools(
     simulated: bool,
     live: &mut LiveSecrets,
 ) -> Result<ProjectTools> {
-    let mut made = ProjectTools { pins: Arc::new(StorePins::beside(folder)?), ..ProjectTools::default() };
+    let mut made = ProjectTools::default();
     make::built_in(manifest, folder, wanted, simulated, live, &mut made)?;
-    if !simulated {
+    let has_servers = manifest.is_some_and(|manifest| manifest.mcp.iter().any(|(name, _)| wanted.has_server(&name.value)));
+    if has_servers && !simulated {
+        made.pins = Arc::new(StorePins::beside(folder)?);
         make::servers(manifest, folder, wanted, live, &mut made)?;
     }
     for (name, written) in manifest.iter().flat_map(|manifest| &manifest.tools) {

@@ -7,23 +7,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use crate::{
+    app::lock::{LOCK_FILE, read_lock},
     error::{Error, ErrorKind, Result},
     store::{Key, Store, Version},
     tool::mcp::{Pins, ServerDefinition},
 };
 
-/// The part of the lock file that is about servers.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct PinnedServers {
-    /// By name.
-    #[serde(default)]
-    pub servers: BTreeMap<String, ServerDefinition>,
-}
-
-/// Pins in the lock file and in the store.
+/// Pins in the lock file and in the store. What is locked counts, whatever the store remembers.
 #[derive(Debug, Default)]
 pub struct StorePins {
     locked: BTreeMap<String, ServerDefinition>,
@@ -31,13 +23,13 @@ pub struct StorePins {
 }
 
 impl StorePins {
-    /// Those of the project in `folder`.
+    /// Those of the project in `folder`, beside whose manifest the lock file is.
     ///
     /// # Errors
     /// `Invalid` when its lock file cannot be read.
     pub fn beside(folder: &Path) -> Result<Self> {
-        let _ = folder;
-        Ok(Self::default())
+        let lock = read_lock(&folder.join(LOCK_FILE))?;
+        Ok(Self { locked: lock.map(|lock| lock.offered()).unwrap_or_default(), store: OnceLock::new() })
     }
 
     /// Has first uses remembered in `store`; the first one stays.
@@ -75,7 +67,7 @@ impl StorePins {
 impl Pins for StorePins {
     async fn check(&self, definition: &ServerDefinition) -> Result<()> {
         if let Some(locked) = self.locked.get(&definition.server) {
-            return definition.check(locked);
+            return held_to(definition, locked);
         }
         let Some(store) = self.store.get() else { return Ok(()) };
         match Self::approved(store, &definition.server).await? {
@@ -83,6 +75,17 @@ impl Pins for StorePins {
             None => Self::approve(store, definition).await.map(|_| ()),
         }
     }
+}
+
+/// # Errors
+/// `Denied`, naming what is not as it was agreed.
+fn held_to(definition: &ServerDefinition, locked: &ServerDefinition) -> Result<()> {
+    let changes = definition.changes_since(locked);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let what = format!("MCP server `{}` is not what `{LOCK_FILE}` says: {}", definition.server, changes.join(", "));
+    Err(Error::new(ErrorKind::Denied, what).hint("look at it, and agree with `agentflow lock --mcp` if it is right"))
 }
 
 fn key(server: &str) -> Key {

@@ -2,7 +2,11 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::{args::ShowFormat, policy::args::PolicyArgs, values::InputArg};
+use crate::cli::{
+    args::{OutputForm, ShowFormat},
+    policy::args::PolicyArgs,
+    values::InputArg,
+};
 
 /// `tools`.
 #[derive(Debug, Subcommand)]
@@ -65,6 +69,9 @@ pub struct ToolsCallArgs {
     /// One argument: KEY=VALUE; what reads as JSON is JSON, anything else is text
     #[arg(short, long = "arg", value_name = "KEY=VALUE")]
     pub arg: Vec<InputArg>,
+    /// What standard output carries
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub output: OutputForm,
     /// What tools may touch.
     #[command(flatten)]
     pub policy: PolicyArgs,

@@ -177,7 +177,10 @@ impl RunState {
                 self.enqueue(id);
                 None
             }
-            NodeKind::Tool(_) => {
+            NodeKind::Tool(tool) => {
+                if let Some(reused) = self.reused_result(id, tool) {
+                    return Some(reused);
+                }
                 self.enqueue(id);
                 None
             }

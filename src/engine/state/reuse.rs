@@ -1,12 +1,13 @@
-//! Whether the answer of an agent's node is taken from an earlier run. A decision like any other: the event says it, and a replay
+//! Whether the answer of an agent's node, or the result of a tool's, is taken from an earlier run. A decision like any other: the event says it, and a replay
 //! takes it from there.
 
 use super::{RunState, parts::InstanceId};
 use crate::{
     engine::reuse::Reuse,
     error::Result,
-    model::{Basis, EventBody, NodePath, Reused},
-    plan::AgentNode,
+    model::{Basis, EventBody, NodePath, Reused, Value},
+    plan::{AgentNode, ToolNode},
+    tool::Secrets,
 };
 
 impl RunState {
@@ -48,18 +49,41 @@ impl RunState {
         Basis::of(&agent.definition, system, prompt, model)
     }
 
-    /// The event that gives a node that has not started an earlier answer, if there is one for it.
+    /// What the result of a call with these arguments rests on. What stands for secrets in them is another in each run, and is left out.
+    pub(super) fn basis_of_call(&self, tool: &ToolNode, arguments: &Value) -> Basis {
+        let mut arguments = arguments.to_string();
+        for secret in &tool.secrets {
+            arguments = arguments.replace(&Secrets::placeholder(self.secret_key.as_bytes(), secret), secret);
+        }
+        let simulated = if self.is_simulated { ", simulated" } else { "" };
+        Basis::of(&tool.definition, None, &arguments, format!("{}{simulated}", tool.tool))
+    }
+
+    /// The event that gives an agent's node that has not started an earlier answer, if there is one for it.
     ///
     /// What goes wrong here goes wrong again when the node starts, and is told there.
     pub(super) fn reused(&self, id: InstanceId, agent: &AgentNode) -> Option<EventBody> {
-        let reuse = self.reuse.as_ref()?;
-        let instance = self.instance(id);
-        if instance.attempt > 0 || reuse.is_invalidated(&instance.path) {
-            return None;
-        }
+        self.takes_over(id)?;
         let (system, prompt) = self.prompts(id, agent).ok()?;
-        let basis = self.basis(agent, system.as_deref(), &prompt);
-        let answer = reuse.find(&instance.path, &basis)?;
+        self.taken_over(id, self.basis(agent, system.as_deref(), &prompt))
+    }
+
+    /// The same for a node that calls a tool.
+    pub(super) fn reused_result(&self, id: InstanceId, tool: &ToolNode) -> Option<EventBody> {
+        self.takes_over(id)?;
+        let arguments = self.render(id, &tool.args).ok()?;
+        self.taken_over(id, self.basis_of_call(tool, &arguments))
+    }
+
+    /// `None` when the instance takes nothing over, whatever it rests on.
+    fn takes_over(&self, id: InstanceId) -> Option<&Reuse> {
+        let instance = self.instance(id);
+        self.reuse.as_ref().filter(|reuse| instance.attempt == 0 && !reuse.is_invalidated(&instance.path))
+    }
+
+    fn taken_over(&self, id: InstanceId, basis: Basis) -> Option<EventBody> {
+        let reuse = self.takes_over(id)?;
+        let answer = reuse.find(&self.instance(id).path, &basis)?;
         let reused = Reused { run: reuse.run(), node: answer.node.clone(), basis };
         let mut event = self.success_with_notes(id, answer.output.clone(), answer.notes.clone()).ok()?;
         if let EventBody::NodeSucceeded { reused: place, .. } = &mut event {

@@ -138,7 +138,9 @@ impl RunState {
             }),
             NodeKind::Tool(tool) => {
                 let arguments = self.render(id, &tool.args).map_err(|error| error.context("`args`"))?;
-                Ok(Begun::Step(Step::Start(Box::new(self.start_of(id, None, None, None, Given::Arguments(arguments))))))
+                let basis = self.basis_of_call(tool, &arguments);
+                let start = self.start_of(id, None, None, Some(basis), Given::Arguments(arguments));
+                Ok(Begun::Step(Step::Start(Box::new(start))))
             }
             NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {
                 Ok(self.begin(id, now).map_or(Begun::Nothing, |body| Begun::Step(Step::Record(Box::new(body)))))

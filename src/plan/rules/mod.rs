@@ -1,6 +1,7 @@
 //! What is judged once names and edges are known. Each rule reports all it finds and changes nothing.
 
 mod absence;
+mod arguments;
 mod fields;
 mod reach;
 mod routes;
@@ -60,6 +61,7 @@ fn graph(compiler: &mut Compiler<'_>, world: &World<'_>, scope: &Scope<'_, '_>) 
         reach::check(compiler, world.codes, scope, index, node);
         routes::check(compiler, world, scope, index, node);
         values::check(compiler, world, scope, index, node);
+        arguments::check(compiler, node);
         if let Some(inner) = &inner {
             graph(compiler, world, inner);
         }

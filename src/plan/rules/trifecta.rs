@@ -297,7 +297,7 @@ fn exits(powers: &[Power], is_approved: bool, flow: &Flow) -> Vec<Exit> {
 
 fn named(power: &Power) -> String {
     match &power.by {
-        Some(agent) => format!("`{}` of agent `{agent}`", power.tool),
+        Some(caller) => format!("`{}` of {caller}", power.tool),
         None => format!("`{}`", power.tool),
     }
 }

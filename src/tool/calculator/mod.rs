@@ -38,6 +38,11 @@ impl Calculator {
     /// # Errors
     /// Never: its name is a good one.
     pub fn new() -> Result<Self> {
+        Ok(Self { spec: Self::described() })
+    }
+
+    /// What it is.
+    pub(super) fn described() -> ToolSpec {
         let description = "Computes an arithmetic expression, exactly where that is possible. Use it for every calculation rather than \
             doing it in your head. Operators: + - * / // (division rounded down) % (remainder, with the sign of the divisor) ^ or **, and \
             parentheses. Functions: sqrt abs round(x) round(x, digits) floor ceil trunc min max sum mean ln log10 log2 exp sin cos tan \
@@ -50,8 +55,8 @@ impl Calculator {
             "required": ["expression"],
             "additionalProperties": false
         });
-        let name = ToolName::new("calculator")?;
-        Ok(Self { spec: ToolSpec { name, description: description.to_owned(), parameters, effect: Effect::Pure } })
+        let name = ToolName::new("calculator").expect("a name of ours is one");
+        ToolSpec { name, description: description.to_owned(), parameters, effect: Effect::Pure }
     }
 }
 

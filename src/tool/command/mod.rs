@@ -26,6 +26,7 @@ use serde_json::json;
 pub use limits::Limits;
 
 use crate::{
+    crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{Access, AccessClass, Effect, ToolName, ToolSpec, Value},
     tool::{
@@ -142,6 +143,13 @@ impl Command {
     /// # Errors
     /// `Invalid` when the project's folder cannot be opened, or a folder of the path is not absolute.
     pub fn new(settings: CommandSettings) -> Result<Self> {
+        let programs = Programs::new(settings.path.clone(), settings.interpreters.clone())?;
+        let folders = Folders::open(&settings.root)?;
+        Ok(Self { spec: Self::described(), settings, programs, folders })
+    }
+
+    /// What it is.
+    pub(super) fn described() -> ToolSpec {
         let description = "Runs a program in the project's folder and gives its exit code and what it wrote. There is no shell: no pipes, \
             redirections, wildcards or variables; each argument is handed over as it is. Only permitted programs run, and options \
             (arguments that begin with `-`) only where the permission names them. Use the tools for files to read and write files.";
@@ -160,11 +168,8 @@ impl Command {
             "required": ["program"],
             "additionalProperties": false
         });
-        let name = ToolName::new("command")?;
-        let spec = ToolSpec { name, description: description.to_owned(), parameters, effect: Effect::Write };
-        let programs = Programs::new(settings.path.clone(), settings.interpreters.clone())?;
-        let folders = Folders::open(&settings.root)?;
-        Ok(Self { spec, settings, programs, folders })
+        let name = ToolName::new("command").expect("a name of ours is one");
+        ToolSpec { name, description: description.to_owned(), parameters, effect: Effect::Write }
     }
 
     fn prepare(&self, asked: &Asked, program: PathBuf, folder: &str, key: &str) -> Result<tokio::process::Command> {
@@ -193,6 +198,10 @@ impl Tool for Command {
         true
     }
 
+    fn sample(&self) -> Option<Value> {
+        Some(json!({ "exit_code": 0, "stdout": "simulated output of a program\n", "stderr": "" }))
+    }
+
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
         let asked: Asked = read_arguments(arguments)?;
         asked.check()?;
@@ -210,6 +219,7 @@ impl Tool for Command {
         let command = self.prepare(&asked, program, &folder, context.idempotency_key)?;
         let child = Child::start(command, &self.settings.limits)
             .map_err(|err| Error::new(ErrorKind::Request, format!("`{}` could not be started", asked.program)).source(err))?;
+        crash_point!("tool.program-begun");
         let ended = child
             .run(asked.stdin.take(), context.max_output)
             .await

@@ -41,7 +41,12 @@ struct Arguments {
 }
 
 impl EditFile {
-    pub(super) fn new(root: Arc<Root>) -> Result<Self> {
+    pub(super) fn new(root: Arc<Root>) -> Self {
+        Self { root, spec: Self::described() }
+    }
+
+    /// What it is.
+    pub(super) fn described() -> ToolSpec {
         let description = "Changes a text file of the project: puts `new` in the place of `old`. Read the file first: `old` must be \
             exactly what is there, with its spaces and line breaks, and be there once; take more of the lines around it if it is there \
             more often, or set `all`.";
@@ -57,7 +62,7 @@ impl EditFile {
             "additionalProperties": false
         });
         // Not idempotent: `new` may hold `old`, and a second time would change it once more.
-        Ok(Self { root, spec: spec("edit_file", Effect::Write, description, parameters)? })
+        spec("edit_file", Effect::Write, description, parameters)
     }
 }
 
@@ -72,6 +77,10 @@ impl Tool for EditFile {
     }
 
     /// To be told whether a text is in a file is to read it.
+    fn sample(&self) -> Option<Value> {
+        Some(json!({ "path": "simulated.txt", "replaced": 1 }))
+    }
+
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
         let Arguments { path, old, new, .. } = read_arguments(arguments)?;
         if old.is_empty() || old == new {

@@ -42,7 +42,12 @@ struct Arguments {
 }
 
 impl ListFiles {
-    pub(super) fn new(root: Arc<Root>) -> Result<Self> {
+    pub(super) fn new(root: Arc<Root>) -> Self {
+        Self { root, spec: Self::described() }
+    }
+
+    /// What it is.
+    pub(super) fn described() -> ToolSpec {
         let description = "Lists the files and folders in a folder of the project, as sorted paths; those of folders end in `/`. Use it \
             to find out what there is before you read. With `glob` it finds files by their names in all folders below. `.git`, \
             `.agentflow` and what may not be read are left out.";
@@ -62,7 +67,7 @@ impl ListFiles {
             },
             "additionalProperties": false
         });
-        Ok(Self { root, spec: spec("list_files", Effect::Read, description, parameters)? })
+        spec("list_files", Effect::Read, description, parameters)
     }
 }
 
@@ -74,6 +79,10 @@ impl Tool for ListFiles {
 
     fn reach(&self) -> &[AccessClass] {
         &[AccessClass::Read]
+    }
+
+    fn sample(&self) -> Option<Value> {
+        Some(json!(["simulated/", "simulated/file.txt"]))
     }
 
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {

@@ -34,12 +34,23 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 pub fn file_tools(root: &Path, protected: &[String]) -> Result<Vec<Arc<dyn Tool>>> {
     let root = Arc::new(Root::open(root, protected)?);
     Ok(vec![
-        Arc::new(read::ReadFile::new(Arc::clone(&root))?),
-        Arc::new(write::WriteFile::new(Arc::clone(&root))?),
-        Arc::new(edit::EditFile::new(Arc::clone(&root))?),
-        Arc::new(list::ListFiles::new(Arc::clone(&root))?),
-        Arc::new(search::SearchFiles::new(root)?),
+        Arc::new(read::ReadFile::new(Arc::clone(&root))),
+        Arc::new(write::WriteFile::new(Arc::clone(&root))),
+        Arc::new(edit::EditFile::new(Arc::clone(&root))),
+        Arc::new(list::ListFiles::new(Arc::clone(&root))),
+        Arc::new(search::SearchFiles::new(root)),
     ])
+}
+
+/// What the tools for files are.
+pub(super) fn specs() -> [ToolSpec; 5] {
+    [
+        read::ReadFile::described(),
+        write::WriteFile::described(),
+        edit::EditFile::described(),
+        list::ListFiles::described(),
+        search::SearchFiles::described(),
+    ]
 }
 
 /// Finds folders of the project for others that work in them.
@@ -64,6 +75,7 @@ impl fmt::Debug for Folders {
     }
 }
 
-fn spec(name: &str, effect: Effect, description: &str, parameters: Value) -> Result<ToolSpec> {
-    Ok(ToolSpec { name: ToolName::new(name)?, description: description.to_owned(), parameters, effect })
+fn spec(name: &str, effect: Effect, description: &str, parameters: Value) -> ToolSpec {
+    let name = ToolName::new(name).expect("a name of ours is one");
+    ToolSpec { name, description: description.to_owned(), parameters, effect }
 }

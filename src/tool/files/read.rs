@@ -47,7 +47,12 @@ fn first_line() -> u64 {
 }
 
 impl ReadFile {
-    pub(super) fn new(root: Arc<Root>) -> Result<Self> {
+    pub(super) fn new(root: Arc<Root>) -> Self {
+        Self { root, spec: Self::described() }
+    }
+
+    /// What it is.
+    pub(super) fn described() -> ToolSpec {
         let description = "Reads a text file of the project and gives its text as it is. Use it before you change a file or say \
             something about its contents. Long files come in pieces: a note says with which `from_line` to read on.";
         let parameters = json!({
@@ -60,7 +65,7 @@ impl ReadFile {
             "required": ["path"],
             "additionalProperties": false
         });
-        Ok(Self { root, spec: spec("read_file", Effect::Read, description, parameters)? })
+        spec("read_file", Effect::Read, description, parameters)
     }
 }
 
@@ -72,6 +77,10 @@ impl Tool for ReadFile {
 
     fn reach(&self) -> &[AccessClass] {
         &[AccessClass::Read]
+    }
+
+    fn sample(&self) -> Option<Value> {
+        Some("simulated text of a file\n".into())
     }
 
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {

@@ -57,7 +57,12 @@ struct Arguments {
 }
 
 impl SearchFiles {
-    pub(super) fn new(root: Arc<Root>) -> Result<Self> {
+    pub(super) fn new(root: Arc<Root>) -> Self {
+        Self { root, spec: Self::described() }
+    }
+
+    /// What it is.
+    pub(super) fn described() -> ToolSpec {
         let description = "Searches the text files of the project line by line and gives the lines that match, each as \
             `path:line: text`. Use it to find where something is written before you read whole files. Binary files, `.git`, \
             `.agentflow` and what may not be read are left out.";
@@ -80,7 +85,7 @@ impl SearchFiles {
             "required": ["pattern"],
             "additionalProperties": false
         });
-        Ok(Self { root, spec: spec("search_files", Effect::Read, description, parameters)? })
+        spec("search_files", Effect::Read, description, parameters)
     }
 }
 
@@ -107,6 +112,10 @@ impl Tool for SearchFiles {
 
     fn reach(&self) -> &[AccessClass] {
         &[AccessClass::Read]
+    }
+
+    fn sample(&self) -> Option<Value> {
+        Some("simulated/file.txt:1: simulated line\n".into())
     }
 
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {

@@ -37,7 +37,12 @@ struct Arguments {
 }
 
 impl WriteFile {
-    pub(super) fn new(root: Arc<Root>) -> Result<Self> {
+    pub(super) fn new(root: Arc<Root>) -> Self {
+        Self { root, spec: Self::described() }
+    }
+
+    /// What it is.
+    pub(super) fn described() -> ToolSpec {
         let description = "Writes a text file of the project: a new one, or in place of all that was in it. Folders that are missing \
             are made. To change a part of a file, use `edit_file` instead.";
         let parameters = json!({
@@ -50,7 +55,7 @@ impl WriteFile {
             "additionalProperties": false
         });
         // The same contents written again change nothing.
-        Ok(Self { root, spec: spec("write_file", Effect::Idempotent, description, parameters)? })
+        spec("write_file", Effect::Idempotent, description, parameters)
     }
 }
 
@@ -62,6 +67,10 @@ impl Tool for WriteFile {
 
     fn reach(&self) -> &[AccessClass] {
         &[AccessClass::Write]
+    }
+
+    fn sample(&self) -> Option<Value> {
+        Some(json!({ "path": "simulated.txt", "bytes": 0 }))
     }
 
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {

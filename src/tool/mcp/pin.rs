@@ -68,9 +68,16 @@ impl ServerDefinition {
             }
             McpTransport::Http { url, headers } => digest(["http", url].into_iter().chain(headers.keys().map(String::as_str))),
         };
+        Self::written(settings.name.as_str(), launch, tools)
+    }
+
+    /// What was written down of a server.
+    #[must_use]
+    pub fn written(server: impl Into<String>, launch: impl Into<String>, tools: BTreeMap<String, ToolDigest>) -> Self {
+        let (server, launch) = (server.into(), launch.into());
         let parts = tools.iter().flat_map(|(name, tool)| [name.as_str(), &tool.description, &tool.schema]);
-        let whole = digest([settings.name.as_str(), &launch].into_iter().chain(parts));
-        Self { server: settings.name.clone(), digest: whole, launch, tools }
+        let digest = digest([server.as_str(), &launch].into_iter().chain(parts));
+        Self { server, digest, launch, tools }
     }
 
     /// Whether this is what was approved.

@@ -28,8 +28,15 @@ impl Grants {
     }
 
     /// Why nobody may touch anything of a kind here, in words.
-    pub(super) fn refusal_of_all(&self, class: AccessClass) -> Option<String> {
+    #[must_use]
+    pub fn refusal_of_all(&self, class: AccessClass) -> Option<String> {
         self.first_without(|permission| permission.class() == class)
+    }
+
+    /// Why nobody may call any tool of an MCP server here, in words.
+    #[must_use]
+    pub fn refusal_of_server(&self, server: &str) -> Option<String> {
+        self.first_without(|permission| permission.is_of_server(server))
     }
 
     fn first_without(&self, is_meant: impl Fn(&Permission) -> bool) -> Option<String> {

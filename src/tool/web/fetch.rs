@@ -51,7 +51,12 @@ impl WebFetch {
     /// Makes the tool.
     #[must_use]
     pub fn over(client: WebClient) -> Self {
-        let spec = ToolSpec {
+        Self { spec: Self::described(), client }
+    }
+
+    /// What it is.
+    pub(in crate::tool) fn described() -> ToolSpec {
+        ToolSpec {
             name: ToolName::new("web_fetch").expect("a name of ours is one"),
             description: "Reads a web page and gives its `title`, its `url` after redirects and its `text`, with links as numbers \
                           whose targets stand at the end. Plain text and JSON are given as they are. Use it to read what a search \
@@ -72,8 +77,7 @@ impl WebFetch {
                 "additionalProperties": false,
             }),
             effect: Effect::Read,
-        };
-        Self { spec, client }
+        }
     }
 }
 
@@ -89,6 +93,10 @@ impl Tool for WebFetch {
 
     fn is_untrusted(&self) -> bool {
         true
+    }
+
+    fn sample(&self) -> Option<Value> {
+        Some(json!({ "url": "https://example.com/simulated", "title": "A simulated page", "text": "simulated text of a page" }))
     }
 
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {

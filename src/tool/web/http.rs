@@ -36,6 +36,12 @@ pub fn http_tools() -> Vec<Arc<dyn Tool>> {
 /// The tools for HTTP requests.
 #[must_use]
 pub fn http_tools_over(client: &WebClient) -> Vec<Arc<dyn Tool>> {
+    let make = |(method, spec)| Arc::new(HttpTool { spec, method, client: client.clone() }) as Arc<dyn Tool>;
+    specs().into_iter().map(make).collect()
+}
+
+/// What the tools are, each with its method.
+pub(in crate::tool) fn specs() -> [(Method, ToolSpec); 4] {
     let tools = [
         (
             "http_get",
@@ -72,9 +78,9 @@ pub fn http_tools_over(client: &WebClient) -> Vec<Arc<dyn Tool>> {
             parameters: parameters(method != Method::GET),
             effect,
         };
-        Arc::new(HttpTool { spec, method, client: client.clone() }) as Arc<dyn Tool>
+        (method, spec)
     };
-    tools.into_iter().map(make).collect()
+    tools.map(make)
 }
 
 fn parameters(has_body: bool) -> Value {
@@ -144,6 +150,10 @@ impl Tool for HttpTool {
 
     fn is_untrusted(&self) -> bool {
         true
+    }
+
+    fn sample(&self) -> Option<Value> {
+        Some(json!({ "status": 200, "headers": {}, "body": "simulated body" }))
     }
 
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {

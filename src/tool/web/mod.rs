@@ -22,3 +22,11 @@ pub use fetch::WebFetch;
 pub use http::{http_tools, http_tools_over};
 pub use resolver::{Lookup, SystemLookup};
 pub use search::{SearchEngine, SearchResult, SearchSettings, WebSearch};
+
+use crate::model::ToolSpec;
+
+/// What the tools are, the search with its usual settings.
+pub(super) fn specs() -> Vec<ToolSpec> {
+    let requests = http::specs().into_iter().map(|(_, spec)| spec);
+    requests.chain([WebFetch::described(), WebSearch::described(search::USUAL_COUNT)]).collect()
+}

@@ -1,7 +1,7 @@
 //! All of it together: an agent whose model asks for tools, servers of tools, files and HTTP; who permitted what, and whether the record
 //! of it is true.
 
-use std::{fmt::Write as _, path::Path};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -65,7 +65,9 @@ impl Lab {
             model.url()
         );
         for (name, command) in servers {
-            write!(manifest, "\n[mcp.{name}]\ncommand = {command:?}\n").unwrap();
+            manifest.push_str("\n[mcp.");
+            manifest.push_str(name);
+            manifest.push_str(&["]\ncommand = ", &format!("{command:?}"), "\n"].concat());
         }
         Self { project: project.with("agents.toml", manifest), model, effects, calls, permissions }
     }

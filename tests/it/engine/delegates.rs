@@ -326,8 +326,11 @@ nodes: { write: { agent: writer, prompt: Write. } }
 #[test]
 fn a_chain_of_calls_has_a_bound() {
     let chain = |length: usize| {
-        let agents: String =
-            (0..length).map(|at| format!("  a{at}: {{ model: mock/m, tools: ['agent:a{}'] }}\n", at + 1)).collect();
+        let agents: String = (0..length)
+            .map(|at| format!("  a{at}: {{ model: mock/m, tools: ['agent:a{}'] }}", at + 1))
+            .collect::<Vec<_>>()
+            .join("\n")
+            + "\n";
         format!("agents:\n{agents}  a{length}: {{ model: mock/m }}\nnodes: {{ go: {{ agent: a0, prompt: Go. }} }}\n")
     };
     assert!(compiled(&[("flow.yaml", &chain(8))]).plan.is_some());

@@ -6,7 +6,7 @@ use agentflow::{
     Error, ErrorKind,
     agent::Tools,
     engine::{RunState, answer, open_questions},
-    model::{Access, Approval, Decision, Effect, Event, EventBody, RunStatus},
+    model::{Access, Approval, Decision, Effect, Event, EventBody, Origin, RunId, RunStatus},
     store::this_process,
     tool::{Policy, Rules, Tool, ToolOutput, Toolbox},
 };
@@ -41,7 +41,7 @@ const POST: &str = "
 permissions: ['net:x.example']
 nodes:
   count: { value: 3 }
-  publish: { tool: http_post, args: { url: 'https://x.example', n: '{{ count }}' } }
+  publish: { tool: http_post, args: { url: 'https://x.example', json: '{{ count }}' } }
 outputs: { got: '{{ publish.got }}' }
 ";
 
@@ -83,7 +83,7 @@ async fn a_tool_node_gives_its_result_on() {
     let post = Arc::new(probe("http_post", Effect::Write));
     let flow = Flow::new(POST).tools(tools(&[&post]));
     let ran = flow.run().await.succeeded().output("got", 3);
-    assert_eq!(post.calls(), [json!({"url": "https://x.example", "n": 3})]);
+    assert_eq!(post.calls(), [json!({"url": "https://x.example", "json": 3})]);
     let told = told(&ran.events);
     assert_eq!(
         told,
@@ -118,7 +118,7 @@ async fn a_tool_that_reads_is_tried_again_with_the_same_key() {
     let down = || Err(Error::new(ErrorKind::Transient, "down"));
     let get = Arc::new(probe("http_get", Effect::Read).gives([down(), down(), Ok(ToolOutput::new("here"))]));
     let yaml = "
-nodes: { get: { tool: http_get, args: { url: 'https://x.example' } } }
+nodes: { get: { tool: http_get, args: { url: 'https://x.example' }, permissions: ['net:x.example'] } }
 ";
     let ran = Flow::new(yaml).tools(tools(&[&get])).run().await.succeeded().output("get", "here");
     let keys = get.keys();
@@ -133,7 +133,7 @@ async fn a_tool_that_changes_the_world_is_tried_once_unless_the_author_says_more
     Flow::new(POST).tools(tools(&[&post])).run().await.failed("node `publish`: down");
     assert_eq!(post.calls().len(), 1);
     let post = Arc::new(probe("http_post", Effect::Write).gives([down()]));
-    let again = POST.replace("n: '{{ count }}' } }", "n: '{{ count }}' }, retry: { max_attempts: 2 } }");
+    let again = POST.replace("json: '{{ count }}' } }", "json: '{{ count }}' }, retry: { max_attempts: 2 } }");
     Flow::new(&again).tools(tools(&[&post])).run().await.succeeded().output("got", 3);
     assert_eq!(post.calls().len(), 2);
 }
@@ -226,9 +226,9 @@ async fn a_resume_anywhere_repeats_no_call_that_has_its_result() {
 permissions: ['net:x.example']
 agents: { worker: { model: mock/m, tools: [http_get, http_put] } }
 nodes:
-  first: { tool: http_get, args: { n: 1 } }
+  first: { tool: http_put, args: { url: 'https://x.example', json: 1 } }
   work: { agent: worker, prompt: 'With {{ first.got }}' }
-  each: { map: '[1, 2, 3]', tool: http_put, args: { n: '{{ item }}' } }
+  each: { map: '[1, 2, 3]', tool: http_put, args: { url: 'https://x.example', json: '{{ item }}' } }
 ";
     let ask = |name: &str, n: i32| json!({"name": name, "arguments": {"n": n}});
     let script = || {
@@ -266,9 +266,9 @@ nodes:
 async fn the_budget_of_calls_ends_the_run() {
     let put = Arc::new(probe("http_put", Effect::Idempotent));
     let yaml = "
-permissions: ['net:x.example']
 limits: { tool_calls: 2 }
-nodes: { each: { map: '[1, 2, 3, 4]', concurrency: 1, tool: http_put, args: { n: '{{ item }}' } } }
+permissions: ['net:x.example']
+nodes: { each: { map: '[1, 2, 3, 4]', concurrency: 1, tool: http_put, args: { url: 'https://x.example', json: '{{ item }}' } } }
 ";
     let ran = Flow::new(yaml).tools(tools(&[&put])).run().await;
     assert_eq!((ran.result.error.map(|error| error.kind), put.calls().len()), (Some(ErrorKind::Budget), 2));
@@ -278,7 +278,7 @@ nodes: { each: { map: '[1, 2, 3, 4]', concurrency: 1, tool: http_put, args: { n:
 async fn secrets_are_placeholders_in_the_log() {
     let post = Arc::new(probe("http_post", Effect::Write));
     let yaml = "
-nodes: { publish: { tool: http_post, args: { token: '{{ secrets.TOKEN }}' }, permissions: ['secret:TOKEN', 'net:x.example'] } }
+nodes: { publish: { tool: http_post, args: { url: 'https://x.example', body: '{{ secrets.TOKEN }}' }, permissions: ['net:x.example', 'secret:TOKEN'] } }
 ";
     let mut secrets = agentflow::tool::Secrets::default();
     secrets.insert("TOKEN", "hunter2-hunter2".to_owned().into());
@@ -294,8 +294,25 @@ nodes: { publish: { tool: http_post, args: { token: '{{ secrets.TOKEN }}' }, per
     let tools =
         Tools::new(toolbox, Policy::new(rules), BTreeMap::new()).with_secrets(secrets, agentflow::tool::Redactor::new(&live));
     let ran = Flow::new(yaml).tools(tools).run().await.succeeded();
-    assert_eq!(post_echo.calls(), [json!({"token": "hunter2-hunter2"})]);
+    assert_eq!(post_echo.calls(), [json!({"url": "https://x.example", "body": "hunter2-hunter2"})]);
     let log: String = ran.events.iter().map(|event| serde_json::to_string(&event.body).unwrap()).collect();
     assert!(!log.contains("hunter2") && log.contains("agentflow-secret-TOKEN"), "{log}");
     assert_eq!(ran.result.outputs["publish"], json!({"echo": "[secret TOKEN]"}), "{:?}", Value::Null);
+}
+
+#[tokio::test]
+async fn a_run_that_takes_over_another_one_makes_no_call_twice() {
+    let post = Arc::new(probe("http_post", Effect::Write));
+    let mut flow = Flow::new(POST).tools(tools(&[&post]));
+    flow.run().await.succeeded();
+    flow.origin = Some(Origin::reuse(flow.run));
+    flow.run = RunId::generate();
+    let ran = flow.run().await.succeeded().output("got", 3);
+    assert_eq!((post.calls().len(), ran.result.spend.tool_calls), (1, 0));
+    assert!(!told(&ran.events).contains(&"tool_called publish".to_owned()));
+    // Other arguments are another call.
+    let mut changed = Flow::new(&POST.replace("value: 3", "value: 4")).store(Arc::clone(&flow.store)).tools(tools(&[&post]));
+    changed.origin = Some(Origin::reuse(flow.run));
+    changed.run().await.succeeded().output("got", 4);
+    assert_eq!(post.calls().len(), 2);
 }

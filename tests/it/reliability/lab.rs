@@ -33,6 +33,8 @@ pub(crate) struct Lab<'a> {
     pub(crate) workload: &'a Workload,
     folder: TempDir,
     server: FaultServer,
+    /// Where the tools of the workload lead to, if it has any.
+    effects: Option<FaultServer>,
 }
 
 /// A record of a run, as it stands in the store.
@@ -48,9 +50,11 @@ pub(crate) struct Recorded {
 impl<'a> Lab<'a> {
     pub(crate) fn new(workload: &'a Workload) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = FaultServer::start(&workload.scenario());
+        let effects = (!workload.steps.is_empty()).then(|| FaultServer::start(&workload.effects()));
+        let url = effects.as_ref().map_or("", FaultServer::url);
+        let server = FaultServer::start(&workload.scenario(url));
         for (name, text) in workload.files {
-            fs::write(folder.path().join(name), text.trim_start()).unwrap();
+            fs::write(folder.path().join(name), text.trim_start().replace("EFFECTS", url)).unwrap();
         }
         if workload.is_large {
             fs::write(folder.path().join("text.txt"), "x".repeat(LARGE)).unwrap();
@@ -58,7 +62,7 @@ impl<'a> Lab<'a> {
         let more = workload.manifest.replace("URL", server.url());
         let manifest = format!("[providers.lab]\nkind = \"openai\"\nbase_url = \"{}/v1\"\n{more}", server.url());
         fs::write(folder.path().join("agents.toml"), manifest).unwrap();
-        Self { workload, folder, server }
+        Self { workload, folder, server, effects }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -74,11 +78,15 @@ impl<'a> Lab<'a> {
         arguments
     }
 
-    /// The program in this folder, with a short lease.
+    /// The program in this folder, with a short lease; where it runs a workflow, with what its operator permits.
     pub(crate) fn agentflow(&self, arguments: &[&str], lease: Duration) -> Command {
+        let url = self.effects.as_ref().map_or("", FaultServer::url);
+        let runs = matches!(arguments, ["run" | "resume", ..]);
+        let policy = self.workload.policy.iter().filter(|_| runs).map(|word| word.replace("EFFECTS", url));
         let mut command = Command::new(env!("CARGO_BIN_EXE_agentflow"));
         command
             .args(arguments)
+            .args(policy)
             .current_dir(self.folder.path())
             .env_remove("AGENTFLOW_STORE")
             .env("AGENTFLOW_LEASE_MS", lease.as_millis().to_string())
@@ -90,9 +98,12 @@ impl<'a> Lab<'a> {
 
     /// What the server was asked, once nothing that was sent to it is still under way.
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        let port: u16 = self.server.url().rsplit(':').next().unwrap().parse().unwrap();
-        until("the server's connections end", || !has_connections(port));
-        self.server.asked()
+        asked_in_the_end(&self.server)
+    }
+
+    /// What the effect server was asked, once nothing that was sent to it is still under way.
+    pub(crate) fn effects(&self) -> Vec<Asked> {
+        self.effects.as_ref().map(asked_in_the_end).unwrap_or_default()
     }
 
     /// What the server has written down by now.
@@ -112,6 +123,12 @@ impl<'a> Lab<'a> {
         let path = copy.path().join("agentflow.db");
         if path.exists() { read_records(&path) } else { Vec::new() }
     }
+}
+
+fn asked_in_the_end(server: &FaultServer) -> Vec<Asked> {
+    let port: u16 = server.url().rsplit(':').next().unwrap().parse().unwrap();
+    until("the server's connections end", || !has_connections(port));
+    server.asked()
 }
 
 fn read_records(path: &Path) -> Vec<Recorded> {

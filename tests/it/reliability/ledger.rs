@@ -4,12 +4,15 @@ use std::{collections::BTreeMap, process::Output};
 
 use serde_json::Value;
 
-use super::lab::{Lab, Recorded, told, was_killed};
+use super::{
+    effects::ledger::EffectLedger,
+    lab::{Lab, Recorded, told, was_killed},
+};
 use crate::fault_server::Asked;
 
 /// The accounts of one run.
 pub(crate) struct Ledger<'a> {
-    lab: &'a Lab<'a>,
+    pub(super) lab: &'a Lab<'a>,
     log: Vec<Recorded>,
     /// The calls whose answers are in `log`.
     recorded: BTreeMap<usize, usize>,
@@ -17,12 +20,15 @@ pub(crate) struct Ledger<'a> {
     asked: usize,
     /// Requests that were answered, and whose answers went with a killed process.
     pub(crate) lost: u64,
+    /// The accounts of calls of tools.
+    pub(crate) effects: EffectLedger<'a>,
     pub(crate) problems: Vec<String>,
 }
 
 impl<'a> Ledger<'a> {
     pub(crate) fn new(lab: &'a Lab<'a>) -> Self {
-        Self { lab, log: Vec::new(), recorded: BTreeMap::new(), asked: 0, lost: 0, problems: Vec::new() }
+        let effects = EffectLedger::new(lab);
+        Self { lab, log: Vec::new(), recorded: BTreeMap::new(), asked: 0, lost: 0, effects, problems: Vec::new() }
     }
 
     /// The run, if there is one.
@@ -50,6 +56,8 @@ impl<'a> Ledger<'a> {
             self.problems.push(format!("answers were lost: {marks:?}; {may_be_lost} may be ({})", told(output)));
         }
         self.lost += lost.len() as u64;
+        self.effects.after(&self.log, was_killed(output));
+        self.problems.append(&mut self.effects.problems);
     }
 
     /// Looks at the end of the run: `output` is what its last process said.
@@ -59,7 +67,10 @@ impl<'a> Ledger<'a> {
             return;
         }
         let outputs: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        if outputs != *expected {
+        self.effects.finish(&outputs);
+        self.problems.append(&mut self.effects.problems);
+        let (outputs, expected) = (self.told_by_models(outputs), self.told_by_models(expected.clone()));
+        if outputs != expected {
             self.problems.push(format!("the outputs are {outputs}, not {expected}"));
         }
         if self.log.last().is_none_or(|record| record.kind != "run_finished") {
@@ -70,6 +81,14 @@ impl<'a> Ledger<'a> {
                 self.problems.push(format!("the answer to `{}` is not in the log", call.mark));
             }
         }
+    }
+
+    /// Outputs without the results of tools, which tell when they came.
+    fn told_by_models(&self, mut outputs: Value) -> Value {
+        if let Some(outputs) = outputs.as_object_mut() {
+            outputs.retain(|name, _| self.lab.workload.steps.iter().all(|step| step.mark != name));
+        }
+        outputs
     }
 
     /// What was there must still be there, byte for byte.
@@ -158,7 +177,7 @@ mod tests {
 
     #[test]
     fn records_that_are_gone_or_changed_are_found() {
-        let lab = Lab::new(&workload::ALL[0]);
+        let lab = Lab::new(&workload::MODELS[0]);
         let log = [record("r", None, 1), record("r", Some("uno"), 2)];
         for (after, problems) in [
             (log.to_vec(), 0),
@@ -174,7 +193,7 @@ mod tests {
 
     #[test]
     fn answers_that_nobody_gave_and_answers_twice_are_found() {
-        let lab = Lab::new(&workload::ALL[0]);
+        let lab = Lab::new(&workload::MODELS[0]);
         for (answers, problems) in [(vec!["uno", "dos"], 0), (vec!["uno", "uno"], 1), (vec!["eleven"], 1)] {
             let log = answers.into_iter().map(|answer| record("r", Some(answer), 1)).collect();
             let mut ledger = Ledger { log, ..Ledger::new(&lab) };
@@ -185,7 +204,7 @@ mod tests {
 
     #[test]
     fn calls_that_are_paid_again_are_found() {
-        let lab = Lab::new(&workload::ALL[0]);
+        let lab = Lab::new(&workload::MODELS[0]);
         let before = BTreeMap::from([(0, 1)]);
         for (requests, problems) in [
             (vec![asked("[[two]] uno", "ok")], 0),

@@ -10,6 +10,8 @@
 //! | `AGENTFLOW_RELIABILITY_FIGURES` | a folder that each part writes its figures to, as one line of JSON in `part-N.json` |
 
 mod breaker;
+mod course;
+mod effects;
 mod faults;
 mod graphs;
 mod lab;

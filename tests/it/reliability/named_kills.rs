@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{
+    course::WAITS,
     lab::{Lab, Running, told, was_killed, work_off},
     ledger::Ledger,
     part::Part,
@@ -31,19 +32,21 @@ enum Errand {
     /// A run that is asked to stop while its first call is out.
     Stop,
     Resume,
+    /// `approve`, of a run that waits.
+    Answer,
     /// `runs rm`, of a run that has ended.
     Remove,
 }
 
-const ERRANDS: [Errand; 4] = [Errand::Run, Errand::Stop, Errand::Resume, Errand::Remove];
+const ERRANDS: [Errand; 5] = [Errand::Run, Errand::Stop, Errand::Resume, Errand::Answer, Errand::Remove];
 
 /// What an undisturbed run of a workload gives, and which points each errand passes how often.
 struct Known {
     workload: &'static Workload,
     outputs: Value,
     passes: BTreeMap<Errand, BTreeMap<String, u64>>,
-    /// Where its runs are killed in the middle.
-    middle: &'static str,
+    /// Where its runs are killed in the middle; those of one that has none wait there for a person.
+    middle: Option<&'static str>,
 }
 
 /// One try: who is killed where.
@@ -62,6 +65,9 @@ struct Try {
 struct Came {
     kills: Vec<String>,
     lost: u64,
+    tool_calls: u64,
+    tool_calls_lost: u64,
+    decisions: u64,
     problems: Vec<String>,
 }
 
@@ -69,7 +75,7 @@ struct Came {
 fn part_1_named_kills() {
     let mut part = Part::begin(1);
     let target = part.volume(20, 480);
-    let mut known = work_off(workload::ALL.iter().enumerate().collect(), |(number, one)| (number, Known::look(one)));
+    let mut known = work_off(workload::all().enumerate().collect(), |(number, one)| (number, Known::look(one)));
     // They come in any order, and the seed is to mean the same tries again.
     known.sort_by_key(|(number, _)| *number);
     let known: Vec<_> = known.into_iter().map(|(_, known)| known).collect();
@@ -97,7 +103,11 @@ fn part_1_named_kills() {
     part.figure("points killed at", different.len());
     part.figure("workloads", known.len());
     part.figure("runs", came.len());
-    part.figure("calls lost in flight", came.iter().map(|came| came.lost).sum::<u64>());
+    let sum = |count: fn(&Came) -> u64| came.iter().map(count).sum::<u64>();
+    part.figure("calls lost in flight", sum(|came| came.lost));
+    part.figure("calls of tools", sum(|came| came.tool_calls));
+    part.figure("of them lost in flight", sum(|came| came.tool_calls_lost));
+    part.figure("decisions of people", sum(|came| came.decisions));
     part.finish(kills.len() as u64, &problems);
 }
 
@@ -113,7 +123,9 @@ fn tries(known: &[Known], part: &Part) -> Vec<Try> {
     for (number, known) in known.iter().enumerate() {
         let mut done = BTreeSet::new();
         for (errand, passes) in ERRANDS.into_iter().filter_map(|errand| Some((errand, known.passes.get(&errand)?))) {
-            for (point, passes) in passes.iter().filter(|(point, _)| !done.contains(*point)) {
+            // An answer passes what a run does, and is to be killed there all the same.
+            let is_new = |point: &String| errand == Errand::Answer || !done.contains(point);
+            for (point, passes) in passes.iter().filter(|(point, _)| is_new(point)) {
                 let mut random = part.random(tries.len() as u64 + 1000);
                 let mut hits = vec![1];
                 hits.extend((*passes > 1).then(|| random.u64(2..=*passes)));
@@ -134,27 +146,59 @@ impl Known {
     fn look(workload: &'static Workload) -> Self {
         let mut passes = BTreeMap::new();
         let lab = Lab::new(workload);
-        let output = lab.errand(Errand::Run, None, &[("AGENTFLOW_CRASH_TRACE", "run")]);
-        assert!(output.status.success(), "{}: {}", workload.name, told(&output));
-        let outputs = serde_json::from_slice(&output.stdout).unwrap();
+        let mut ledger = Ledger::new(&lab);
+        let mut output = lab.errand(Errand::Run, None, &[("AGENTFLOW_CRASH_TRACE", "run")]);
         passes.insert(Errand::Run, lab.trace("run"));
-        let run = lab.records()[0].run.clone();
-        let output = lab.errand(Errand::Remove, Some(&run), &[("AGENTFLOW_CRASH_TRACE", "remove")]);
+        ledger.after(&output);
+        let waits = output.status.code() == Some(WAITS);
+        if waits {
+            lab.errand(Errand::Answer, ledger.run(), &[("AGENTFLOW_CRASH_TRACE", "answer")]);
+            passes.insert(Errand::Answer, lab.trace("answer"));
+            output = ledger.go_on(LEASE);
+        }
         assert!(output.status.success(), "{}: {}", workload.name, told(&output));
-        passes.insert(Errand::Remove, lab.trace("remove"));
+        assert_eq!(ledger.problems, [""; 0], "{}", workload.name);
+        let outputs = serde_json::from_slice(&output.stdout).unwrap();
+        // What is removed is the same, whatever the run was of.
+        if workload.steps.is_empty() {
+            let output = lab.errand(Errand::Remove, ledger.run(), &[("AGENTFLOW_CRASH_TRACE", "remove")]);
+            assert!(output.status.success(), "{}: {}", workload.name, told(&output));
+            passes.insert(Errand::Remove, lab.trace("remove"));
+        }
 
-        let middle = MIDDLES.into_iter().find(|middle| passes[&Errand::Run].contains_key(middle.trim_end_matches(":1"))).unwrap();
+        let passes_by = |middle: &&str| passes[&Errand::Run].contains_key(point_of(middle));
+        let middle = workload.middle.or_else(|| MIDDLES.into_iter().find(passes_by)).filter(|_| !waits);
         let lab = Lab::new(workload);
-        assert!(was_killed(&lab.errand(Errand::Run, None, &[("AGENTFLOW_CRASH", middle)])), "{}", workload.name);
-        let run = lab.records()[0].run.clone();
-        let output = lab.errand(Errand::Resume, Some(&run), &[("AGENTFLOW_CRASH_TRACE", "resume")]);
-        assert!(output.status.success(), "{}: {}", workload.name, told(&output));
+        let mut ledger = Ledger::new(&lab);
+        let output = ledger.come_halfway(middle);
+        assert!(waits || was_killed(&output), "{}: {}", workload.name, told(&output));
+        let output = lab.errand(Errand::Resume, ledger.run(), &[("AGENTFLOW_CRASH_TRACE", "resume")]);
+        let is_good = output.status.success() || output.status.code() == Some(WAITS);
+        assert!(is_good, "{}: {}", workload.name, told(&output));
         passes.insert(Errand::Resume, lab.trace("resume"));
 
         let lab = Lab::new(workload);
         lab.errand(Errand::Stop, None, &[("AGENTFLOW_CRASH_TRACE", "stop")]);
         passes.insert(Errand::Stop, lab.trace("stop"));
         Self { workload, outputs, passes, middle }
+    }
+}
+
+/// The point in an order such as `journal.told:1`.
+fn point_of(orders: &str) -> &str {
+    orders.split(':').next().unwrap_or_default()
+}
+
+impl Ledger<'_> {
+    /// Begins a run that is killed at `middle`, or waits there and is answered.
+    fn come_halfway(&mut self, middle: Option<&str>) -> Output {
+        let orders: Vec<_> = middle.map(|middle| ("AGENTFLOW_CRASH", middle)).into_iter().collect();
+        let output = self.lab.errand(Errand::Run, None, &orders);
+        self.after(&output);
+        if output.status.code() == Some(WAITS) {
+            self.answer(LEASE);
+        }
+        output
     }
 }
 
@@ -167,10 +211,14 @@ impl Try {
         let mut first = match self.errand {
             Errand::Run | Errand::Stop => lab.errand(self.errand, None, &[("AGENTFLOW_CRASH", &orders)]),
             Errand::Resume => {
-                let output = lab.errand(Errand::Run, None, &[("AGENTFLOW_CRASH", known.middle)]);
-                came.note(&output, known.middle.trim_end_matches(":1"));
-                ledger.after(&output);
+                let output = ledger.come_halfway(known.middle);
+                came.note(&output, point_of(known.middle.unwrap_or_default()));
                 lab.errand(Errand::Resume, ledger.run(), &[("AGENTFLOW_CRASH", &orders)])
+            }
+            Errand::Answer => {
+                let output = lab.errand(Errand::Run, None, &[]);
+                ledger.after(&output);
+                lab.errand(Errand::Answer, ledger.run(), &[("AGENTFLOW_CRASH", &orders)])
             }
             Errand::Remove => return self.remove(&lab, &orders, known),
         };
@@ -182,11 +230,13 @@ impl Try {
             ledger.after(&first);
         }
         // A run that was not recorded does not exist: it is begun anew. One that has ended gives its outputs again.
-        let errand = if ledger.run().is_some() { Errand::Resume } else { Errand::Run };
-        let last = lab.errand(errand, ledger.run(), &[]);
-        ledger.after(&last);
+        let last = ledger.go_on(LEASE);
         ledger.finish(&last, &known.outputs);
+        ledger.verify(LEASE);
         came.lost = ledger.lost;
+        came.tool_calls = ledger.effects.done();
+        came.tool_calls_lost = ledger.effects.lost;
+        came.decisions = ledger.effects.decided();
         came.problems = ledger.problems;
         came
     }
@@ -236,6 +286,7 @@ impl Lab<'_> {
             Errand::Run => self.run("json"),
             Errand::Stop => self.run("jsonl"),
             Errand::Resume => vec!["resume", run.unwrap(), "--output", "json"],
+            Errand::Answer => vec!["approve", run.unwrap(), "--all"],
             Errand::Remove => vec!["runs", "rm", run.unwrap()],
         };
         let mut command = self.agentflow(&arguments, LEASE);

@@ -38,9 +38,7 @@ outputs: { three: "{{ three }}" }
         Call::new("two", Says::After(150, "second")),
         Call::new("three", Says::After(60, "third")),
     ],
-    width: 1,
-    manifest: "",
-    is_large: false,
+    ..Workload::EMPTY
 };
 
 /// What came of a try.

@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use super::effects::{self, step::Step};
+
 /// How long a call takes that is to be met while it is out, in milliseconds: longer than a renewal of the lease is away.
 const A_WHILE: u64 = 45;
 
@@ -18,6 +20,12 @@ pub(crate) struct Workload {
     pub(crate) manifest: &'static str,
     /// Whether it takes a large input, so that its log is copied into the store's file.
     pub(crate) is_large: bool,
+    /// The calls of tools.
+    pub(crate) steps: &'static [Step],
+    /// What the operator permits, as options of the commands that run it.
+    pub(crate) policy: &'static [&'static str],
+    /// The crash point at which its runs have come halfway; of one that waits for a person by itself, none need be named.
+    pub(crate) middle: Option<&'static str>,
 }
 
 /// A call of a model. The prompt, or what the model is told of its last answer, has `mark` in double brackets.
@@ -35,6 +43,8 @@ pub(crate) enum Says {
     After(u64, &'static str),
     /// So many times 503 before it.
     Late(u32, &'static str),
+    /// A text, and the calls of tools that it asks for, as JSON.
+    Asks(&'static str, &'static str),
     /// 400, always.
     Refuses,
     /// Nothing.
@@ -49,12 +59,14 @@ impl Call {
     /// The answer that is paid for, if there ever is one.
     pub(crate) fn answer(&self) -> Option<&'static str> {
         match self.says {
-            Says::Answer(text) | Says::Slowly(text) | Says::After(_, text) | Says::Late(_, text) => Some(text),
+            Says::Answer(text) | Says::Slowly(text) | Says::After(_, text) | Says::Late(_, text) | Says::Asks(text, _) => {
+                Some(text)
+            }
             Says::Refuses | Says::Hangs => None,
         }
     }
 
-    fn rule(&self) -> Value {
+    fn rule(&self, effects: &str) -> Value {
         let status = |status: u16| json!({ "status": { "status": status } });
         let (text, reply) = match &self.says {
             Says::Answer(text) => (*text, json!("ok")),
@@ -65,6 +77,11 @@ impl Call {
                 replies.push(json!("ok"));
                 (*text, json!({ "sequence": replies }))
             }
+            Says::Asks(text, calls) => {
+                let calls: Value = serde_json::from_str(&calls.replace("EFFECTS", effects)).unwrap();
+                let mark = format!("[[{}]]", self.mark);
+                return json!({ "match": mark, "text": text, "tool_calls": calls, "reply": "ok" });
+            }
             Says::Refuses => ("", status(400)),
             Says::Hangs => ("", json!("hang")),
         };
@@ -73,10 +90,19 @@ impl Call {
 }
 
 impl Workload {
-    /// What the fault server is told. Who asks below `/down` is never answered.
-    pub(crate) fn scenario(&self) -> Value {
+    /// Nothing yet.
+    pub(crate) const EMPTY: Self =
+        Self { name: "", files: &[], calls: &[], width: 1, manifest: "", is_large: false, steps: &[], policy: &[], middle: None };
+
+    /// What the fault server is told that answers for models. Who asks below `/down` is never answered. `effects` is where tools lead to.
+    pub(crate) fn scenario(&self, effects: &str) -> Value {
         let down = json!({ "path": "/down/", "reply": { "status": { "status": 503 } } });
-        [down].into_iter().chain(self.calls.iter().map(Call::rule)).collect()
+        [down].into_iter().chain(self.calls.iter().map(|call| call.rule(effects))).collect()
+    }
+
+    /// What the one is told that takes the calls of tools.
+    pub(crate) fn effects(&self) -> Value {
+        self.steps.iter().map(Step::rule).collect()
     }
 
     /// How many answers a kill may lose. A call that rests on another's answer goes out when that is on disk. One that does not takes
@@ -99,7 +125,12 @@ impl Workload {
 use Says::{Answer, Hangs, Late, Refuses, Slowly};
 
 /// All of them.
-pub(crate) const ALL: [Workload; 10] = [
+pub(crate) fn all() -> impl Iterator<Item = &'static Workload> {
+    MODELS.iter().chain(&effects::workloads::ALL)
+}
+
+/// Those that call nothing but models.
+pub(crate) const MODELS: [Workload; 10] = [
     Workload {
         name: "chain",
         files: &[(
@@ -120,9 +151,7 @@ outputs: { last: "{{ four }}", first: "{{ one }}" }
             Call::new("three", Answer("tres")),
             Call::new("four", Answer("cuatro")),
         ],
-        width: 1,
-        manifest: "",
-        is_large: false,
+        ..Workload::EMPTY
     },
     Workload {
         name: "fan-out",
@@ -147,8 +176,7 @@ outputs: { sum: "{{ sum }}", each: "{{ each }}" }
             Call::new("sum", Answer("a forest")),
         ],
         width: 2,
-        manifest: "",
-        is_large: false,
+        ..Workload::EMPTY
     },
     Workload {
         name: "loop",
@@ -175,9 +203,7 @@ outputs: { text: "{{ improve.draft }}" }
             Call::new("draft-3", Answer("a good draft")),
             Call::new("check-3", Answer(r#"{"ok": true, "why": "good"}"#)),
         ],
-        width: 1,
-        manifest: "",
-        is_large: false,
+        ..Workload::EMPTY
     },
     Workload {
         name: "routes",
@@ -206,8 +232,7 @@ outputs: { fix: "{{ fix | default('none') }}", answer: "{{ answer | default('non
             Call::new("fix", Answer("fixed")),
         ],
         width: 2,
-        manifest: "",
-        is_large: false,
+        ..Workload::EMPTY
     },
     Workload {
         name: "repairs",
@@ -231,8 +256,7 @@ outputs: { total: "{{ total.total }}", pair: "{{ pair }}" }
             Call::new("again-total", Answer(r#"{"total": 7}"#)),
         ],
         width: 2,
-        manifest: "",
-        is_large: false,
+        ..Workload::EMPTY
     },
     Workload {
         name: "retries",
@@ -255,8 +279,7 @@ outputs: { last: "{{ last }}" }
             Call::new("last", Late(1, "the end")),
         ],
         width: 2,
-        manifest: "",
-        is_large: false,
+        ..Workload::EMPTY
     },
     Workload {
         name: "outage",
@@ -287,7 +310,7 @@ kind = "openai"
 base_url = "URL/down/v1"
 breaker = { failures = 2, open_for = "60ms" }
 "#,
-        is_large: false,
+        ..Workload::EMPTY
     },
     Workload {
         name: "rates",
@@ -311,7 +334,7 @@ outputs: { last: "{{ last }}" }
         width: 4,
         // The fourth call waits for a third of a second, whoever it is.
         manifest: "rate = { requests = \"3/s\" }\n",
-        is_large: false,
+        ..Workload::EMPTY
     },
     Workload {
         name: "inner workflow",
@@ -348,8 +371,7 @@ outputs: { text: "{{ text }}" }
             Call::new("whole", Answer("s and t")),
         ],
         width: 2,
-        manifest: "",
-        is_large: false,
+        ..Workload::EMPTY
     },
     Workload {
         name: "values and failures",
@@ -384,14 +406,14 @@ outputs: { end: "{{ end }}", sum: "{{ squares | sum }}", bad: "{{ bad }}", slow:
             Call::new("end", Answer("all ended")),
         ],
         width: 2,
-        manifest: "",
         is_large: true,
+        ..Workload::EMPTY
     },
 ];
 
 #[test]
 fn marks_and_answers_tell_calls_apart() {
-    for workload in &ALL {
+    for workload in all() {
         for (number, call) in workload.calls.iter().enumerate() {
             assert_eq!(workload.call_of_prompt(&format!("[[{}]]", call.mark)), Some(number), "{}: {}", workload.name, call.mark);
             if let Some(answer) = call.answer() {

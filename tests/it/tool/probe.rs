@@ -85,6 +85,7 @@ impl Tool for Probe {
         if self.hangs {
             std::future::pending::<()>().await;
         }
-        self.outcomes.lock().unwrap().pop_front().unwrap_or_else(|| Ok(ToolOutput::new(json!({"got": call.arguments["n"]}))))
+        let got = call.arguments.get("n").or_else(|| call.arguments.get("json"));
+        self.outcomes.lock().unwrap().pop_front().unwrap_or_else(|| Ok(ToolOutput::new(json!({"got": got}))))
     }
 }

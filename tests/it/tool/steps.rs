@@ -542,3 +542,24 @@ async fn simulated_tools_touch_nothing_and_need_no_permission() {
     assert!(told(&script)[0].contains("simulated"), "{:?}", told(&script));
     assert_eq!((write.calls().len(), sum.calls().len()), (0, 1));
 }
+
+#[tokio::test]
+async fn a_server_that_keeps_failing_is_left_alone_whichever_tool_asks() {
+    let server = || Access::Net { secure: true, host: "x.example".to_owned(), port: 443 };
+    let down = || Err(Error::new(ErrorKind::Transient, "down"));
+    let (one, two) = (Probe::new("one", Effect::Read).touches(server()), Probe::new("two", Effect::Read).touches(server()));
+    let (one, two) = (Arc::new(one.gives((0..5).map(|_| down()))), Arc::new(two));
+    let rules = Rules { allow: vec!["net:x.example".parse().unwrap()], ..Rules::default() };
+    let mut lab = Lab::with(&[&one, &two], rules, BTreeMap::new());
+    let level = Level { owner: "agent `worker`".to_owned(), permissions: vec!["net:x.example".parse().unwrap()] };
+    lab.grants = Arc::new(Grants { levels: vec![level], always_ask: false });
+    for n in 0..5 {
+        let error = lab.node("one", json!({"n": n}), &Recorded::default(), &Log::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transient);
+    }
+    let log = Log::default();
+    let error = lab.node("two", json!({"n": 1}), &Recorded::default(), &log).await.unwrap_err();
+    assert_eq!((error.kind(), two.calls().len()), (ErrorKind::CircuitOpen, 0));
+    assert_eq!(log.failure(), "the server `x.example:443` failed too often and is left alone for a while: do without it");
+    assert_eq!(log.heard(), ["result 0.0!"]);
+}

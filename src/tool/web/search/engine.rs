@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How many results there are unless somebody says so.
-const USUAL_COUNT: usize = 5;
+pub(in crate::tool::web) const USUAL_COUNT: usize = 5;
 
 /// Who searches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

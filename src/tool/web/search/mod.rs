@@ -18,6 +18,7 @@ use reqwest::{
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
+pub(in crate::tool::web) use self::engine::USUAL_COUNT;
 pub use self::{
     answer::SearchResult,
     engine::{SearchEngine, SearchSettings},
@@ -67,7 +68,12 @@ impl WebSearch {
     /// As [`WebSearch::new`].
     pub fn over(settings: SearchSettings, client: WebClient) -> Result<Self> {
         let endpoint = settings.endpoint()?;
-        let spec = ToolSpec {
+        Ok(Self { spec: Self::described(settings.count), settings, endpoint, client })
+    }
+
+    /// What it is; `count` results are given unless it is said.
+    pub(in crate::tool) fn described(count: usize) -> ToolSpec {
+        ToolSpec {
             name: ToolName::new("web_search").expect("a name of ours is one"),
             description:
                 "Searches the web and gives `results`, the best first, each with `title`, `url`, `snippet` and, where it is \
@@ -80,7 +86,7 @@ impl WebSearch {
                     "query": {"type": "string", "minLength": 1, "maxLength": 400, "description": "What to search for: a few words, or a question."},
                     "count": {
                         "type": "integer", "minimum": 1, "maximum": MAX_COUNT,
-                        "description": format!("How many results; {} unless it is said.", settings.count),
+                        "description": format!("How many results; {count} unless it is said."),
                     },
                     "recent": {"enum": ["day", "week", "month", "year"], "description": "Only what is not older than that."},
                 },
@@ -88,8 +94,7 @@ impl WebSearch {
                 "additionalProperties": false,
             }),
             effect: Effect::Read,
-        };
-        Ok(Self { spec, settings, endpoint, client })
+        }
     }
 
     fn request(&self, query: &Query) -> Result<Request> {
@@ -186,6 +191,12 @@ impl Tool for WebSearch {
 
     fn is_untrusted(&self) -> bool {
         true
+    }
+
+    fn sample(&self) -> Option<Value> {
+        Some(json!({ "results": [
+            { "title": "A simulated result", "url": "https://example.com/simulated", "snippet": "simulated words of a page" }
+        ] }))
     }
 
     fn accesses(&self, _arguments: &Value) -> Result<Vec<Access>> {

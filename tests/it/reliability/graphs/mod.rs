@@ -8,6 +8,7 @@ mod reference;
 mod scope;
 pub(crate) mod script;
 pub(crate) mod spec;
+mod tool_flows;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,6 +38,7 @@ use self::{
     halting::{Death, HaltingStore},
     script::{Call, Script, ScriptedProvider},
     spec::{Graph, Kind, Node},
+    tool_flows::FlowCounts,
 };
 use super::part::Part;
 
@@ -60,6 +62,14 @@ fn part_8_random_graphs() {
             Err(panic) => violations.push(format!("graph {number}: {}\n{}", text_of(&*panic), graph.text())),
         }
     }
+    let mut tools = FlowCounts::default();
+    for number in 0..volume / 2 {
+        let mut random = part.random(volume + number);
+        match catch_unwind(AssertUnwindSafe(|| tool_flows::try_flow(&runtime, &mut random))) {
+            Ok(tried) => tools.add(&tried),
+            Err(panic) => violations.push(format!("flow {number}: {}", text_of(&*panic))),
+        }
+    }
     for (name, count) in [
         ("events", counts.events),
         ("calls", counts.calls),
@@ -67,6 +77,10 @@ fn part_8_random_graphs() {
         ("stops", counts.stops),
         ("failed", counts.failed),
         ("fallbacks", counts.fallbacks),
+        ("flows of tools", volume / 2),
+        ("calls of tools", tools.calls),
+        ("of them made again", tools.made_again),
+        ("decisions of people", tools.decisions),
     ] {
         part.figure(name, count);
     }

@@ -11,7 +11,17 @@ use super::project::{Project, Ran};
 /// A search with `settings` of the manifest; what the key is named by is set.
 async fn search(project: &Project, server: &MockServer, query: &str) -> Ran {
     let allowed = format!("net:{}", server.uri());
-    let mut command = project.command(&["tools", "call", "web_search", "--arg", &format!("query={query}"), "--allow", &allowed]);
+    let mut command = project.command(&[
+        "tools",
+        "call",
+        "web_search",
+        "--arg",
+        &format!("query={query}"),
+        "--output",
+        "json",
+        "--allow",
+        &allowed,
+    ]);
     command.env("SEARCH_KEY", "k3y-0123456789");
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     project.told(&output)

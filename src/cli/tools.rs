@@ -22,6 +22,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{ToolName, ToolPattern},
     store,
+    tool::BuiltIn,
 };
 
 use super::args::{ToolsCallArgs, ToolsCommand, ToolsListArgs, ToolsShowArgs};
@@ -127,7 +128,9 @@ fn show(args: &ToolsShowArgs, settings: &Settings, terminal: &Terminal) -> Resul
 fn known(toolkit: &Toolkit, written: &str) -> Result<ToolName> {
     let name = ToolName::new(written)?;
     let known = toolkit.built_in();
-    if name.as_str().contains(':') || known.iter().any(|report| report.name == name) {
+    // A built-in tool without its key is not among them; what it lacks is told when it is called.
+    let is_built_in = BuiltIn::find(name.as_str()).is_some();
+    if is_built_in || name.as_str().contains(':') || known.iter().any(|report| report.name == name) {
         return Ok(name);
     }
     let error = Error::new(ErrorKind::NotFound, format!("there is no tool `{name}`"));

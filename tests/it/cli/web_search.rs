@@ -15,10 +15,10 @@ async fn search(project: &Project, server: &MockServer, query: &str) -> Ran {
         "tools",
         "call",
         "web_search",
-        "--arg",
-        &format!("query={query}"),
         "--output",
         "json",
+        "--arg",
+        &format!("query={query}"),
         "--allow",
         &allowed,
     ]);
@@ -93,7 +93,8 @@ async fn tavily_is_asked_with_its_key_which_nobody_sees() {
     search(&project, &server, "barley").await.exit(0);
     assert_eq!(requests(&server).await, 2);
     let allowed = format!("net:{}", server.uri());
-    let call = ["tools", "call", "web_search", "--arg", "query=barley"];
+    let call = ["tools", "call", "web_search", "--output", "json", "--arg", "query=barley"];
+    project.run(&[&call[..], &["--allow", &allowed]].concat()).exit(2).says("SEARCH_KEY");
     let mut denied = project.command(&call);
     denied.env("SEARCH_KEY", "k3y-0123456789");
     project.ran(denied).exit(6).says(&format!("--allow '{allowed}'"));

@@ -99,9 +99,9 @@ impl Flow {
                 }
                 if calls > 1 {
                     node["map"] = json!(format!("{numbers:?}"));
-                    node["args"] = json!({ "n": "{{ item }}" });
+                    node["args"] = arguments(due.tool, "{{ item }}");
                 } else {
-                    node["args"] = json!({ "n": numbers[0] });
+                    node["args"] = arguments(due.tool, &numbers[0].to_string());
                 }
             }
             if number > 0 && rng.bool() {
@@ -113,7 +113,7 @@ impl Flow {
         let limits = most.map_or_else(|| json!({}), |most| json!({ "tool_calls": most }));
         let flow_text = json!({
             "limits": limits,
-            "permissions": ["fs:read:**"],
+            "permissions": ["fs:read:**", "net:x.example"],
             "agents": { "a": { "model": "openai/m", "tools": tools } },
             "nodes": nodes,
         });
@@ -126,6 +126,21 @@ impl Flow {
         let compiled = compile_text(path, self.text.clone(), ManifestChoice::None, &DiskFiles, &CompileOptions::default());
         let problems: Vec<_> = compiled.diagnostics.iter().map(|problem| problem.message.clone()).collect();
         Arc::new(compiled.plan.unwrap_or_else(|| panic!("{problems:?}")))
+    }
+}
+
+/// Arguments by which a call of `tool` is told from all others.
+fn arguments(tool: &str, number: &str) -> Value {
+    if tool == "calculator" { json!({ "expression": number }) } else { json!({ "url": format!("https://x.example/{number}") }) }
+}
+
+/// The number in [`arguments`].
+fn number(arguments: &Value) -> u64 {
+    match (&arguments["expression"], arguments["url"].as_str()) {
+        (Value::Number(number), _) => number.as_u64().unwrap(),
+        (Value::String(number), _) => number.parse().unwrap(),
+        (_, Some(url)) => url.rsplit('/').next().unwrap().parse().unwrap(),
+        _ => panic!("{arguments}"),
     }
 }
 
@@ -180,7 +195,7 @@ impl Tool for Doer {
     }
 
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
-        let n = arguments["n"].as_u64().unwrap();
+        let n = number(arguments);
         let folder = match self.outside.due[&n].permitted {
             Permitted::Always => "free",
             Permitted::Asked => "asked",
@@ -190,7 +205,7 @@ impl Tool for Doer {
     }
 
     async fn call(&self, call: Authorized<ToolCall>, context: &CallContext<'_>) -> Result<ToolOutput> {
-        let n = call.arguments["n"].as_u64().unwrap();
+        let n = number(&call.arguments);
         let before = self.outside.of(n).len();
         self.outside.seen.lock().unwrap().push(Seen { n, key: context.idempotency_key.to_owned() });
         sleep(Duration::from_millis(n * 37 % 250)).await;
@@ -216,7 +231,7 @@ impl Provider for Asker {
         let ask = |n: &u64| ToolRequest {
             id: n.to_string(),
             name: self.due[n].tool.to_owned(),
-            arguments: json!({ "n": n }).to_string(),
+            arguments: arguments(self.due[n].tool, &n.to_string()).to_string(),
         };
         let tool_requests = calls.iter().map(ask).collect();
         Ok(ChatResponse { tool_requests, finish: FinishReason::ToolRequests, ..ChatResponse::text("", "m") })
@@ -296,7 +311,7 @@ impl World<'_> {
     fn tools(&self) -> Tools {
         let mut toolbox = Toolbox::default();
         for (name, effect) in TOOLS {
-            let parameters = json!({ "type": "object", "properties": { "n": { "type": "integer" } }, "required": ["n"] });
+            let parameters = json!({ "type": "object" });
             let name = ToolName::new(name).unwrap();
             let spec = ToolSpec { name, description: "Does it.".to_owned(), parameters, effect };
             toolbox.add(Arc::new(Doer { spec, outside: Arc::clone(&self.outside) }));
@@ -457,7 +472,7 @@ impl Recorded {
     fn read(events: &[Event]) -> Self {
         let mut recorded = Self::default();
         let mut numbers = BTreeMap::new();
-        let n = |arguments: &Value| arguments["n"].as_u64().unwrap();
+        let n = number;
         for event in events {
             match &event.body {
                 EventBody::ToolCalled { node, call, .. } => {

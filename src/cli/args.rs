@@ -1,17 +1,14 @@
 //! The command line as clap reads it: one struct per command. Nothing here acts.
 
-mod tools;
-
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueParser};
-
-pub use tools::{ToolsCallArgs, ToolsCommand, ToolsListArgs, ToolsShowArgs, ToolsTrustArgs};
 
 use crate::{
     cli::{
         audit::args::AuditCommand,
         policy::args::{PolicyArgs, PolicyCommand},
+        tools::args::ToolsCommand,
         values::{InputArg, ModelArg, parse_duration},
     },
     model::RunId,

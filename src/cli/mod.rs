@@ -32,11 +32,10 @@ mod reuse;
 mod run;
 mod runs;
 mod schema;
-mod server_offer;
 mod signals;
 mod table;
 mod terminal;
-mod tools;
+pub mod tools;
 mod ui;
 mod validate;
 pub mod values;
@@ -57,8 +56,9 @@ use crate::{
     error::Result,
 };
 
-use args::{Cli, Command, ResumeArgs, ToolsCommand};
+use args::{Cli, Command, ResumeArgs};
 use policy::args::PolicyCommand;
+use tools::args::ToolsCommand;
 
 /// Runs the command that the process was started with.
 #[must_use]

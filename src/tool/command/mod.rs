@@ -1,8 +1,8 @@
 //! `command`: programs that the operator permits, given their arguments one by one. There is no shell anywhere.
 //!
 //! What a program may be is for the policy to say (`run:PROGRAM WORD…`); this tool sees to it that a call is no more than that: a bare
-//! name looked up in fixed folders ([`programs`]), options only as a permission spells them ([`options`]), an environment of a few
-//! variables, bounds on what it uses ([`limits`]), and nothing of it left when the call ends, however that ends ([`child`]). A program
+//! name looked up in fixed folders (`programs`), options only as a permission spells them (`options`), an environment of a few
+//! variables, bounds on what it uses (`limits`), and nothing of it left when the call ends, however that ends (`child`). A program
 //! is not walled in beyond that: it can read and write what the user can.
 
 mod capture;

@@ -1,6 +1,6 @@
 //! Tools for the files of the project: `read_file`, `write_file`, `edit_file`, `list_files`, `search_files`.
 //!
-//! None leaves the project's folder, whatever the paths, the links and those who swap them meanwhile say: see [`root`].
+//! None leaves the project's folder, whatever the paths, the links and those who swap them meanwhile say: see `root`.
 
 mod edit;
 mod glob;

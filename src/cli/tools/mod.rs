@@ -1,5 +1,8 @@
 //! `agentflow tools`: the tools of the project; one call of one of them; approval of what a server offers.
 
+pub mod args;
+mod offer;
+
 use std::io::Read as _;
 
 use serde_json::{Map, Value};
@@ -14,7 +17,6 @@ use crate::{
         clean, exit, json,
         page::Page,
         run::{block_on, run_source},
-        server_offer,
         table::table,
         terminal::{BOLD, Terminal},
     },
@@ -25,7 +27,7 @@ use crate::{
     tool::BuiltIn,
 };
 
-use super::args::{ToolsCallArgs, ToolsCommand, ToolsListArgs, ToolsShowArgs};
+use args::{ToolsCallArgs, ToolsCommand, ToolsListArgs, ToolsShowArgs};
 
 /// Does what the sub-command says with the tools of the folder.
 pub(super) fn tools(command: &ToolsCommand, settings: &Settings, verbose: bool, terminal: &Terminal) -> Result<u8> {
@@ -89,7 +91,7 @@ fn show(args: &ToolsShowArgs, settings: &Settings, terminal: &Terminal) -> Resul
         return terminal
             .print(&match args.format {
                 ShowFormat::Json => json::document(&offer)?,
-                ShowFormat::Text => server_offer::page(&offer, terminal),
+                ShowFormat::Text => offer::page(&offer, terminal),
             })
             .map(|()| exit::SUCCEEDED);
     }

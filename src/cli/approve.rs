@@ -67,7 +67,7 @@ pub(super) async fn approve(args: &ApproveArgs, settings: &Settings, terminal: &
     if !left.is_empty() {
         terminal.note(&format!("the run still asks {}; see: agentflow approve {run}", left.len()));
     } else if !args.resume {
-        terminal.note(&format!("go on with: agentflow resume {run}"));
+        terminal.note(&format!("go on with: agentflow resume {run} (with the same `--allow` options, if it had any)"));
     }
     Ok((exit::SUCCEEDED, (args.resume && left.is_empty()).then_some(run)))
 }

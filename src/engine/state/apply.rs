@@ -1,4 +1,4 @@
-//! How each event changes the state. The only place that does.
+//! How each event changes the state: here, and for calls of tools in `steps`. Nothing else does.
 
 use std::{cmp::Reverse, sync::Arc};
 
@@ -12,7 +12,7 @@ use super::{
     reserve::Reserve,
 };
 use crate::{
-    agent::{CallRecord, Recorded},
+    agent::CallRecord,
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{Event, EventBody, Handled, NodePath, NodeStatus, RunId, Seq, Spend, Value},
     plan::{JoinMode, NodeKind, OnError},
@@ -24,7 +24,6 @@ impl RunState {
     ///
     /// # Errors
     /// `Divergent` when it does not fit the plan or the events before it; the state is then not to be used any more.
-    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     pub fn apply(&mut self, event: &Event) -> Result<()> {
         if event.seq != self.next_seq {
             return Err(misfit(&format!("event {} comes where event {} belongs", event.seq, self.next_seq)));
@@ -61,29 +60,13 @@ impl RunState {
                     duration_ms: *duration_ms,
                 });
             }
-            EventBody::ToolCalled { node, call, .. } => {
+            EventBody::ToolCalled { node, .. }
+            | EventBody::ToolReturned { node, .. }
+            | EventBody::ApprovalRequested { node, .. }
+            | EventBody::AttemptPaused { node, .. }
+            | EventBody::ApprovalGiven { node, .. } => {
                 let id = self.find(node)?;
-                self.add_spend(id, Spend { tool_calls: 1, ..Spend::default() });
-                self.on_step(id, seq, |recorded| recorded.take_intent(call.clone()));
-            }
-            EventBody::ToolReturned { node, result, .. } => {
-                let id = self.find(node)?;
-                let spend = self.called.take(node, result);
-                self.add_spend(id, spend);
-                self.on_step(id, seq, |recorded| recorded.take_result(result.clone()));
-            }
-            EventBody::ApprovalRequested { node, request, .. } => {
-                let id = self.find(node)?;
-                self.on_step(id, seq, |recorded| recorded.take_question(request.clone()));
-            }
-            EventBody::AttemptPaused { node, .. } => {
-                let id = self.find_open(node)?;
-                self.on_paused(id, seq);
-            }
-            EventBody::ApprovalGiven { node, approval, .. } => {
-                let id = self.find_open(node)?;
-                self.on_step(id, seq, |recorded| recorded.take_approval(approval.clone()));
-                self.go_on_if_answered(id);
+                self.apply_step(id, &event.body, seq)?;
             }
             EventBody::IterationStarted { node, iteration } => {
                 let id = self.find_open(node)?;
@@ -181,38 +164,6 @@ impl RunState {
             instance.started_at = Some(at);
             instance.began = Some(seq);
             instance.active_before = active;
-        }
-    }
-
-    fn on_step(&mut self, id: InstanceId, seq: Seq, take: impl FnOnce(&mut Recorded)) {
-        let instance = self.instance_mut(id);
-        instance.horizon = seq;
-        take(&mut instance.recorded);
-    }
-
-    /// The attempt gives its place back and waits for a person: for answers to its questions, or for a run that it called.
-    fn on_paused(&mut self, id: InstanceId, seq: Seq) {
-        self.set_status(id, NodeStatus::Waiting);
-        let active = self.course.active();
-        let instance = self.instance_mut(id);
-        instance.horizon = seq;
-        instance.paused = Some(active);
-        // Another node may have failed meanwhile, so that nobody need answer any more.
-        self.dirty.push_back(id);
-    }
-
-    /// An attempt that waited goes on when its last question is answered.
-    fn go_on_if_answered(&mut self, id: InstanceId) {
-        let active = self.course.active();
-        let instance = self.instance_mut(id);
-        if let Some(since) = instance.paused
-            && instance.recorded.questions().next().is_none()
-        {
-            instance.paused = None;
-            // The time of waiting is not that of the node.
-            instance.active_before += active.saturating_sub(since);
-            self.set_status(id, NodeStatus::Pending);
-            self.dirty.push_back(id);
         }
     }
 
@@ -339,7 +290,7 @@ impl RunState {
     }
 
     /// Changes a status and keeps the counts of what is under way.
-    fn set_status(&mut self, id: InstanceId, status: NodeStatus) {
+    pub(super) fn set_status(&mut self, id: InstanceId, status: NodeStatus) {
         let is_active = |status| matches!(status, NodeStatus::Running | NodeStatus::Waiting);
         let was_attempt = self.is_running_attempt(id);
         let instance = self.instance_mut(id);
@@ -383,7 +334,7 @@ impl RunState {
     }
 
     /// Adds a call to the instance and to everything around it.
-    fn add_spend(&mut self, id: InstanceId, spend: Spend) {
+    pub(super) fn add_spend(&mut self, id: InstanceId, spend: Spend) {
         let mut current = Some(id);
         while let Some(id) = current {
             let instance = self.instance_mut(id);

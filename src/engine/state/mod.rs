@@ -14,8 +14,8 @@ mod reserve;
 mod reuse;
 mod scope;
 mod start;
+mod steps;
 mod time;
-mod waiting;
 
 use std::{
     cmp::Reverse,

@@ -1,0 +1,84 @@
+//! How calls of tools, and what people say of them, change the state; whether the run waits for a person.
+
+use super::{RunState, apply::misfit, parts::InstanceId};
+use crate::{
+    agent::Recorded,
+    error::Result,
+    model::{EventBody, NodeStatus, Seq, Spend},
+};
+
+impl RunState {
+    /// Takes an event about a step of the instance.
+    pub(super) fn apply_step(&mut self, id: InstanceId, body: &EventBody, seq: Seq) -> Result<()> {
+        match body {
+            EventBody::ToolCalled { call, .. } => {
+                self.add_spend(id, Spend { tool_calls: 1, ..Spend::default() });
+                self.on_step(id, seq, |recorded| recorded.take_intent(call.clone()));
+            }
+            EventBody::ToolReturned { node, result, .. } => {
+                let spend = self.called.take(node, result);
+                self.add_spend(id, spend);
+                self.on_step(id, seq, |recorded| recorded.take_result(result.clone()));
+            }
+            EventBody::ApprovalRequested { request, .. } => {
+                self.on_step(id, seq, |recorded| recorded.take_question(request.clone()));
+            }
+            EventBody::AttemptPaused { node, .. } | EventBody::ApprovalGiven { node, .. } if self.is_final(id) => {
+                return Err(misfit(&format!("node `{node}` has ended, but the log goes on with it")));
+            }
+            EventBody::AttemptPaused { .. } => self.on_paused(id, seq),
+            EventBody::ApprovalGiven { approval, .. } => {
+                self.on_step(id, seq, |recorded| recorded.take_approval(approval.clone()));
+                self.go_on_if_answered(id);
+            }
+            other => return Err(misfit(&format!("`{}` is about no step", other.kind()))),
+        }
+        Ok(())
+    }
+
+    fn on_step(&mut self, id: InstanceId, seq: Seq, take: impl FnOnce(&mut Recorded)) {
+        let instance = self.instance_mut(id);
+        instance.horizon = seq;
+        take(&mut instance.recorded);
+    }
+
+    /// The attempt gives its place back and waits for a person: for answers to its questions, or for a run that it called.
+    fn on_paused(&mut self, id: InstanceId, seq: Seq) {
+        self.set_status(id, NodeStatus::Waiting);
+        let active = self.course.active();
+        let instance = self.instance_mut(id);
+        instance.horizon = seq;
+        instance.paused = Some(active);
+        // Another node may have failed meanwhile, so that nobody need answer any more.
+        self.dirty.push_back(id);
+    }
+
+    /// An attempt that waited goes on when its last question is answered.
+    pub(super) fn go_on_if_answered(&mut self, id: InstanceId) {
+        let active = self.course.active();
+        let instance = self.instance_mut(id);
+        if let Some(since) = instance.paused
+            && instance.recorded.questions().next().is_none()
+        {
+            instance.paused = None;
+            // The time of waiting is not that of the node.
+            instance.active_before += active.saturating_sub(since);
+            self.set_status(id, NodeStatus::Pending);
+            self.dirty.push_back(id);
+        }
+    }
+
+    /// Whether nothing can go on before a person has answered: nothing is under way, due or ready.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        let idle = self.ending.is_none() && self.dirty.is_empty() && self.ready.is_empty() && self.running == 0;
+        idle && self.wakes.is_empty()
+            && self.instances.iter().any(|instance| instance.paused.is_some() && !instance.status.is_final())
+    }
+
+    /// Whether the instance waits for a person.
+    pub(in crate::engine) fn is_paused(&self, id: InstanceId) -> bool {
+        let instance = self.instance(id);
+        instance.paused.is_some() && instance.status == NodeStatus::Waiting
+    }
+}

@@ -14,6 +14,7 @@
 //! | [`store`], [`provider`], [`tool`], [`resilience`] | siblings that do not know each other | `model` |
 //! | [`template`] | `{{ … }}` and `when:` over run values | `model` |
 //! | [`schema`] | JSON Schema over values | `model` |
+//! | `http_client` | HTTP clients as `provider` and `tool` begin them: trust, no redirects, no retries | |
 //! | [`model`] | plain data: ids, messages, events | `error` |
 //! | [`error`] | the one error type | |
 //! | [`crash`] | places at which a debug build can be told to die | `error` |
@@ -27,6 +28,7 @@ pub mod crash;
 pub mod diagnostic;
 pub mod engine;
 pub mod error;
+mod http_client;
 pub mod manifest;
 pub mod model;
 pub mod plan;

@@ -12,13 +12,13 @@ use reqwest::{
     Client, Response, StatusCode, Url,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
-use rustls_platform_verifier::BuilderVerifierExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
 
 use crate::{
     crash::crash_point,
     error::{Error, ErrorKind, Result},
+    http_client,
     provider::{refusal, refusal::Refusal},
 };
 
@@ -118,28 +118,15 @@ impl HttpClient {
     }
 
     /// The client for `url`: one that trusts the system's certificates for https, one that loads none for http.
-    fn client(&self, url: &Url) -> std::result::Result<&Client, Box<dyn std::error::Error + Send + Sync>> {
+    fn client(&self, url: &Url) -> std::result::Result<&Client, http_client::Failure> {
         let secure = url.scheme() == "https";
         let cell = if secure { &self.inner.tls } else { &self.inner.plain };
         if let Some(client) = cell.get() {
             return Ok(client);
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let mut config = if secure {
-            config.with_platform_verifier()?.with_no_client_auth()
-        } else {
-            config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-        };
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let client = Client::builder()
-            .tls_backend_preconfigured(config)
-            .user_agent(concat!("agentflow/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
+        let client = http_client::builder(secure)?
             // A compressed stream arrives in lumps, and could unfold to far more than it weighs.
             .no_gzip()
-            .retry(reqwest::retry::never())
             .connect_timeout(self.inner.times.connect)
             .build()?;
         Ok(cell.get_or_init(|| client))

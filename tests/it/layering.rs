@@ -13,12 +13,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("crash", &["error"]),
     ("model", &["error"]),
+    ("http_client", &[]),
     ("schema", &["error", "model"]),
     ("template", &["error", "model"]),
     ("resilience", &["error", "model"]),
     ("store", &["crash", "error", "model"]),
-    ("provider", &["crash", "error", "model", "schema"]),
-    ("tool", &["crash", "error", "model", "schema", "template"]),
+    ("provider", &["crash", "error", "http_client", "model", "schema"]),
+    ("tool", &["crash", "error", "http_client", "model", "schema", "template"]),
     ("diagnostic", &["error", "model", "schema", "template"]),
     ("manifest", &["diagnostic", "error", "model", "resilience", "schema", "template", "tool"]),
     ("plan", &["diagnostic", "error", "manifest", "model", "resilience", "schema", "template", "tool"]),
@@ -52,7 +53,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("minijinja", &["template/"]),
     ("petgraph", &["plan/graph.rs"]),
     ("regex", &["tool/files/"]),
-    ("reqwest", &["provider/", "tool/"]),
+    ("reqwest", &["http_client.rs", "provider/", "tool/"]),
     ("rmcp", &["tool/mcp/"]),
     ("rusqlite", &["store/sqlite/"]),
     ("serde_saphyr", &["manifest/"]),
@@ -112,8 +113,8 @@ fn an_import_from_a_sibling_is_found() {
     assert_eq!(
         problems,
         [
-            "src/provider/mock.rs:3: `provider` may not use `resilience`; it may use `crash`, `error`, `model`, `schema`",
-            "src/provider/mock.rs:4: `provider` may not use `store`; it may use `crash`, `error`, `model`, `schema`",
+            "src/provider/mock.rs:3: `provider` may not use `resilience`; it may use `crash`, `error`, `http_client`, `model`, `schema`",
+            "src/provider/mock.rs:4: `provider` may not use `store`; it may use `crash`, `error`, `http_client`, `model`, `schema`",
         ]
     );
 }

@@ -69,15 +69,19 @@ pub fn read_workflow_text(
 /// Problems are treated as by [`read_workflow`].
 pub fn read_manifest(path: &Path, files: &dyn Files, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Option<Manifest> {
     let text = read_file(path, files, sources, problems)?;
-    let before = problems.len();
-    let (file, tree) = parse(path, text, sources, problems);
-    let tree = match tree {
-        Some(tree) => tree,
-        None if problems.len() == before => Tree::new(Span::new(file, 0..0), TreeKind::Map(Vec::new())),
-        None => return None,
-    };
+    let (file, tree) = parse_or_empty(path, text, sources, problems)?;
     check(&tree, &grammar::MANIFEST, problems);
     Some(agents::manifest(&tree, file))
+}
+
+/// Parses a file that may be empty: it is a map without keys then.
+fn parse_or_empty(path: &Path, text: String, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Option<(FileId, Tree)> {
+    let before = problems.len();
+    match parse(path, text, sources, problems) {
+        (file, Some(tree)) => Some((file, tree)),
+        (file, None) if problems.len() == before => Some((file, Tree::new(Span::new(file, 0..0), TreeKind::Map(Vec::new())))),
+        (_, None) => None,
+    }
 }
 
 /// Reads a policy from `text`; `path` names it in messages. An empty one is valid.
@@ -89,13 +93,7 @@ pub fn read_policy_text(
     sources: &mut Sources,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<PolicyManifest> {
-    let before = problems.len();
-    let (file, tree) = parse(path, text, sources, problems);
-    let tree = match tree {
-        Some(tree) => tree,
-        None if problems.len() == before => Tree::new(Span::new(file, 0..0), TreeKind::Map(Vec::new())),
-        None => return None,
-    };
+    let (file, tree) = parse_or_empty(path, text, sources, problems)?;
     check(&tree, &grammar::POLICY, problems);
     Some(policy::policy(&tree, file))
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
     time::Duration,
 };
 
@@ -11,10 +10,12 @@ use reqwest::{
     header::{HeaderName, HeaderValue},
 };
 use rmcp::transport::streamable_http_client::{StreamableHttpClientTransport, StreamableHttpClientTransportConfig};
-use rustls_platform_verifier::BuilderVerifierExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    http_client,
+};
 
 /// How long it may take to connect, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -49,34 +50,14 @@ pub(super) fn transport(
         value.set_sensitive(true);
         map.insert(name, value);
     }
-    let client = client(url.scheme() == "https").map_err(|error| invalid("there is no HTTP client").source(error))?;
+    // A compressed answer could unfold to far more than it weighs.
+    let client = http_client::builder(url.scheme() == "https")
+        .and_then(|builder| Ok(builder.no_gzip().connect_timeout(CONNECT).build()?))
+        .map_err(|error| invalid("there is no HTTP client").source(error))?;
     let config = StreamableHttpClientTransportConfig::with_uri(url.as_str())
         .custom_headers(map)
         .max_concurrent_requests(AT_ONCE)
         .max_sse_event_size(MAX_BODY)
         .max_json_response_size(MAX_BODY);
     Ok(StreamableHttpClientTransport::with_client(client, config))
-}
-
-/// A client: one that trusts the system's certificates for https, one that loads none for http.
-fn client(secure: bool) -> std::result::Result<Client, Box<dyn std::error::Error + Send + Sync>> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let mut config = if secure {
-        config.with_platform_verifier()?.with_no_client_auth()
-    } else {
-        config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-    };
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let client = Client::builder()
-        .tls_backend_preconfigured(config)
-        .user_agent(concat!("agentflow/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        // A compressed answer could unfold to far more than it weighs.
-        .no_gzip()
-        .retry(reqwest::retry::never())
-        .connect_timeout(CONNECT)
-        .build()?;
-    Ok(client)
 }

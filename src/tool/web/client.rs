@@ -13,10 +13,10 @@ use reqwest::{
     Client, Method, Response,
     header::{HeaderMap, LOCATION},
 };
-use rustls_platform_verifier::BuilderVerifierExt as _;
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    http_client,
     tool::{
         Authorized, ToolCall,
         web::{
@@ -145,7 +145,7 @@ impl WebClient {
         Ok(response)
     }
 
-    fn client(&self, trust: Trust, secure: bool) -> std::result::Result<&Client, Box<dyn std::error::Error + Send + Sync>> {
+    fn client(&self, trust: Trust, secure: bool) -> std::result::Result<&Client, http_client::Failure> {
         let clients = match trust {
             Trust::Public => &self.inner.public,
             Trust::Named => &self.inner.named,
@@ -154,21 +154,8 @@ impl WebClient {
         if let Some(client) = cell.get() {
             return Ok(client);
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let mut config = if secure {
-            config.with_platform_verifier()?.with_no_client_auth()
-        } else {
-            config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-        };
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let client = Client::builder()
-            .tls_backend_preconfigured(config)
-            .user_agent(concat!("agentflow/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
+        let client = http_client::builder(secure)?
             .referer(false)
-            .no_proxy()
-            .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_TIME)
             .http1_max_headers(MAX_HEADERS)
             .http2_max_header_list_size(MAX_HEAD)

@@ -226,8 +226,8 @@ async fn cve_2025_53109_symlink_escape() {
         .link("relative.txt", "../project2/secret.txt")
         .link("docs/folder", "../../project2")
         .link("docs/chain", "folder/secret.txt")
-        .link("docs/root", "/");
-    for path in ["absolute.txt", "relative.txt", "docs/folder/secret.txt", "docs/chain", "docs/root/etc/passwd"] {
+        .link("docs/top", "/");
+    for path in ["absolute.txt", "relative.txt", "docs/folder/secret.txt", "docs/chain", "docs/top/etc/passwd"] {
         for (tool, arguments) in [
             ("read_file", json!({ "path": path })),
             ("search_files", json!({ "path": path, "pattern": "secret" })),

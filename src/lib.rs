@@ -11,6 +11,7 @@
 //! | [`plan`] | from a manifest to a checked graph | `manifest`, `template` |
 //! | [`manifest`] | what the author wrote, with positions | `diagnostic` |
 //! | [`diagnostic`] | problems in an author's file, and how they are shown | |
+//! | [`memory`] | what is remembered beyond a run: documents, chunks, vectors, searches | `provider::Embedder` |
 //! | [`store`], [`provider`], [`tool`], [`resilience`] | siblings that do not know each other | `model` |
 //! | [`template`] | `{{ … }}` and `when:` over run values | `model` |
 //! | [`schema`] | JSON Schema over values | `model` |
@@ -30,6 +31,7 @@ pub mod engine;
 pub mod error;
 mod http_client;
 pub mod manifest;
+pub mod memory;
 pub mod model;
 pub mod plan;
 pub mod provider;

@@ -93,6 +93,10 @@ name!(
     AgentName, "agent name"
 );
 name!(
+    /// The name of a collection of memory: a key of `[memory]`.
+    CollectionName, "name of a collection"
+);
+name!(
     /// The name of a provider: a key of `[providers]`, or a built-in one.
     ProviderName, "provider name"
 );

@@ -3,6 +3,7 @@
 mod anthropic;
 mod builtin;
 mod calls;
+mod embedder;
 mod http;
 mod mock;
 mod openai;
@@ -25,6 +26,7 @@ use crate::{
 
 pub use anthropic::AnthropicProvider;
 pub use builtin::{BuiltIn, BuiltInKind, builtin};
+pub use embedder::Embedder;
 pub use http::{HttpClient, HttpTimes};
 pub use mock::{MockAnswer, MockCall, MockProvider, MockSettings};
 pub use openai::OpenAiProvider;

@@ -1,0 +1,183 @@
+//! The memory of a project, as the rooms above use it: collections with their embedders, over one index.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    memory::{Collection, Filter, Index, Search},
+    model::{CollectionName, Passage},
+    provider::Embedder,
+};
+
+/// What a collection without vectors has in place of an embedder.
+pub const LEXICAL: &str = "lexical";
+/// The longest query, in bytes.
+const MAX_QUERY: usize = 1 << 20;
+
+/// Finds embedders by their names in files. Made by `app`, which has keys and folders.
+pub trait Embedders: fmt::Debug + Send + Sync {
+    /// The embedder called `name`: `local`, `local/MODEL`, `PROVIDER/MODEL`, `mock`. Costs nothing before the first text.
+    ///
+    /// # Errors
+    /// `Invalid` for a name that means none, `Auth` for a key that is not there.
+    fn find(&self, name: &str) -> Result<Arc<dyn Embedder>>;
+}
+
+/// What the manifest says of a collection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CollectionSettings {
+    /// `local`, `PROVIDER/MODEL`, `lexical`, `mock`.
+    pub embedder: String,
+    /// How many tokens a chunk has at most.
+    pub chunk_tokens: usize,
+    /// How many tokens of a chunk are those of the chunk before.
+    pub overlap_tokens: usize,
+}
+
+impl Default for CollectionSettings {
+    fn default() -> Self {
+        Self { embedder: "local".to_owned(), chunk_tokens: 256, overlap_tokens: 32 }
+    }
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// The question, in the words of who asks.
+    pub text: String,
+    /// How many chunks are wanted at most.
+    pub k: usize,
+    /// The least similarity of what is found; only where there are vectors.
+    pub min_score: Option<f64>,
+    /// By what is searched.
+    pub by: SearchBy,
+    /// Which chunks are looked at.
+    pub filter: Filter,
+}
+
+/// By what is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SearchBy {
+    /// By meaning and by words, where there are vectors; by words elsewhere.
+    #[default]
+    Both,
+    /// By meaning only.
+    Meaning,
+    /// By words only: nothing is embedded.
+    Words,
+}
+
+/// The memory of a project.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    index: Arc<dyn Index>,
+    embedders: Arc<dyn Embedders>,
+    settings: BTreeMap<CollectionName, CollectionSettings>,
+}
+
+impl Memory {
+    /// Collections over `index`, made as `settings` say; those that it does not name are made with the usual ones.
+    #[must_use]
+    pub fn new(
+        index: Arc<dyn Index>,
+        embedders: Arc<dyn Embedders>,
+        settings: BTreeMap<CollectionName, CollectionSettings>,
+    ) -> Self {
+        Self { index, embedders, settings }
+    }
+
+    /// The index.
+    #[must_use]
+    pub fn index(&self) -> &Arc<dyn Index> {
+        &self.index
+    }
+
+    /// How the collection is made.
+    #[must_use]
+    pub fn settings(&self, name: &CollectionName) -> CollectionSettings {
+        self.settings.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The collection called `name`.
+    ///
+    /// # Errors
+    /// `NotFound`; those of the index.
+    pub async fn collection(&self, name: &CollectionName) -> Result<Collection> {
+        if let Some(found) = self.index.collection(name).await? {
+            return Ok(found);
+        }
+        let known: Vec<_> = self.index.collections().await?.iter().map(|known| format!("`{}`", known.name)).collect();
+        let error = Error::new(ErrorKind::NotFound, format!("there is no collection `{name}`"));
+        Err(if known.is_empty() {
+            error.hint(format!("memory is empty; fill it with: agentflow memory add PATH --collection {name}"))
+        } else {
+            error.hint(format!("there are {}; `agentflow memory add PATH --collection {name}` makes it", known.join(", ")))
+        })
+    }
+
+    /// The best chunks for a query, the best first.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such collection; `Invalid` for a query that is empty or longer than 1 MiB, for a search by meaning
+    /// where there are no vectors, and when the manifest names another embedder than the collection was made with; those of the
+    /// embedder and of the index.
+    pub async fn search(&self, name: &CollectionName, query: &Query) -> Result<Vec<Passage>> {
+        if query.text.trim().is_empty() {
+            return Err(Error::new(ErrorKind::Invalid, "the query is empty").hint("say in words what is looked for"));
+        }
+        if query.text.len() > MAX_QUERY {
+            let text = format!("the query has {} bytes; {MAX_QUERY} are the most", query.text.len());
+            return Err(Error::new(ErrorKind::Invalid, text).hint("ask in fewer words"));
+        }
+        let collection = self.collection(name).await?;
+        let embedder = self.embedder_of(&collection)?;
+        if embedder.is_none() && (query.by == SearchBy::Meaning || query.min_score.is_some()) {
+            let text = format!("collection `{name}` has no vectors: it can be searched by words only");
+            return Err(Error::new(ErrorKind::Invalid, text).hint(format!(
+                "leave `min_score` and `by` out, or make vectors with: agentflow memory reindex {name} --embedder local"
+            )));
+        }
+        let vector = match embedder.filter(|_| query.by != SearchBy::Words) {
+            Some(embedder) => embedder.embed(std::slice::from_ref(&query.text)).await?.pop(),
+            None => None,
+        };
+        let search = Search {
+            vector: vector.as_deref(),
+            words: (query.by != SearchBy::Meaning).then_some(query.text.as_str()),
+            k: query.k,
+            min_score: query.min_score,
+            filter: query.filter.clone(),
+        };
+        self.index.search(name, &search).await
+    }
+
+    /// The embedder by which the vectors of a collection were made; `None` when it has none.
+    ///
+    /// # Errors
+    /// `Invalid` when the manifest names another one; those of [`Embedders::find`].
+    pub fn embedder_of(&self, collection: &Collection) -> Result<Option<Arc<dyn Embedder>>> {
+        let name = &collection.name;
+        let wanted = self.settings.get(name).map(|settings| settings.embedder.as_str());
+        if let Some(wanted) = wanted {
+            let id = self.id_of(wanted)?;
+            if id != collection.embedder {
+                let text = format!(
+                    "the vectors of collection `{name}` were made by `{}`, and the manifest names `{wanted}`",
+                    collection.embedder
+                );
+                return Err(Error::new(ErrorKind::Invalid, text)
+                    .hint(format!("make them anew with: agentflow memory reindex {name}"))
+                    .hint("or name the embedder in the manifest that they were made by"));
+            }
+        }
+        if collection.embedder == LEXICAL {
+            return Ok(None);
+        }
+        self.embedders.find(&collection.embedder).map(Some)
+    }
+
+    /// The id that collections made by the embedder `name` have.
+    fn id_of(&self, name: &str) -> Result<String> {
+        if name == LEXICAL { Ok(LEXICAL.to_owned()) } else { Ok(self.embedders.find(name)?.id().to_owned()) }
+    }
+}

@@ -5,7 +5,13 @@
 
 mod add;
 mod index;
+mod pending;
+mod prepare;
+mod report;
 mod service;
 
+pub use add::AddOptions;
 pub use index::{Collection, Document, Filter, Index, NewChunk, NewDocument, Search, StoredChunk, TextHash};
+pub use pending::Pending;
+pub use report::{AddObserver, AddReport, AddStep};
 pub use service::{Added, CollectionSettings, Content, Embedders, Item, LEXICAL, Memory, Query, SearchBy};

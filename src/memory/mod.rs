@@ -3,8 +3,14 @@
 //! A source ([`Source`]) becomes text with positions ([`extract`]), then chunks ([`divide`]), then vectors (an
 //! [`Embedder`](crate::provider::Embedder)), and goes into an [`Index`]. [`Memory`] does all of it for those above.
 
+mod divide;
+mod extract;
 mod index;
 mod service;
+mod sources;
 
+pub use divide::{DivideLimits, Piece, divide};
+pub use extract::{ExtractLimits, Heading, Language, PDF_THREAD, Source, Text, TextKind, extract};
 pub use index::{Collection, Document, Filter, Index, NewChunk, NewDocument, Search, StoredChunk, TextHash};
 pub use service::{CollectionSettings, Embedders, LEXICAL, Memory, Query, SearchBy};
+pub use sources::{Found, ReadSource, SourceFile, Sources, Walk};

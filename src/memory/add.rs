@@ -17,8 +17,7 @@ use crate::{
     model::CollectionName,
 };
 
-use batch::Batch;
-pub(super) use batch::embed_all;
+pub(super) use batch::Batch;
 pub(super) use target::Target;
 
 /// How many documents are read and divided at once.
@@ -34,9 +33,12 @@ pub struct AddOptions {
 }
 
 /// What became of one document before its vectors were made.
-enum Step {
+pub(super) enum Step {
+    /// It was there as it is.
     Unchanged(String),
+    /// It is divided.
     Ready(Box<Prepared>),
+    /// It could not be read or divided.
     Failed(String, Error),
 }
 

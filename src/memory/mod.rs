@@ -4,13 +4,22 @@
 //! [`Embedder`](crate::provider::Embedder)), and goes into an [`Index`]. [`Memory`] does all of it for those above.
 
 mod add;
+mod documents;
+mod embedded;
+mod export;
+mod import;
 mod index;
 mod pending;
 mod prepare;
+mod reindex;
+mod remove;
 mod report;
+mod transfer;
 mod service;
 
 pub use add::AddOptions;
+pub use documents::Documents;
+pub use import::{ImportOptions, Imported};
 pub use index::{Collection, Document, Filter, Index, NewChunk, NewDocument, Search, StoredChunk, TextHash};
 pub use pending::Pending;
 pub use report::{AddObserver, AddReport, AddStep};

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{Step, Target};
 use crate::{
     error::{Error, ErrorKind, Result},
-    memory::{AddObserver, AddReport, AddStep, Index, NewDocument, TextHash, prepare::Prepared},
+    memory::{AddObserver, AddReport, AddStep, Index, NewDocument, TextHash, prepare::{Prepared, words}},
     model::CollectionName,
     provider::Embedder,
 };
@@ -74,7 +74,8 @@ impl<'a> Batch<'a> {
     /// How many tokens a text has.
     pub(in crate::memory) fn count(&self, text: &str) -> u32 {
         let embedder = self.target.embedder.as_ref();
-        embedder.map_or(0, |embedder| u32::try_from(embedder.count_tokens(text)).unwrap_or(u32::MAX))
+        let tokens = embedder.map_or_else(|| words(text), |embedder| embedder.count_tokens(text));
+        u32::try_from(tokens).unwrap_or(u32::MAX)
     }
 
     /// Makes the collection, if it is not there.

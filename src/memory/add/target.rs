@@ -54,7 +54,7 @@ impl Target {
     }
 
     /// How its documents are divided.
-    pub(super) fn division(&self, settings: CollectionSettings) -> Division {
+    pub(in crate::memory) fn division(&self, settings: CollectionSettings) -> Division {
         let CollectionSettings { chunk_tokens, overlap_tokens, .. } = settings;
         Division { chunk_tokens, overlap_tokens, embedder: self.embedder.clone() }
     }

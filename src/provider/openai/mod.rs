@@ -29,7 +29,7 @@ use crate::{
             answer::Completions,
             request::{Dialect, lacks_tools},
         },
-        pricing, stream,
+        pricing, stream, windows,
     },
 };
 
@@ -42,6 +42,7 @@ pub struct OpenAiProvider {
     http: HttpClient,
     endpoint: Endpoint,
     prices: BTreeMap<String, Price>,
+    windows: BTreeMap<String, u32>,
     /// How the server wants to be spoken to, for a model it has not refused anything of.
     usual: Dialect,
     /// What was learned from refusals, by model and whether tools were offered: some servers refuse a form only beside these.
@@ -54,14 +55,14 @@ impl OpenAiProvider {
     /// # Errors
     /// `Invalid` when the URL, the key or a header cannot be used.
     pub fn new(settings: ServerSettings, http: HttpClient) -> Result<Self> {
-        let ServerSettings { name, base_url, key, headers, prices } = settings;
+        let ServerSettings { name, base_url, key, headers, prices, windows } = settings;
         let is_azure = Url::parse(&base_url).is_ok_and(|url| url.host_str().is_some_and(|host| host.ends_with(".azure.com")));
         // Azure takes keys in a header of its own; a bearer token is something else there.
         let key_header = if is_azure { (HeaderName::from_static("api-key"), "") } else { (AUTHORIZATION, "Bearer ") };
         let endpoint = Endpoint::new(name.as_str(), &base_url, "/chat/completions", key.as_ref(), key_header, &headers)?;
         let is_openai = is_azure || endpoint.url.host_str() == Some("api.openai.com");
         let usual = Dialect::usual(is_openai, is_local(&endpoint.url));
-        Ok(Self { http, endpoint, prices, usual, learned: Mutex::default() })
+        Ok(Self { http, endpoint, prices, windows, usual, learned: Mutex::default() })
     }
 
     fn dialect(&self, topic: &(String, bool)) -> Dialect {
@@ -102,6 +103,10 @@ impl Provider for OpenAiProvider {
 
     fn price(&self, model: &str) -> Option<Price> {
         self.prices.get(model).copied().or_else(|| pricing::price(self.endpoint.url.host_str()?, model))
+    }
+
+    fn window(&self, model: &str) -> Option<u32> {
+        self.windows.get(model).copied().or_else(|| windows::window(self.endpoint.url.host_str()?, model))
     }
 
     fn address(&self) -> Option<String> {

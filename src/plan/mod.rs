@@ -10,6 +10,7 @@ mod assemble;
 mod builder;
 mod catalog;
 mod certain;
+mod collections;
 mod compile;
 mod definition;
 mod delegates;
@@ -43,6 +44,6 @@ pub use lock::{Lock, LockChange, NodeLock, OfferedLock, ServerLock, WorkflowLock
 pub use powers::{Power, asks};
 pub use surface::{LevelSurface, NodeSurface, Surface};
 pub use types::{
-    AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind, NodePlan,
-    OnError, Plan, RoutePlan, ToolNode,
+    AgentNode, ConversationPlan, ConversationScope, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits,
+    LoopPlan, MapPlan, NodeKind, NodePlan, OnError, Plan, RecallPlan, RememberPlan, RoutePlan, ToolNode,
 };

@@ -7,5 +7,5 @@ mod add;
 mod index;
 mod service;
 
-pub use index::{Collection, Document, Filter, Index, NewChunk, NewDocument, Search, StoredChunk, TextHash};
+pub use index::{Collection, Document, Filter, Index, NewChunk, NewDocument, Search, SqliteIndex, StoredChunk, TextHash};
 pub use service::{Added, CollectionSettings, Content, Embedders, Item, LEXICAL, Memory, Query, SearchBy};

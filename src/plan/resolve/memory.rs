@@ -240,13 +240,14 @@ fn passages() -> Value {
             "source": {"type": "string"},
             "position": position,
             "text": {"type": "string"},
+            "tokens": line,
             "score": {"type": "number"},
             "similarity": {"type": "number"},
             "untrusted": {"type": "boolean"},
             "scope": {"type": "string"},
             "metadata": {"type": "object"},
         },
-        "required": ["citation", "source", "position", "text", "score", "untrusted", "scope"],
+        "required": ["citation", "source", "position", "text", "tokens", "score", "untrusted", "scope"],
         "additionalProperties": false,
     });
     json!({"type": "array", "items": passage})
@@ -276,6 +277,7 @@ mod tests {
             source: "a.md".to_owned(),
             position: Position { first_line: 1, last_line: 2, page: None, heading: None },
             text: "Text.".to_owned(),
+            tokens: 1,
             score: 0.5,
             similarity: None,
             untrusted: false,

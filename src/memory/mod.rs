@@ -26,7 +26,7 @@ pub use divide::{DivideLimits, Piece, divide};
 pub use documents::Documents;
 pub use extract::{ExtractLimits, Heading, Language, PDF_THREAD, Source, Text, TextKind, extract};
 pub use import::{ImportOptions, Imported};
-pub use index::{Collection, Document, Filter, Index, NewChunk, NewDocument, Search, StoredChunk, TextHash};
+pub use index::{Collection, Document, Filter, Index, NewChunk, NewDocument, Search, SqliteIndex, StoredChunk, TextHash};
 pub use pending::{Notes, Pending, ReadItem};
 pub use report::{AddObserver, AddReport, AddStep};
 pub use service::{Added, CollectionSettings, Content, Embedders, Item, LEXICAL, Memory, Query, SearchBy};

@@ -136,9 +136,9 @@ fn too_large(bytes: u64, max_bytes: usize) -> Error {
 
 fn unreadable(err: io::Error) -> Error {
     match err.kind() {
-        io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, "it is gone").source(err),
+        io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, "it is gone"),
         io::ErrorKind::PermissionDenied => {
-            Error::new(ErrorKind::Invalid, "it may not be read by this user").hint("change its permissions").source(err)
+            Error::new(ErrorKind::Invalid, "it may not be read by this user").hint("change its permissions")
         }
         _ => Error::new(ErrorKind::Invalid, format!("it cannot be read: {err}")).source(err),
     }

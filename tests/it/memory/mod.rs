@@ -1,0 +1,3 @@
+//! What is remembered: from files to what is found.
+
+mod ingest;

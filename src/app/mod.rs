@@ -6,7 +6,7 @@ pub mod approve;
 pub mod audit;
 mod causes;
 pub mod compare;
-mod embedders;
+pub mod embedders;
 mod environment;
 pub mod estimate;
 mod exposed;

@@ -59,7 +59,8 @@ impl ProjectMemory {
                 paths.insert(name, Paths { taken: texts(&written.path), ignored: texts(&written.ignore) });
             }
         }
-        let embedders = ProjectEmbedders::of(manifest, folder, live);
+        let embedders = ProjectEmbedders::new(manifest, folder, None);
+        embedders.note_keys(live);
         let memory = Memory::new(Arc::new(LateIndex::at(place.clone())), Arc::new(embedders), settings);
         let state = place.file().and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_owned);
         Ok(Self { memory: Arc::new(memory), folder: folder.to_owned(), state, paths })

@@ -4,26 +4,33 @@
 
 mod answer;
 mod call_tool;
+mod conversation;
 mod drive;
 mod fingerprint;
 mod gate;
 mod health;
 mod journal;
 mod json;
+mod memory;
 mod models;
 mod notice;
 mod patience;
 mod recorded;
 mod tools;
 mod turn;
+mod window;
 
 pub use answer::AnswerForm;
+pub use conversation::{
+    Conversation, ConversationId, ConversationTask, KeptTurn, Summary, conversation, conversations, remove_conversation,
+};
 pub use call_tool::{ToolTask, call_tool};
 pub use drive::{Answered, Task, drive};
 pub use fingerprint::fingerprint;
 pub use gate::CallLimits;
 pub use health::{TargetHealth, TargetId, health_of_all, reset_breakers};
 pub use journal::{CallRecord, Entry, Journal};
+pub use memory::MemoryTask;
 pub use models::{Call, Called, Models, ModelsSettings, ProviderLimits, estimated_tokens};
 pub use notice::{Notice, OnNotice};
 pub use patience::BREAKER_PATIENCE;

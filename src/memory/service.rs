@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    memory::{Collection, Filter, Index, Search},
+    memory::{Collection, Filter, Index, Search, reindex::is_fresh},
     model::{CollectionName, Passage, Scope, Value, Writer},
     provider::Embedder,
 };
@@ -138,10 +138,32 @@ impl Memory {
         &self.index
     }
 
+    /// Finds embedders.
+    #[must_use]
+    pub fn embedders(&self) -> &Arc<dyn Embedders> {
+        &self.embedders
+    }
+
+    /// What the manifest says of the collection, if it does.
+    #[must_use]
+    pub fn written(&self, name: &CollectionName) -> Option<&CollectionSettings> {
+        self.settings.get(name)
+    }
+
     /// How the collection is made.
     #[must_use]
     pub fn settings(&self, name: &CollectionName) -> CollectionSettings {
         self.settings.get(name).cloned().unwrap_or_default()
+    }
+
+    /// All collections, by name; not those that are being made anew.
+    ///
+    /// # Errors
+    /// Those of the index.
+    pub async fn collections(&self) -> Result<Vec<Collection>> {
+        let mut collections = self.index.collections().await?;
+        collections.retain(|collection| !is_fresh(&collection.name));
+        Ok(collections)
     }
 
     /// The collection called `name`.
@@ -152,7 +174,7 @@ impl Memory {
         if let Some(found) = self.index.collection(name).await? {
             return Ok(found);
         }
-        let known: Vec<_> = self.index.collections().await?.iter().map(|known| format!("`{}`", known.name)).collect();
+        let known: Vec<_> = self.collections().await?.iter().map(|known| format!("`{}`", known.name)).collect();
         let error = Error::new(ErrorKind::NotFound, format!("there is no collection `{name}`"));
         Err(if known.is_empty() {
             error.hint(format!("memory is empty; fill it with: agentflow memory add PATH --collection {name}"))
@@ -161,7 +183,7 @@ impl Memory {
         })
     }
 
-    /// The best chunks for a query, the best first.
+    /// The best chunks for a query, the best first. A collection of the manifest to which nothing has been added has none.
     ///
     /// # Errors
     /// `NotFound` when there is no such collection; `Invalid` for a query that is empty or longer than 1 MiB, for a search by meaning
@@ -174,6 +196,10 @@ impl Memory {
         if query.text.len() > MAX_QUERY {
             let text = format!("the query has {} bytes; {MAX_QUERY} are the most", query.text.len());
             return Err(Error::new(ErrorKind::Invalid, text).hint("ask in fewer words"));
+        }
+        if self.settings.contains_key(name) && self.index.collection(name).await?.is_none() {
+            // Nothing has been added yet.
+            return Ok(Vec::new());
         }
         let collection = self.collection(name).await?;
         let embedder = self.embedder_of(&collection)?;
@@ -223,7 +249,10 @@ impl Memory {
     }
 
     /// The id that collections made by the embedder `name` have.
-    fn id_of(&self, name: &str) -> Result<String> {
+    ///
+    /// # Errors
+    /// Those of [`Embedders::find`].
+    pub(super) fn id_of(&self, name: &str) -> Result<String> {
         if name == LEXICAL { Ok(LEXICAL.to_owned()) } else { Ok(self.embedders.find(name)?.id().to_owned()) }
     }
 }

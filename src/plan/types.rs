@@ -16,7 +16,7 @@ use crate::{
     plan::{Power, rules::Crossings},
     resilience::RetryPolicy,
     template::{Expression, Template, TemplateTree},
-    tool::{Grants, Level},
+    tool::{Grants, Level, memory},
 };
 
 /// A checked workflow with everything it needs: nothing is looked up or read later but keys and inputs.
@@ -362,8 +362,38 @@ pub struct ToolNode {
 }
 
 impl AgentNode {
+    /// Whether its answer rests on what is remembered, which may be something else in another run, or changes it.
+    #[must_use]
+    pub fn rests_on_memory(&self) -> bool {
+        self.recall.is_some() || self.remember.is_some() || self.conversation.is_some()
+    }
+
     /// The models of the chain: the one to ask first, then those that stand in.
     pub fn models(&self) -> impl Iterator<Item = &ModelRef> {
         self.model.iter().chain(self.fallback.iter().map(|fallback| &fallback.model))
+    }
+}
+
+impl ToolNode {
+    /// What the node is in the author's words, when it calls a tool of memory: `recall` or `remember`, and the collection as written.
+    #[must_use]
+    pub fn of_memory(&self) -> Option<(&'static str, &str)> {
+        let does = match self.tool.as_str() {
+            memory::SEARCH => "recall",
+            memory::ADD => "remember",
+            _ => return None,
+        };
+        let TemplateTree::Map(args) = &self.args else { return None };
+        match &args.iter().find(|(name, _)| name == "collection")?.1 {
+            TemplateTree::Literal(Value::String(collection)) => Some((does, collection)),
+            TemplateTree::Text(template) => Some((does, template.source())),
+            TemplateTree::Literal(_) | TemplateTree::List(_) | TemplateTree::Map(_) => None,
+        }
+    }
+
+    /// Whether it looks at what is remembered, or changes it.
+    #[must_use]
+    pub fn rests_on_memory(&self) -> bool {
+        [memory::SEARCH, memory::ADD].contains(&self.tool.as_str())
     }
 }

@@ -5,10 +5,12 @@
 mod absence;
 mod agent;
 mod bad_input;
+mod conversation;
 mod cli;
 mod diagnostics;
 mod draw;
 mod durability;
+mod embed;
 mod engine;
 mod examples;
 mod fault_server;

@@ -3,6 +3,7 @@
 //! Offered tools, it begins a conversation by asking for up to two of them, with arguments that follow their schemas; then it answers.
 
 mod answer;
+mod embedder;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 pub use answer::{MockAnswer, MockCall};
+pub use embedder::MockEmbedder;
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -45,6 +47,8 @@ pub struct MockSettings {
     /// Scripted answers in turn, by node path (`review[0]`, `improve.draft`), node id or agent name; the most exact one counts.
     /// When they are used up, made-up ones follow.
     pub answers: BTreeMap<String, Vec<MockAnswer>>,
+    /// How many tokens models read and write in one call, by name.
+    pub windows: BTreeMap<String, u32>,
 }
 
 /// Answers like a model would, without one.
@@ -171,6 +175,10 @@ impl Provider for MockProvider {
 
     fn price(&self, _model: &str) -> Option<Price> {
         None
+    }
+
+    fn window(&self, model: &str) -> Option<u32> {
+        self.settings.windows.get(model).copied()
     }
 
     fn is_simulated(&self) -> bool {

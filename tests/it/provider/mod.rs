@@ -1,6 +1,7 @@
 //! Providers against servers that answer, fail and break off in every way.
 
 mod anthropic;
+mod embeddings;
 mod mock;
 mod openai;
 mod real_server;
@@ -53,6 +54,7 @@ fn settings(base_url: &str) -> ServerSettings {
         key: Some("sk-test-key".into()),
         headers: Vec::new(),
         prices: BTreeMap::new(),
+        windows: BTreeMap::new(),
     }
 }
 

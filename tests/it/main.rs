@@ -27,4 +27,5 @@ mod store;
 mod strace;
 mod tool;
 mod validate;
+mod validate_memory;
 mod validate_tools;

@@ -145,3 +145,32 @@ impl Tool for MemoryAdd {
         Ok(ToolOutput::new(serde_json::to_value(added).unwrap_or_default()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Validator;
+
+    #[test]
+    fn documents_are_texts_or_more_one_or_many() {
+        let schema = MemoryAdd::described().parameters;
+        let validator = Validator::new(&schema).unwrap();
+        let whole = json!({"text": "b", "source": "s", "metadata": {"a": 1}});
+        for (documents, texts) in [
+            (json!("a"), vec!["a"]),
+            (whole.clone(), vec!["b"]),
+            (json!(["a", whole]), vec!["a", "b"]),
+            (json!([{"text": "c"}]), vec!["c"]),
+        ] {
+            let arguments = json!({"collection": "notes", "documents": documents});
+            assert_eq!(validator.problems(&arguments), Vec::<String>::new(), "{arguments}");
+            let read: Arguments = read_arguments(&arguments).unwrap();
+            let given: Vec<String> = read.documents.into_given().map(|given| given.text).collect();
+            assert_eq!(given, texts);
+        }
+        for documents in [json!([]), json!(""), json!([{"source": "s"}]), json!({"text": "a", "more": 1}), json!(3)] {
+            let arguments = json!({"collection": "notes", "documents": documents});
+            assert!(!validator.problems(&arguments).is_empty(), "{arguments}");
+        }
+    }
+}

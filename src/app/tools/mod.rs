@@ -38,7 +38,10 @@ impl Wanted {
         let mut patterns = Vec::new();
         for node in plan.nodes() {
             match &node.kind {
-                NodeKind::Agent(agent) => patterns.extend(agent.tools.iter().cloned()),
+                NodeKind::Agent(agent) => {
+                    patterns.extend(agent.tools.iter().cloned());
+                    patterns.extend(agent.own_calls().filter_map(|name| ToolPattern::new(name).ok()));
+                }
                 NodeKind::Tool(tool) => patterns.extend(ToolPattern::new(tool.tool.as_str())),
                 NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {}
             }

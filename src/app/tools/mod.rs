@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::{
     agent::{CallLimits, ToolSettings},
+    app::memory::ProjectMemory,
     error::Result,
     manifest::{Manifest, ToolManifest},
     model::{CallRates, ToolPattern},
@@ -38,7 +39,11 @@ impl Wanted {
         let mut patterns = Vec::new();
         for node in plan.nodes() {
             match &node.kind {
-                NodeKind::Agent(agent) => patterns.extend(agent.tools.iter().cloned()),
+                NodeKind::Agent(agent) => {
+                    patterns.extend(agent.tools.iter().cloned());
+                    let around = [(agent.recall.is_some(), "memory_search"), (agent.remember.is_some(), "memory_add")];
+                    patterns.extend(around.iter().filter(|(is_used, _)| *is_used).flat_map(|(_, name)| ToolPattern::new(*name)));
+                }
                 NodeKind::Tool(tool) => patterns.extend(ToolPattern::new(tool.tool.as_str())),
                 NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {}
             }
@@ -89,11 +94,13 @@ pub fn tools(
     manifest: Option<&Manifest>,
     folder: &Path,
     wanted: &Wanted,
+    memory: &ProjectMemory,
     simulated: bool,
     live: &mut LiveSecrets,
 ) -> Result<ProjectTools> {
     let mut made = ProjectTools::default();
     make::built_in(manifest, folder, wanted, simulated, live, &mut made)?;
+    make::of_memory(memory, wanted, &mut made);
     let has_servers = manifest.is_some_and(|manifest| manifest.mcp.iter().any(|(name, _)| wanted.has_server(&name.value)));
     if has_servers && !simulated {
         made.pins = Arc::new(StorePins::beside(folder)?);

@@ -213,7 +213,7 @@ impl Services {
             tools::refuse_what_cannot_work(plan, &policy)?;
         }
         let ProjectTools { mut toolbox, settings, pins, home, .. } =
-            tools::tools(manifest, folder, &Wanted::by(plan), &memory, mock.is_some(), &mut live)?;
+            tools::tools(manifest, folder, &Wanted::by(plan), Some(&memory), mock.is_some(), &mut live)?;
         let names: Vec<_> = plan.delegates.values().flat_map(|delegate| delegate.env.iter().cloned()).collect();
         let redactor = Redactor::new(&live);
         exposed::refuse_secrets(&plan.env, &redactor)?;

@@ -41,8 +41,7 @@ impl Wanted {
             match &node.kind {
                 NodeKind::Agent(agent) => {
                     patterns.extend(agent.tools.iter().cloned());
-                    let around = [(agent.recall.is_some(), "memory_search"), (agent.remember.is_some(), "memory_add")];
-                    patterns.extend(around.iter().filter(|(is_used, _)| *is_used).flat_map(|(_, name)| ToolPattern::new(*name)));
+                    patterns.extend(agent.own_calls().filter_map(|name| ToolPattern::new(name).ok()));
                 }
                 NodeKind::Tool(tool) => patterns.extend(ToolPattern::new(tool.tool.as_str())),
                 NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {}

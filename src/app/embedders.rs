@@ -49,7 +49,8 @@ pub fn models() -> Result<Models> {
             .hint("set `AGENTFLOW_MODELS=DIR`")
     })?;
     let mut settings = ModelSettings::new(folder, environment::variable("HF_ENDPOINT").unwrap_or_else(|| HUB.to_owned()));
-    settings.offline = environment::variable("AGENTFLOW_OFFLINE").is_some_and(|value| !matches!(value.as_str(), "0" | "false" | "no"));
+    settings.offline =
+        environment::variable("AGENTFLOW_OFFLINE").is_some_and(|value| !matches!(value.as_str(), "0" | "false" | "no"));
     Ok(Models::new(settings))
 }
 

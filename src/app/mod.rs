@@ -222,7 +222,14 @@ impl Services {
         delegates.put_into(&mut toolbox);
         let tools = Tools::new(toolbox, policy, settings).with_secrets(secrets, redactor);
         let tools = if mock.is_some() { tools.simulated() } else { tools };
-        Ok(Self { models: Some(Arc::new(models)), tools: Arc::new(tools), pins, memory: Some(memory), delegates: Some(delegates), _home: home })
+        Ok(Self {
+            models: Some(Arc::new(models)),
+            tools: Arc::new(tools),
+            pins,
+            memory: Some(memory),
+            delegates: Some(delegates),
+            _home: home,
+        })
     }
 }
 
@@ -248,13 +255,7 @@ pub fn prepare(
     };
     let store = StorePlace::choose(settings.store.as_deref(), manifest_file, &base);
     let services = Services::find(&plan, manifest_file, &base, &store, &recorded, settings)?;
-    Ok(Prepared {
-        plan: Arc::new(plan),
-        store,
-        simulated: settings.mock.is_some(),
-        services,
-        recorded,
-    })
+    Ok(Prepared { plan: Arc::new(plan), store, simulated: settings.mock.is_some(), services, recorded })
 }
 
 impl Prepared {

@@ -63,7 +63,8 @@ impl Toolkit {
         let folder = path.as_deref().map_or_else(|| PathBuf::from("."), project::folder_of);
         let manifest = path.as_deref().map(read_whole).transpose()?;
         let (policy, _) = policy::policy(settings, &folder)?;
-        let (place, mut live) = (StorePlace::choose(settings.store.as_deref(), manifest.as_ref(), &folder), LiveSecrets::default());
+        let (place, mut live) =
+            (StorePlace::choose(settings.store.as_deref(), manifest.as_ref(), &folder), LiveSecrets::default());
         let memory = ProjectMemory::of(manifest.as_ref(), &folder, &place, None, &mut live)?;
         let tools = tools(manifest.as_ref(), &folder, &Wanted::All, Some(&memory), false, &mut live)?;
         let patterns = |written: &[crate::diagnostic::Spanned<String>]| -> Vec<ToolPattern> {

@@ -117,7 +117,8 @@ impl ProjectMemory {
 
 fn settings_of(written: &MemoryManifest) -> CollectionSettings {
     let usual = CollectionSettings::default();
-    let tokens = |written: Option<&crate::diagnostic::Spanned<u32>>, usual: usize| written.map_or(usual, |tokens| tokens.value as usize);
+    let tokens =
+        |written: Option<&crate::diagnostic::Spanned<u32>>, usual: usize| written.map_or(usual, |tokens| tokens.value as usize);
     CollectionSettings {
         embedder: written.embedder.as_ref().map_or(usual.embedder, |embedder| embedder.value.clone()),
         chunk_tokens: tokens(written.chunk.as_ref(), usual.chunk_tokens),

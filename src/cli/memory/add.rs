@@ -59,7 +59,8 @@ pub(super) async fn add(args: &MemoryAddArgs, settings: &Settings, terminal: &Te
         Ended::Done(report) => report,
         Ended::Stopped(code) => {
             let added = numbers::plural(progress.added() as u64, "document");
-            terminal.talk(&format!("stopped: {added} of it are in `{}`; the same command goes on with the rest", args.collection));
+            terminal
+                .talk(&format!("stopped: {added} of it are in `{}`; the same command goes on with the rest", args.collection));
             return Ok(code);
         }
     };

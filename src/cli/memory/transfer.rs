@@ -81,8 +81,7 @@ pub(super) async fn import(args: &MemoryImportArgs, settings: &Settings, termina
         file.rewind().map_err(unreadable)?;
         Ok(BufReader::new(file))
     };
-    let options =
-        ImportOptions { name: args.collection.clone(), recompute: args.recompute, untrusted: args.untrusted };
+    let options = ImportOptions { name: args.collection.clone(), recompute: args.recompute, untrusted: args.untrusted };
     let progress = Progress::start(terminal, 0);
     let ended = until_signal(project.memory.import(open, &options, &progress)).await;
     progress.finish();

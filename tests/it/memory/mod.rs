@@ -1,4 +1,4 @@
 //! What is remembered: from files to what is found.
 
-mod ingest;
 mod index;
+mod ingest;

@@ -49,7 +49,8 @@ pub fn models() -> Result<Models> {
             .hint("set `AGENTFLOW_MODELS=DIR`")
     })?;
     let mut settings = ModelSettings::new(folder, environment::variable("HF_ENDPOINT").unwrap_or_else(|| HUB.to_owned()));
-    settings.offline = environment::variable("AGENTFLOW_OFFLINE").is_some_and(|value| !matches!(value.as_str(), "0" | "false" | "no"));
+    settings.offline =
+        environment::variable("AGENTFLOW_OFFLINE").is_some_and(|value| !matches!(value.as_str(), "0" | "false" | "no"));
     Ok(Models::new(settings))
 }
 
@@ -181,5 +182,54 @@ impl Embedders for ProjectEmbedders {
         let embedder = known(&found, made.id()).unwrap_or(made);
         found.insert(embedder.id().to_owned(), Arc::clone(&embedder));
         Ok(Arc::clone(found.entry(name.to_owned()).or_insert(embedder)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(name: &str) -> Result<Arc<dyn Embedder>> {
+        ProjectEmbedders::new(None, Path::new("."), None).find(name)
+    }
+
+    #[test]
+    fn embedders_are_found_by_their_names_and_by_the_ids_of_their_vectors() {
+        for (name, id) in [
+            ("mock", "mock"),
+            ("mock/any", "mock"),
+            ("local", "local/all-MiniLM-L6-v2"),
+            ("local/all-MiniLM-L6-v2", "local/all-MiniLM-L6-v2"),
+            ("ollama/nomic-embed-text", "ollama/nomic-embed-text"),
+            ("ollama/hf.co/org/model:Q8", "ollama/hf.co/org/model:Q8"),
+        ] {
+            assert_eq!(find(name).unwrap().id(), id, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_embedder_is_made_once() {
+        let embedders = ProjectEmbedders::new(None, Path::new("."), None);
+        let (one, other) = (embedders.find("local").unwrap(), embedders.find("local/all-MiniLM-L6-v2").unwrap());
+        assert!(Arc::ptr_eq(&one, &other));
+    }
+
+    #[test]
+    fn what_is_no_embedder_is_told_with_what_there_is() {
+        for (name, kind, expected) in [
+            ("", ErrorKind::Invalid, "`` is no embedder"),
+            ("locale", ErrorKind::Invalid, "`locale` is no embedder"),
+            ("openai", ErrorKind::Invalid, "`openai` is no embedder"),
+            ("openai/", ErrorKind::Invalid, "`openai/` is no embedder"),
+            ("openai:small", ErrorKind::Invalid, "`openai:small` is no embedder"),
+            ("lexical", ErrorKind::Invalid, "`lexical` makes no vectors"),
+            ("nobody/small", ErrorKind::Invalid, "provider `nobody` is not known"),
+            ("local/unheard-of", ErrorKind::NotFound, "there is no local model `unheard-of`"),
+            ("local/mine@0123456789ab", ErrorKind::NotFound, "there is no local model `mine@0123456789ab`"),
+            ("local:nowhere", ErrorKind::NotFound, "there is no model in"),
+        ] {
+            let error = find(name).unwrap_err();
+            assert!(error.kind() == kind && error.message().starts_with(expected), "{name}: {error:?}");
+        }
     }
 }

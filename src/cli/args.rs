@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueP
 use crate::{
     cli::{
         audit::args::AuditCommand,
+        models::args::ModelsCommand,
         policy::args::{PolicyArgs, PolicyCommand},
         tools::args::ToolsCommand,
         values::{InputArg, ModelArg, parse_duration},
@@ -100,6 +101,9 @@ pub enum Command {
     /// Look at the tools, and try one
     #[command(subcommand)]
     Tools(ToolsCommand),
+    /// Look at the local models that make vectors, and get them
+    #[command(subcommand)]
+    Models(ModelsCommand),
     /// Look at what the operator permits tools to touch
     #[command(subcommand)]
     Policy(PolicyCommand),

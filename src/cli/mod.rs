@@ -20,6 +20,7 @@ mod init;
 mod json;
 mod lock;
 mod man;
+pub mod models;
 mod numbers;
 mod outputs;
 mod page;
@@ -114,6 +115,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
         Command::Tools(command) => tools::tools(&command, &settings, verbose, terminal),
+        Command::Models(command) => models::models(&command, terminal),
         Command::Policy(command) => policy::policy(&command, &settings, terminal),
         Command::Audit(command) => run::block_on(audit::audit(&command, &settings, terminal)),
         Command::Schema(args) => schema::schema(&args, terminal),
@@ -162,6 +164,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         | Command::Graph(_)
         | Command::Agents(_)
         | Command::Runs(_)
+        | Command::Models(_)
         | Command::Audit(_)
         | Command::Schema(_)
         | Command::Explain(_)

@@ -66,11 +66,16 @@ impl Memory {
         observer: &dyn AddObserver,
     ) -> Result<AddReport> {
         let target = Target::find(self, name, options.embedder.as_deref()).await?;
+        if let Some(embedder) = &target.embedder {
+            // Tokens are counted before the first text is embedded.
+            embedder.prepare().await?;
+        }
         let division = target.division(self.settings(name));
         let (sender, mut steps) = mpsc::channel(WAITING);
         let read = async move {
-            let mut prepared = stream::iter(pending.into_iter().map(|pending| self.prepare(name, pending, &division, target.exists)))
-                .buffered(READ_AT_ONCE);
+            let mut prepared =
+                stream::iter(pending.into_iter().map(|pending| self.prepare(name, pending, &division, target.exists)))
+                    .buffered(READ_AT_ONCE);
             while let Some(step) = prepared.next().await {
                 // Nobody takes it any more: the other side has failed.
                 if sender.send(step).await.is_err() {
@@ -110,9 +115,8 @@ impl Memory {
             Err(error) => return Ok(Step::Failed(source, error)),
         };
         let known = if exists { self.index().document(name, &item.source, &item.scope).await? } else { None };
-        let is_same = known.is_some_and(|known| {
-            known.hash == hash && known.metadata == item.metadata && known.untrusted == item.untrusted
-        });
+        let is_same =
+            known.is_some_and(|known| known.hash == hash && known.metadata == item.metadata && known.untrusted == item.untrusted);
         if is_same {
             return Ok(Step::Unchanged(source));
         }

@@ -99,8 +99,7 @@ impl<'a> Batch<'a> {
                 }
             }
         }
-        let mut vectors =
-            if self.target.exists { self.index.known_vectors(self.name, &order).await? } else { HashMap::new() };
+        let mut vectors = if self.target.exists { self.index.known_vectors(self.name, &order).await? } else { HashMap::new() };
         order.retain(|hash| !vectors.contains_key(hash));
         let new: Vec<String> = order.iter().map(|hash| texts[hash].clone()).collect();
         let made = embed_all(embedder.as_ref(), &new, |texts| self.observer.on_step(AddStep::Embedded { texts })).await?;

@@ -37,7 +37,8 @@ impl Target {
             if let Some(wanted) = wanted
                 && memory.id_of(wanted)? != collection.embedder
             {
-                let text = format!("the vectors of collection `{name}` were made by `{}`, not by `{wanted}`", collection.embedder);
+                let text =
+                    format!("the vectors of collection `{name}` were made by `{}`, not by `{wanted}`", collection.embedder);
                 return Err(Error::new(ErrorKind::Invalid, text)
                     .hint(format!("make them anew with: agentflow memory reindex {name} --embedder {wanted}"))
                     .hint("or leave `--embedder` out"));
@@ -59,7 +60,12 @@ impl Target {
     ///
     /// # Errors
     /// Those of the index, and of the embedder, which may have to be asked for its dimension.
-    pub(in crate::memory) async fn make(&mut self, index: &dyn Index, name: &CollectionName, vector: Option<&[f32]>) -> Result<()> {
+    pub(in crate::memory) async fn make(
+        &mut self,
+        index: &dyn Index,
+        name: &CollectionName,
+        vector: Option<&[f32]>,
+    ) -> Result<()> {
         if self.exists {
             return Ok(());
         }

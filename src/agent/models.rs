@@ -14,6 +14,7 @@ use crate::{
         gate::{CallLimits, Gate},
         health::{Health, Target},
         patience::Patience,
+        window,
     },
     crash::crash_point,
     error::{Error, ErrorKind, Result},
@@ -154,6 +155,11 @@ impl Models {
         self.providers.get(&model.provider)?.price(&model.model)
     }
 
+    /// How many tokens could be added to `request` if `model` were asked it; `None` when its window is not known.
+    pub(super) fn room_beside(&self, model: &ModelRef, request: &ChatRequest) -> Option<usize> {
+        window::room_beside(self.providers.get(&model.provider)?.as_ref(), model, request)
+    }
+
     /// Shares what is found out about the health of models with all processes that have `store`.
     pub fn share_health(&self, store: &Arc<dyn Store>) {
         self.health.share_through(store);
@@ -172,9 +178,11 @@ impl Models {
     /// held while it waits for a rate.
     ///
     /// # Errors
-    /// Those of [`Provider::chat`]; `Timeout`; `CircuitOpen` when the model is left alone.
+    /// `ContextLength`, before anything is asked, when the call is too long for the model; those of [`Provider::chat`]; `Timeout`;
+    /// `CircuitOpen` when the model is left alone.
     pub async fn call(&self, call: Call<'_>, on_text: &OnText<'_>, on_notice: &OnNotice<'_>) -> Result<Called> {
         let provider = self.provider(call.model)?;
+        window::check(provider.as_ref(), call.model, call.request)?;
         let reserved = tokens_of(call.request);
         let agent = self.agent(call);
         let turn = Turn { call, on_notice };

@@ -83,6 +83,14 @@ impl ProjectEmbedders {
         }
     }
 
+    /// The same, with the keys of the servers that the manifest names noted in `live`.
+    #[must_use]
+    pub fn of(manifest: Option<&Manifest>, folder: &Path, live: &mut LiveSecrets) -> Self {
+        let embedders = Self::new(manifest, folder, None);
+        embedders.note_keys(live);
+        embedders
+    }
+
     /// Notes the keys of the servers that the manifest's collections name, so that they are kept out of what is shown.
     pub fn note_keys(&self, live: &mut LiveSecrets) {
         for name in self.named().filter_map(|name| Some(name.split_once('/')?.0)) {

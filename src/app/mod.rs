@@ -14,6 +14,7 @@ mod facts;
 pub mod inputs;
 pub mod lock;
 mod lost_calls;
+pub mod memory;
 pub mod policy;
 pub mod project;
 pub mod providers;

@@ -282,6 +282,7 @@ fn server_settings(name: &ProviderName, written: Option<&ProviderManifest>, reso
         key: resolved.secret,
         headers: headers.iter().map(|(name, value)| (name.value.clone(), value.value.clone())).collect(),
         prices: prices.iter().map(|(model, price)| (model.value.clone(), *price)).collect(),
+        windows: windows(written),
     })
 }
 
@@ -325,6 +326,12 @@ pub(super) fn secret_of(name: &str, manifest: Option<&Manifest>, folder: &Path) 
     resolve(name, manifest.and_then(|manifest| written(manifest, name)), folder)?.secret
 }
 
+/// How much the models of a provider read and write, where its manifest says so.
+fn windows(written: Option<&ProviderManifest>) -> BTreeMap<String, u32> {
+    let written = written.map(|written| &written.context[..]).unwrap_or_default();
+    written.iter().map(|(model, tokens)| (model.value.clone(), tokens.value)).collect()
+}
+
 /// The error of a provider of which nothing is known.
 fn unknown(name: &ProviderName) -> Error {
     Error::new(ErrorKind::Invalid, format!("provider `{name}` is not known"))
@@ -361,7 +368,7 @@ fn limits(manifest: Option<&Manifest>, written: Option<&ProviderManifest>) -> Pr
 
 /// The mock provider as the manifest describes it; `options` win.
 fn mock_provider(written: Option<&ProviderManifest>, options: MockOptions) -> Result<MockProvider> {
-    let mut settings = MockSettings::default();
+    let mut settings = MockSettings { windows: windows(written), ..MockSettings::default() };
     if let Some(written) = written {
         settings.latency = written.latency.as_ref().map(|latency| latency.value).unwrap_or_default();
         settings.seed = written.seed.as_ref().map(|seed| seed.value).unwrap_or_default();

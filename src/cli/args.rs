@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueP
 use crate::{
     cli::{
         audit::args::AuditCommand,
+        memory::args::MemoryCommand,
         models::args::ModelsCommand,
         policy::args::{PolicyArgs, PolicyCommand},
         tools::args::ToolsCommand,
@@ -101,6 +102,9 @@ pub enum Command {
     /// Look at the tools, and try one
     #[command(subcommand)]
     Tools(ToolsCommand),
+    /// What the project remembers: add to it, search it, look after it
+    #[command(subcommand)]
+    Memory(MemoryCommand),
     /// Look at the local models that make vectors, and get them
     #[command(subcommand)]
     Models(ModelsCommand),

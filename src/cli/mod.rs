@@ -20,6 +20,7 @@ mod init;
 mod json;
 mod lock;
 mod man;
+pub mod memory;
 pub mod models;
 mod numbers;
 mod outputs;
@@ -47,6 +48,7 @@ use std::{
     ffi::OsString,
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
+    thread,
 };
 
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -55,9 +57,11 @@ use crate::{
     app::{MockOptions, Settings, policy::PolicySettings},
     cli::terminal::Terminal,
     error::Result,
+    memory::PDF_THREAD,
 };
 
 use args::{Cli, Command, ResumeArgs};
+use memory::args::MemoryCommand;
 use policy::args::PolicyCommand;
 use tools::args::ToolsCommand;
 
@@ -115,6 +119,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
         Command::Tools(command) => tools::tools(&command, &settings, verbose, terminal),
+        Command::Memory(command) => run::block_on(memory::memory(&command, &settings, terminal)),
         Command::Models(command) => models::models(&command, terminal),
         Command::Policy(command) => policy::policy(&command, &settings, terminal),
         Command::Audit(command) => run::block_on(audit::audit(&command, &settings, terminal)),
@@ -154,6 +159,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         Command::Tools(ToolsCommand::Show(args)) => &args.policy,
         Command::Tools(ToolsCommand::Call(args)) => &args.policy,
         Command::Tools(ToolsCommand::Trust(args)) => &args.policy,
+        Command::Memory(MemoryCommand::Add(args)) => &args.policy,
         Command::Policy(PolicyCommand::Show(args)) => &args.policy,
         Command::Policy(PolicyCommand::Check(args)) => &args.policy,
         Command::Policy(PolicyCommand::Init(args)) => {
@@ -164,6 +170,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         | Command::Graph(_)
         | Command::Agents(_)
         | Command::Runs(_)
+        | Command::Memory(_)
         | Command::Models(_)
         | Command::Audit(_)
         | Command::Schema(_)
@@ -224,9 +231,13 @@ fn start_log(verbose: u8, terminal: &Terminal) {
     drop(subscriber.try_init());
 }
 
-/// A panic is a defect: it is told in one sentence, and the exit code is that of a failed run.
+/// A panic is a defect: it is told in one sentence, and the exit code is that of a failed run. One of the reader of PDFs is that of a
+/// damaged file, and told as an error.
 fn install_panic_hook() {
     panic::set_hook(Box::new(|info| {
+        if thread::current().name() == Some(PDF_THREAD) {
+            return;
+        }
         let payload = info.payload();
         let message = payload
             .downcast_ref::<&str>()

@@ -5,6 +5,7 @@
 mod absence;
 mod agent;
 mod bad_input;
+mod conversation;
 mod cli;
 mod diagnostics;
 mod draw;
@@ -17,6 +18,7 @@ mod graph_builder;
 mod health;
 mod hostile_templates;
 mod layering;
+mod memory;
 mod positions;
 mod provider;
 mod readme;

@@ -1,0 +1,4 @@
+//! What is remembered: from files to what is found.
+
+mod ingest;
+mod index;

@@ -85,8 +85,8 @@ impl ProjectEmbedders {
 
     /// The same, with the keys of the servers that the manifest names noted in `live`.
     #[must_use]
-    pub fn of(manifest: Option<&Manifest>, folder: &Path, live: &mut LiveSecrets) -> Self {
-        let embedders = Self::new(manifest, folder, None);
+    pub fn of(manifest: Option<&Manifest>, folder: &Path, on_transfer: Option<OnTransfer>, live: &mut LiveSecrets) -> Self {
+        let embedders = Self::new(manifest, folder, on_transfer);
         embedders.note_keys(live);
         embedders
     }

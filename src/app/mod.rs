@@ -52,6 +52,7 @@ use crate::{
     engine::{Clock, Delegates, Engine, RunOptions},
     error::{Error, ErrorKind, Result},
     manifest::Manifest,
+    memory::models::OnTransfer,
     model::{Event, EventBody, ModelRef, RunId, Value},
     plan::{CompileOptions, Compiled, CompiledManifest, ManifestChoice, Plan, compile as compile_file, compile_text},
     provider::Providers,
@@ -75,6 +76,8 @@ pub struct Settings {
     pub models: BTreeMap<String, ModelRef>,
     /// What the operator permits.
     pub policy: PolicySettings,
+    /// Hears how far the download of a local model has come.
+    pub on_transfer: Option<OnTransfer>,
 }
 
 /// How the simulated model answers, as far as it is not as the manifest says.

@@ -98,7 +98,7 @@ fn run(arguments: &[OsString]) -> u8 {
 }
 
 fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
-    let settings = settings(&cli);
+    let settings = Settings { on_transfer: Some(models::bar(terminal)), ..settings(&cli) };
     let verbose = cli.global.verbose > 0;
     match cli.command {
         Command::Run(args) => run::run(&args, &settings, verbose, terminal),

@@ -18,7 +18,7 @@ use crate::{
     },
     error::Result,
     manifest::{Manifest, MemoryManifest},
-    memory::{CollectionSettings, Memory, Sources, SyncPlan},
+    memory::{CollectionSettings, Memory, Sources, SyncPlan, models::OnTransfer},
     model::CollectionName,
     tool::LiveSecrets,
 };
@@ -45,11 +45,17 @@ struct Paths {
 }
 
 impl ProjectMemory {
-    /// That of the project in `folder`, kept at `place`. Keys that are read are noted in `live`.
+    /// That of the project in `folder`, kept at `place`. `on_transfer` hears of downloads of models; keys that are read are noted in `live`.
     ///
     /// # Errors
     /// `Invalid` when the manifest calls a collection by no name.
-    pub fn of(manifest: Option<&Manifest>, folder: &Path, place: &StorePlace, live: &mut LiveSecrets) -> Result<Self> {
+    pub fn of(
+        manifest: Option<&Manifest>,
+        folder: &Path,
+        place: &StorePlace,
+        on_transfer: Option<OnTransfer>,
+        live: &mut LiveSecrets,
+    ) -> Result<Self> {
         let (mut settings, mut paths) = (BTreeMap::new(), BTreeMap::new());
         for (name, written) in manifest.iter().flat_map(|manifest| &manifest.memory) {
             let name = CollectionName::new(name.value.clone())?;
@@ -59,7 +65,7 @@ impl ProjectMemory {
                 paths.insert(name, Paths { taken: texts(&written.path), ignored: texts(&written.ignore) });
             }
         }
-        let embedders = ProjectEmbedders::of(manifest, folder, live);
+        let embedders = ProjectEmbedders::of(manifest, folder, on_transfer, live);
         let memory = Memory::new(Arc::new(LateIndex::at(place.clone())), Arc::new(embedders), settings);
         let state = place.file().and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_owned);
         Ok(Self { memory: Arc::new(memory), folder: folder.to_owned(), state, paths })
@@ -74,7 +80,7 @@ impl ProjectMemory {
         let folder = path.as_deref().map_or_else(|| PathBuf::from("."), project::folder_of);
         let manifest = path.as_deref().map(read_whole).transpose()?;
         let place = StorePlace::choose(settings.store.as_deref(), manifest.as_ref(), &folder);
-        Self::of(manifest.as_ref(), &folder, &place, &mut LiveSecrets::default())
+        Self::of(manifest.as_ref(), &folder, &place, settings.on_transfer.clone(), &mut LiveSecrets::default())
     }
 
     /// The folder that names of files are from.

@@ -1,6 +1,6 @@
 //! The progress of a download: a bar at a terminal, a line at its beginning elsewhere, nothing with `-q`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -13,7 +13,7 @@ use crate::{
 pub(in crate::cli) fn bar(terminal: &Terminal) -> OnTransfer {
     let terminal = terminal.clone();
     let bar: Mutex<Option<ProgressBar>> = Mutex::default();
-    Arc::new(move |transfer: Transfer<'_>| {
+    OnTransfer::new(move |transfer: Transfer<'_>| {
         let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = bar.get_or_insert_with(|| begin(&terminal, transfer));
         bar.set_position(transfer.done);

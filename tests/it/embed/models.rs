@@ -11,7 +11,7 @@ use agentflow::{
     Error, ErrorKind,
     memory::{
         LocalEmbedder,
-        models::{KnownFile, KnownModel, ModelSettings, Models},
+        models::{KnownFile, KnownModel, ModelSettings, Models, OnTransfer},
     },
     provider::Embedder as _,
 };
@@ -101,7 +101,7 @@ async fn the_first_text_brings_the_model_and_the_second_needs_no_network() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let hears = Arc::clone(&told);
     let models = Models::new(settings(&home, &server.uri()))
-        .tell(Arc::new(move |transfer| hears.lock().unwrap().push((transfer.done, transfer.total))));
+        .tell(OnTransfer::new(move |transfer| hears.lock().unwrap().push((transfer.done, transfer.total))));
     let embedder = LocalEmbedder::known(models.clone(), model);
     assert_eq!(asked(&server).await, []);
     // Nobody knows better yet than that a token has a byte.

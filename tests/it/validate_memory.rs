@@ -124,9 +124,9 @@ nodes:
             ("agents.toml", MANIFEST),
         ],
         r#"
-AF023 4:20 "found[0].citaton" `found[0]` has no field `citaton` (did you mean `citation`?)
-AF023 5:20 "kept.stored" `kept` has no field `stored` (it has `added`, `unchanged`, `chunks` and `embedded`)
-AF023 6:44 "passage.page" `passage` has no field `page` (it has `citation`, `source`, `position`, `text`, `tokens`, `score`, `similarity`, `untrusted`, `scope` and `metadata`)
+AF023 4:20 "found[0].citaton" `found[0]` has no field `citaton` (did you mean `found[0].citation`?)
+AF023 5:20 "kept.stored" `kept` has no field `stored` (it has `added`, `unchanged`, `chunks`, `embedded`)
+AF023 6:44 "passage.page" `passage` has no field `page` (it has `citation`, `source`, `position`, `text`, `tokens`, `score`, `similarity`, `untrusted` and 2 more)
 "#,
     );
 }

@@ -29,6 +29,8 @@ use crate::{
 const MAX_K: usize = 1_000;
 /// How many chunks, at least, are compared exactly after the codes have told which are near.
 const CANDIDATES: usize = 64;
+/// How many chunks are all compared exactly, even where codes are at hand.
+const FEW: usize = 1_000;
 /// How many chunks of either order, at least, are fused.
 const DEPTH: usize = 100;
 /// What a rank is added to before its reciprocal is taken: so that the first places of one order do not outweigh the other.
@@ -106,7 +108,10 @@ impl Searching<'_> {
         }
         if !chosen.is_all() || !is_large {
             let spans = chosen.spans(self.connection, self.collection.id)?;
-            if !by_meaning || spans.len() as u64 <= self.exact_up_to {
+            // Codes that are in memory already are faster where there are more than a few.
+            let is_few = spans.len() as u64 <= self.exact_up_to
+                && (!is_large || spans.len() <= FEW || !self.tables.has(self.collection.id));
+            if !by_meaning || is_few {
                 return Ok(Some(Where::Few(spans)));
             }
             let table = self.tables.current(self.connection, self.collection)?;

@@ -1,5 +1,7 @@
 //! Random collections, changed and searched at random, beside a plain list that is searched by looking at all of it.
 
+#![expect(clippy::cast_precision_loss, reason = "small counts")]
+
 use std::sync::Arc;
 
 use agentflow::{

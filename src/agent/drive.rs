@@ -163,7 +163,9 @@ impl Attempt<'_> {
 
     /// What was said before, where the task goes on with a conversation: as much as fits beside the request that `turn` begins with.
     async fn opening(&self, turn: &Turn, specs: &[ToolSpec]) -> Result<Opening> {
-        let (Some(task), Step::CallModel(messages)) = (&self.task.conversation, turn.step()) else { return Ok(Opening::default()) };
+        let (Some(task), Step::CallModel(messages)) = (&self.task.conversation, turn.step()) else {
+            return Ok(Opening::default());
+        };
         let request = self.request(messages, specs, turn);
         let left = self.task.chain.iter().filter_map(|model| self.models.room_beside(model, &request)).min();
         let models = self.task.chain.iter().map(|model| model.model.clone()).collect();
@@ -179,7 +181,7 @@ impl Attempt<'_> {
         }
         let Some(task) = &self.task.conversation else { return Ok(Vec::new()) };
         let said = (self.task.prompt.as_str(), answer);
-        conversation::go_on(task, said, opening.compaction.as_ref(), &self.task.model.model, &self.steps()).await
+        conversation::go_on(task, said, opening, &self.task.model.model, &self.steps()).await
     }
 
     fn steps(&self) -> Steps<'_> {

@@ -21,10 +21,10 @@ mod turn;
 mod window;
 
 pub use answer::AnswerForm;
+pub use call_tool::{ToolTask, call_tool};
 pub use conversation::{
     Conversation, ConversationId, ConversationTask, KeptTurn, Summary, conversation, conversations, remove_conversation,
 };
-pub use call_tool::{ToolTask, call_tool};
 pub use drive::{Answered, Task, drive};
 pub use fingerprint::fingerprint;
 pub use gate::CallLimits;

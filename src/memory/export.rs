@@ -47,5 +47,6 @@ impl Memory {
 }
 
 fn line(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|err| Error::new(ErrorKind::Internal, "a document cannot be written as JSON").source(err))
+    serde_json::to_string(value)
+        .map_err(|err| Error::new(ErrorKind::Internal, "a document cannot be written as JSON").source(err))
 }

@@ -38,12 +38,7 @@ impl Memory {
     ///
     /// # Errors
     /// `NotFound` when there is no such collection; `Conflict` when it is added to all the while; those of the embedder and the index.
-    pub async fn reindex(
-        &self,
-        name: &CollectionName,
-        embedder: Option<&str>,
-        observer: &dyn AddObserver,
-    ) -> Result<Added> {
+    pub async fn reindex(&self, name: &CollectionName, embedder: Option<&str>, observer: &dyn AddObserver) -> Result<Added> {
         let old = self.collection(name).await?;
         let written = || self.written(name).map(|settings| settings.embedder.clone());
         let wanted = embedder.map(str::to_owned).or_else(written).unwrap_or(old.embedder);
@@ -86,11 +81,8 @@ impl Making<'_> {
         let index = self.memory.index().as_ref();
         let mut documents = Documents::of(index, self.name, Filter::default());
         while let Some(document) = documents.next().await? {
-            let there = if self.batch.exists() {
-                index.document(self.fresh, &document.source, &document.scope).await?
-            } else {
-                None
-            };
+            let there =
+                if self.batch.exists() { index.document(self.fresh, &document.source, &document.scope).await? } else { None };
             if there.is_some_and(|there| is_same(&there, &document)) {
                 self.batch.take(Step::Unchanged(document.source)).await?;
             } else if let Some((document, chunks)) = whole(index, self.name, &document, false).await? {

@@ -53,9 +53,7 @@ impl Memory {
         let there = if target.exists { self.there(name).await? } else { HashMap::new() };
         let division = target.division(self.settings(name));
         let is_same = |file: &SourceFile| {
-            there.get(&file.name).is_some_and(|(hash, stamp)| {
-                stamp.is_some() && division.made(hash) && file.stamp() == *stamp
-            })
+            there.get(&file.name).is_some_and(|(hash, stamp)| stamp.is_some() && division.made(hash) && file.stamp() == *stamp)
         };
         let (same, changed): (Vec<_>, Vec<_>) = files.found.values().cloned().partition(is_same);
         let mut synced = Synced::default();
@@ -74,8 +72,7 @@ impl Memory {
             let is_there = files.found.contains_key(source) && !gone.contains(source);
             !is_there && !is_left_out && plan.paths.iter().any(|path| plan.sources.covers(path, source))
         };
-        let vanished: Vec<(String, Scope)> =
-            there.into_keys().filter(is_gone).map(|source| (source, Scope::Project)).collect();
+        let vanished: Vec<(String, Scope)> = there.into_keys().filter(is_gone).map(|source| (source, Scope::Project)).collect();
         if !vanished.is_empty() {
             synced.removed = self.index().remove(name, &vanished).await?;
         }

@@ -131,7 +131,9 @@ impl DocumentLine {
             return Err(invalid(format!("its metadata has {metadata} bytes; {MAX_TEXT} are the most")));
         }
         let numbered = self.chunks.iter().enumerate();
-        numbered.map(|(at, chunk)| chunk.checked(&self.source, header).map_err(|err| err.context(format!("chunk {at}")))).collect()
+        numbered
+            .map(|(at, chunk)| chunk.checked(&self.source, header).map_err(|err| err.context(format!("chunk {at}"))))
+            .collect()
     }
 }
 

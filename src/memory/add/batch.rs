@@ -5,7 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use super::{Step, Target};
 use crate::{
     error::{Error, ErrorKind, Result},
-    memory::{AddObserver, AddReport, AddStep, Index, NewDocument, TextHash, prepare::{Prepared, words}},
+    memory::{
+        AddObserver, AddReport, AddStep, Index, NewDocument, TextHash,
+        prepare::{Prepared, words},
+    },
     model::CollectionName,
     provider::Embedder,
 };
@@ -139,11 +142,7 @@ impl<'a> Batch<'a> {
 ///
 /// # Errors
 /// Those of the embedder; `Malformed` when it gives another number of vectors.
-async fn embed_all(
-    embedder: &dyn Embedder,
-    texts: &[String],
-    mut tell: impl FnMut(usize),
-) -> Result<Vec<Vec<f32>>> {
+async fn embed_all(embedder: &dyn Embedder, texts: &[String], mut tell: impl FnMut(usize)) -> Result<Vec<Vec<f32>>> {
     let mut vectors = Vec::with_capacity(texts.len());
     for part in texts.chunks(TEXTS) {
         let made = embedder.embed(part).await?;

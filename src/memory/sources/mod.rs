@@ -69,7 +69,9 @@ impl Sources {
     #[must_use]
     pub fn covers(&self, place: &str, name: &str) -> bool {
         let (start, glob) = match Glob::parse(place) {
-            Ok((start, glob)) if place.contains('*') && self.folder.join(place).symlink_metadata().is_err() => (start, Some(glob)),
+            Ok((start, glob)) if place.contains('*') && self.folder.join(place).symlink_metadata().is_err() => {
+                (start, Some(glob))
+            }
             _ => (place.to_owned(), None),
         };
         let path = self.folder.join(&start);

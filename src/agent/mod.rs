@@ -16,6 +16,7 @@ mod models;
 mod notice;
 mod patience;
 mod recorded;
+mod retrying;
 mod tools;
 mod turn;
 mod window;
@@ -35,5 +36,6 @@ pub use models::{Call, Called, Models, ModelsSettings, ProviderLimits, estimated
 pub use notice::{Notice, OnNotice};
 pub use patience::BREAKER_PATIENCE;
 pub use recorded::Recorded;
+pub use retrying::RetryingEmbedder;
 pub use tools::{ToolSettings, Tools, result_digest};
 pub use turn::{Answer, MAX_REPAIRS, Step, Turn};

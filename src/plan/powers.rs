@@ -6,7 +6,7 @@ use crate::{
     manifest::AgentMemoryManifest,
     model::{AccessClass, AgentProfile, Effect, Permission, ToolName, ToolPattern},
     plan::{GraphPlan, NodeKind, Plan, catalog::Catalog, tools::KnownTools},
-    tool::{BuiltIn, Grants, Level},
+    tool::{BuiltIn, Grants, Level, memory},
 };
 
 /// A tool, or several that one pattern means, and what calls of it could do.
@@ -67,11 +67,6 @@ impl Plan {
         found
     }
 }
-
-/// The tool that searches memory.
-pub(super) const SEARCH: &str = "memory_search";
-/// The tool that keeps something in memory.
-pub(super) const ADD: &str = "memory_add";
 
 /// What a search in `collection`, a template, asks for.
 pub(super) fn search_of(collection: &str) -> Option<Permission> {
@@ -138,12 +133,12 @@ impl Powers<'_> {
     }
 
     /// The powers that an agent has by what it recalls and remembers, for which it asks by itself.
-    fn of_memory(&self, memory: &AgentMemoryManifest, by: &str) -> Vec<Power> {
-        let recall = memory.recall.as_ref().map(|recall| {
+    fn of_memory(&self, written: &AgentMemoryManifest, by: &str) -> Vec<Power> {
+        let recall = written.recall.as_ref().map(|recall| {
             let is_trusted = recall.trusted_only.as_ref().is_some_and(|only| only.value);
-            (SEARCH, search_of(&recall.collection.value), is_trusted)
+            (memory::SEARCH, search_of(&recall.collection.value), is_trusted)
         });
-        let remember = memory.remember.as_ref().map(|remember| (ADD, keeping_in(&remember.collection.value), false));
+        let remember = written.remember.as_ref().map(|remember| (memory::ADD, keeping_in(&remember.collection.value), false));
         let power = |(tool, permission, is_trusted): (&str, Option<Permission>, bool)| {
             let own = Level { owner: by.to_owned(), permissions: permission.into_iter().collect() };
             let levels = self.levels.iter().cloned().chain([own]).collect();

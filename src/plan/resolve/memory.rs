@@ -16,10 +16,13 @@ use crate::{
         assemble::name_of,
         catalog::CatalogEntry,
         draft::{AgentMemoryDraft, Args, ConversationDraft, MemoryCall, Place},
-        powers::{ADD, Power, SEARCH, asks, keeping_in, search_of},
+        powers::{Power, asks, keeping_in, search_of},
     },
     template::TemplateTree,
-    tool::{Grants, Level},
+    tool::{
+        Grants, Level,
+        memory::{ADD, SEARCH},
+    },
 };
 
 impl<'m> Resolver<'_, '_, 'm> {

@@ -8,6 +8,7 @@ use crate::{
         draft::{Args, GraphDraft, KindDraft, TreeDraft},
         rules::Checked,
     },
+    tool::memory::SEARCH,
 };
 
 /// A search in a collection whose name is written out.
@@ -39,7 +40,7 @@ fn collect<'d>(graph: &'d GraphDraft<'_>, searches: &mut Vec<Search<'d>>, kept: 
             }
             KindDraft::Tool(tool) => {
                 kept.extend(tool.powers.iter().flat_map(|power| &power.permissions).cloned());
-                let is_search = tool.tool.as_ref().is_some_and(|name| name.as_str() == "memory_search");
+                let is_search = tool.tool.as_ref().is_some_and(|name| name.as_str() == SEARCH);
                 is_search.then_some(&tool.args)
             }
             KindDraft::Graph(inner) => {

@@ -1,3 +1,4 @@
 //! What is remembered: from files to what is found.
 
+mod index;
 mod ingest;

@@ -75,7 +75,6 @@ impl std::fmt::Display for ConversationId {
 pub struct Conversation {
     version: u16,
     /// What it is called.
-    #[serde(flatten)]
     pub id: ConversationId,
     /// What was said before the turns.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueP
 use crate::{
     cli::{
         audit::args::AuditCommand,
+        conversations::args::ConversationsCommand,
         memory::args::MemoryCommand,
         policy::args::{PolicyArgs, PolicyCommand},
         tools::args::ToolsCommand,
@@ -104,6 +105,9 @@ pub enum Command {
     /// What the project remembers: add to it, search it, look after it
     #[command(subcommand)]
     Memory(MemoryCommand),
+    /// Look at the conversations that agents go on with
+    #[command(subcommand)]
+    Conversations(ConversationsCommand),
     /// Look at what the operator permits tools to touch
     #[command(subcommand)]
     Policy(PolicyCommand),

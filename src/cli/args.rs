@@ -9,6 +9,7 @@ use crate::{
         audit::args::AuditCommand,
         conversations::args::ConversationsCommand,
         memory::args::MemoryCommand,
+        models::args::ModelsCommand,
         policy::args::{PolicyArgs, PolicyCommand},
         tools::args::ToolsCommand,
         values::{InputArg, ModelArg, parse_duration},
@@ -108,6 +109,9 @@ pub enum Command {
     /// Look at the conversations that agents go on with
     #[command(subcommand)]
     Conversations(ConversationsCommand),
+    /// Look at the local models that make vectors, and get them
+    #[command(subcommand)]
+    Models(ModelsCommand),
     /// Look at what the operator permits tools to touch
     #[command(subcommand)]
     Policy(PolicyCommand),

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 43] = [
+const PAGES: [&[&str]; 47] = [
     &[],
     &["run"],
     &["resume"],
@@ -32,6 +32,10 @@ const PAGES: [&[&str]; 43] = [
     &["tools", "show"],
     &["tools", "call"],
     &["tools", "trust"],
+    &["models"],
+    &["models", "list"],
+    &["models", "pull"],
+    &["models", "import"],
     &["policy"],
     &["policy", "show"],
     &["policy", "check"],

@@ -13,6 +13,7 @@ mod help;
 mod init;
 mod inputs;
 mod lock;
+mod models;
 mod output;
 mod policy;
 mod project;

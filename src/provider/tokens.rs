@@ -1,8 +1,8 @@
 //! How many tokens a text is to a model: counted where its tokenizer is known, else estimated so that the count is not too small.
 //!
-//! OpenAI's models are counted with their own tokenizers, which are loaded when they are first needed and stay (in
-//! about a second, 25 and 44 MiB of memory): see [`count`]. What
-//! other models read is counted with one of them, too, and then taken for more: see [`estimate`].
+//! OpenAI's models are counted with their own tokenizers, which are loaded when they are first needed and stay (25 and 44 MiB, in a
+//! part of a second): see [`count`]. What other models read is counted with one of them, too, and then taken for more: see
+//! [`estimate`].
 
 use std::sync::LazyLock;
 

@@ -181,7 +181,7 @@ impl Attempt<'_> {
         }
         let Some(task) = &self.task.conversation else { return Ok(Vec::new()) };
         let said = (self.task.prompt.as_str(), answer);
-        conversation::go_on(task, said, opening.compaction.as_ref(), &self.task.model.model, &self.steps()).await
+        conversation::go_on(task, said, opening, &self.task.model.model, &self.steps()).await
     }
 
     fn steps(&self) -> Steps<'_> {

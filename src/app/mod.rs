@@ -6,6 +6,7 @@ pub mod approve;
 pub mod audit;
 mod causes;
 pub mod compare;
+pub mod conversations;
 pub mod embedders;
 mod environment;
 pub mod estimate;

@@ -185,6 +185,9 @@ pub struct NodeSummary {
     /// The earlier run its output was taken from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<RunId>,
+    /// What was overlooked or left out to get its output.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Finds a run by its id, a unique beginning of it, or `last`.
@@ -416,6 +419,7 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             spend: SpendReport::default(),
             reason: None,
             reused_from: None,
+            notes: Vec::new(),
         });
         node.duration_ms = ms_between(node.started_at, event.at);
         match &event.body {
@@ -448,8 +452,9 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
                 node.status = "waiting";
                 node.reason = Some(error.message.clone());
             }
-            EventBody::NodeSucceeded { reused, .. } => {
+            EventBody::NodeSucceeded { reused, notes, .. } => {
                 node.status = "succeeded";
+                node.notes.clone_from(notes);
                 node.reused_from = reused.as_ref().map(|reused| reused.run);
                 node.reason = None;
             }

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueP
 use crate::{
     cli::{
         audit::args::AuditCommand,
+        conversations::args::ConversationsCommand,
         memory::args::MemoryCommand,
         models::args::ModelsCommand,
         policy::args::{PolicyArgs, PolicyCommand},
@@ -105,6 +106,9 @@ pub enum Command {
     /// What the project remembers: add to it, search it, look after it
     #[command(subcommand)]
     Memory(MemoryCommand),
+    /// Look at the conversations that agents go on with
+    #[command(subcommand)]
+    Conversations(ConversationsCommand),
     /// Look at the local models that make vectors, and get them
     #[command(subcommand)]
     Models(ModelsCommand),

@@ -7,6 +7,7 @@ pub mod audit;
 mod breakers;
 mod clean;
 mod completions;
+pub mod conversations;
 mod diagnostics;
 mod diff;
 mod doctor;
@@ -119,6 +120,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
         Command::Tools(command) => tools::tools(&command, &settings, verbose, terminal),
+        Command::Conversations(command) => run::block_on(conversations::conversations(&command, &settings, terminal)),
         Command::Memory(command) => run::block_on(memory::memory(&command, &settings, terminal)),
         Command::Models(command) => models::models(&command, terminal),
         Command::Policy(command) => policy::policy(&command, &settings, terminal),
@@ -170,6 +172,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         | Command::Graph(_)
         | Command::Agents(_)
         | Command::Runs(_)
+        | Command::Conversations(_)
         | Command::Memory(_)
         | Command::Models(_)
         | Command::Audit(_)

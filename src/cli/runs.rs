@@ -129,6 +129,13 @@ fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<(
         page.gap();
         page.block(&nodes(&detail.nodes, terminal));
     }
+    let noted: Vec<_> = detail.nodes.iter().flat_map(|node| node.notes.iter().map(move |note| (&node.node, note))).collect();
+    if !noted.is_empty() {
+        page.gap();
+    }
+    for (node, note) in noted {
+        page.line(&format!("{} {}", terminal.paint_out(YELLOW, &format!("{node}:")), clean::one_line(note)));
+    }
     for question in &detail.questions {
         page.gap();
         ask(question, &mut page, terminal)?;

@@ -1,7 +1,8 @@
 //! How many tokens a text is to a model: counted where its tokenizer is known, else estimated so that the count is not too small.
 //!
-//! OpenAI's models are counted with their own tokenizers, which are loaded when they are first needed and stay: see [`count`]. What
-//! other models read is counted with one of them, too, and then taken for more: see [`estimate`].
+//! OpenAI's models are counted with their own tokenizers, which are loaded when they are first needed and stay (25 and 44 MiB, in a
+//! part of a second): see [`count`]. What other models read is counted with one of them, too, and then taken for more: see
+//! [`estimate`].
 
 use std::sync::LazyLock;
 
@@ -107,6 +108,8 @@ fn count_tool(model: &str, tool: &ToolSpec) -> usize {
 /// everything, and every digit counts for itself. There are never more tokens than bytes, and one: all of today's
 /// tokenizers fall back to bytes where they have nothing better, and some begin with a space of their own. And there are never fewer than characters that are not ASCII, divided by two, and one for
 /// four others, however long the words are that this one vocabulary has.
+///
+/// A model whose vocabulary has never learned the script of a text may need more all the same, up to a token for each byte.
 #[must_use]
 pub fn estimate(text: &str) -> usize {
     let counted = exact(&CL100K, text);
@@ -267,12 +270,13 @@ mod tests {
         }
     }
 
-    /// A vocabulary of half the size, made of English only, is no worse than what is assumed, but for runs of white space.
+    /// A vocabulary of half the size, made of English only, is no worse than what is assumed, but for what it has never learned: runs of
+    /// white space, and scripts that it has nothing but bytes for.
     #[test]
     fn an_estimate_holds_for_a_small_vocabulary_too() {
         let small = tiktoken_rs::r50k_base_singleton();
-        let white = ["code", "spaces", "lines"];
-        for (name, text) in texts().into_iter().filter(|(name, _)| !white.contains(name)) {
+        let never_learned = ["code", "spaces", "lines", "controls", "korean", "hindi", "thai"];
+        for (name, text) in texts().into_iter().filter(|(name, _)| !never_learned.contains(name)) {
             let counted = exact(small, &text);
             assert!(estimate(&text) >= counted, "{name}: {} for {counted}", estimate(&text));
         }

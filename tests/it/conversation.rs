@@ -455,7 +455,8 @@ async fn two_runs_at_once_both_go_on_and_nothing_is_lost() {
         } else {
             let mut said: Vec<_> = kept.turns.iter().map(|turn| turn.prompt.clone()).collect();
             let mut expected = prompts.clone();
-            (said.sort(), expected.sort());
+            said.sort();
+            expected.sort();
             assert_eq!(said, expected);
         }
     }

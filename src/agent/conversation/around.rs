@@ -1,5 +1,7 @@
 //! What an attempt does for the conversation that its agent goes on with: before it asks the model, and when it has answered.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -54,7 +56,7 @@ pub(in crate::agent) struct Opening {
     /// The turns that are.
     pub(in crate::agent) earlier: Vec<ChatMessage>,
     /// The summary that is kept in place of the turns it covers, once the agent has answered.
-    pub(in crate::agent) compaction: Option<Compaction>,
+    pub(super) compaction: Option<Compaction>,
     /// What was left out or summarized, in words for people.
     pub(in crate::agent) notes: Vec<String>,
 }
@@ -123,7 +125,7 @@ pub(in crate::agent) async fn open(task: &ConversationTask, budget: Budget, step
 pub(in crate::agent) async fn go_on(
     task: &ConversationTask,
     (prompt, answer): (&str, &Value),
-    compaction: Option<&Compaction>,
+    opening: &Opening,
     model: &str,
     steps: &Steps<'_>,
 ) -> Result<Vec<String>> {
@@ -138,7 +140,7 @@ pub(in crate::agent) async fn go_on(
         "answer": answer,
         "tokens": count,
     });
-    if let Some(compaction) = compaction {
+    if let Some(compaction) = &opening.compaction {
         arguments["compaction"] = json!(compaction);
     }
     let append = steps.tools.inner(Append::over)?;
@@ -160,7 +162,7 @@ impl Steps<'_> {
         for (piece, at) in pieces.iter().zip(0..) {
             let id = if at == 0 { StepId::SUMMARY } else { StepId { index: FURTHER_SUMMARIES + at, ..StepId::SUMMARY } };
             let arguments = json!({"task": summarize::task(summary.as_deref(), piece, history.room)});
-            let text = match self.perform(id, std::sync::Arc::clone(&tool), arguments).await? {
+            let text = match self.perform(id, Arc::clone(&tool), arguments).await? {
                 Ok((Value::String(text), _)) => text,
                 Ok((value, _)) => value.to_string(),
                 Err(error) => return Ok(Err(error)),
@@ -176,14 +178,9 @@ impl Steps<'_> {
 
     /// Makes one call, or takes its result from the log. What the agent's author wrote is done: no model asks for it, and so it is
     /// held to nothing here that calls of the agent's tools are held to.
-    async fn perform(
-        &self,
-        id: StepId,
-        tool: std::sync::Arc<dyn Tool>,
-        arguments: Value,
-    ) -> Result<Result<(Value, Vec<String>)>> {
+    async fn perform(&self, id: StepId, tool: Arc<dyn Tool>, arguments: Value) -> Result<Result<(Value, Vec<String>)>> {
         let name = tool.spec().name.clone();
-        let grants = std::sync::Arc::new(Grants::default());
+        let grants = Arc::new(Grants::default());
         let around = Around { grants: &grants, ..self.around };
         let step = ToolStep { id, tool: Ok(tool), arguments: Ok(arguments) };
         match self.tools.perform(step, around, self.recorded, self.journal).await? {

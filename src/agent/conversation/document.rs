@@ -75,7 +75,6 @@ impl std::fmt::Display for ConversationId {
 pub struct Conversation {
     version: u16,
     /// What it is called.
-    #[serde(flatten)]
     pub id: ConversationId,
     /// What was said before the turns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -320,7 +319,9 @@ mod tests {
     #[test]
     fn of_two_summaries_of_the_same_turns_the_first_stays() {
         let mut conversation = Conversation::empty(id());
-        ["a", "b", "c"].map(|id| conversation.add(turn(id), None));
+        for id in ["a", "b", "c"] {
+            conversation.add(turn(id), None);
+        }
         assert_eq!(conversation.add(turn("d"), summary(0, &["a", "b"])).summarized, 2);
         // Made at the same time from the same turns, and added later.
         let done = conversation.add(turn("e"), summary(0, &["a", "b"]));

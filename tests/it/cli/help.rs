@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 43] = [
+const PAGES: [&[&str]; 47] = [
     &[],
     &["run"],
     &["resume"],
@@ -23,6 +23,10 @@ const PAGES: [&[&str]; 43] = [
     &["runs", "rm"],
     &["runs", "verify"],
     &["runs", "repair"],
+    &["conversations"],
+    &["conversations", "list"],
+    &["conversations", "show"],
+    &["conversations", "rm"],
     &["tools"],
     &["tools", "list"],
     &["tools", "show"],

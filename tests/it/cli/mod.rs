@@ -4,6 +4,7 @@ mod agents;
 mod approve;
 mod audit;
 mod bad_places;
+mod conversations;
 mod diff;
 mod end_to_end;
 mod exit_codes;

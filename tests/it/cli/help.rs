@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 39] = [
+const PAGES: [&[&str]; 49] = [
     &[],
     &["run"],
     &["resume"],
@@ -28,6 +28,16 @@ const PAGES: [&[&str]; 39] = [
     &["tools", "show"],
     &["tools", "call"],
     &["tools", "trust"],
+    &["memory"],
+    &["memory", "add"],
+    &["memory", "search"],
+    &["memory", "list"],
+    &["memory", "show"],
+    &["memory", "rm"],
+    &["memory", "stats"],
+    &["memory", "reindex"],
+    &["memory", "export"],
+    &["memory", "import"],
     &["policy"],
     &["policy", "show"],
     &["policy", "check"],

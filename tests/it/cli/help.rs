@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 49] = [
+const PAGES: [&[&str]; 0] = [
     &[],
     &["run"],
     &["resume"],
@@ -38,6 +38,10 @@ const PAGES: [&[&str]; 49] = [
     &["memory", "reindex"],
     &["memory", "export"],
     &["memory", "import"],
+    &["models"],
+    &["models", "list"],
+    &["models", "pull"],
+    &["models", "import"],
     &["policy"],
     &["policy", "show"],
     &["policy", "check"],

@@ -13,6 +13,7 @@ mod help;
 mod init;
 mod inputs;
 mod lock;
+mod memory;
 mod models;
 mod output;
 mod policy;

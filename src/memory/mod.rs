@@ -3,8 +3,9 @@
 //! A source ([`Source`]) becomes text with positions ([`extract`]), then chunks ([`divide`]), then vectors (an
 //! [`Embedder`](crate::provider::Embedder)), and goes into an [`Index`]. [`Memory`] does all of it for those above.
 
+mod add;
 mod index;
 mod service;
 
 pub use index::{Collection, Document, Filter, Index, NewChunk, NewDocument, Search, StoredChunk, TextHash};
-pub use service::{CollectionSettings, Embedders, LEXICAL, Memory, Query, SearchBy};
+pub use service::{Added, CollectionSettings, Content, Embedders, Item, LEXICAL, Memory, Query, SearchBy};

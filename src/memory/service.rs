@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     error::{Error, ErrorKind, Result},
     memory::{Collection, Filter, Index, Search},
-    model::{CollectionName, Passage},
+    model::{CollectionName, Passage, Scope, Value, Writer},
     provider::Embedder,
 };
 
@@ -38,6 +40,50 @@ impl Default for CollectionSettings {
     fn default() -> Self {
         Self { embedder: "local".to_owned(), chunk_tokens: 256, overlap_tokens: 32 }
     }
+}
+
+/// Something to be remembered, as it was read or written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// A path from the project's folder with `/`, a URL, or a name: what is added under the same name and scope takes its place.
+    pub source: String,
+    /// What it says.
+    pub content: Content,
+    /// Whose it is.
+    pub scope: Scope,
+    /// Who wrote it.
+    pub writer: Writer,
+    /// Whether strangers or models may have written it.
+    pub untrusted: bool,
+    /// What is noted about it, by name.
+    pub metadata: serde_json::Map<String, Value>,
+}
+
+/// What an [`Item`] says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// Plain text or Markdown, as nodes and agents write it.
+    Text(String),
+    /// The bytes of a file or an answer, of a kind that is found out.
+    Bytes {
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// What the server that sent them says they are.
+        media_type: Option<String>,
+    },
+}
+
+/// What came of adding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Added {
+    /// Documents that are new, or took the place of another one.
+    pub added: usize,
+    /// Documents that were there as they are.
+    pub unchanged: usize,
+    /// The chunks of those that were added.
+    pub chunks: usize,
+    /// Those of these whose texts were not known, and had to be embedded.
+    pub embedded: usize,
 }
 
 /// What is looked for.

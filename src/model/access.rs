@@ -49,6 +49,16 @@ pub enum Access {
         /// The name of the tool, there.
         tool: String,
     },
+    /// A collection of memory that is searched.
+    Recall {
+        /// Its name.
+        collection: String,
+    },
+    /// A collection of memory that is written to.
+    Remember {
+        /// Its name.
+        collection: String,
+    },
     /// A secret that is put into the call.
     Secret {
         /// Its name.
@@ -76,6 +86,8 @@ impl fmt::Display for Access {
                 })
             }
             Self::Mcp { server, tool } => write!(f, "mcp:{server}/{tool}"),
+            Self::Recall { collection } => write!(f, "memory:read:{collection}"),
+            Self::Remember { collection } => write!(f, "memory:write:{collection}"),
             Self::Secret { name } => write!(f, "secret:{name}"),
         }
     }
@@ -88,6 +100,7 @@ impl fmt::Display for Access {
 /// - `fs:read:GLOB`, `fs:write:GLOB`: paths from the project's folder; `*` within a part of a path, `**` over parts.
 /// - `run:PROGRAM WORD…`: that program, its first arguments being these words, in which `*` stands for any characters.
 /// - `mcp:SERVER`, `mcp:SERVER/TOOL`: tools of that server, with `*`.
+/// - `memory:read:COLLECTION`, `memory:write:COLLECTION`: collections of memory, with `*`.
 /// - `secret:NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -115,6 +128,8 @@ enum What {
         server: String,
         tool: String,
     },
+    Recall(String),
+    Remember(String),
     Secret(String),
 }
 
@@ -132,6 +147,10 @@ pub enum AccessClass {
     Run,
     /// `mcp:`
     Mcp,
+    /// `memory:read:`
+    Recall,
+    /// `memory:write:`
+    Remember,
     /// `secret:`
     Secret,
 }
@@ -146,6 +165,8 @@ impl AccessClass {
             Self::Write => "fs:write:",
             Self::Run => "run:",
             Self::Mcp => "mcp:",
+            Self::Recall => "memory:read:",
+            Self::Remember => "memory:write:",
             Self::Secret => "secret:",
         }
     }
@@ -167,6 +188,8 @@ impl Permission {
             What::Write(_) => AccessClass::Write,
             What::Run { .. } => AccessClass::Run,
             What::Mcp { .. } => AccessClass::Mcp,
+            What::Recall(_) => AccessClass::Recall,
+            What::Remember(_) => AccessClass::Remember,
             What::Secret(_) => AccessClass::Secret,
         }
     }
@@ -217,6 +240,8 @@ impl Permission {
             (What::Mcp { server, tool }, Access::Mcp { server: named, tool: called }) => {
                 server == named && stars_fit(tool, called)
             }
+            (What::Recall(pattern), Access::Recall { collection })
+            | (What::Remember(pattern), Access::Remember { collection }) => stars_fit(pattern, collection),
             (What::Secret(name), Access::Secret { name: wanted }) => name == wanted,
             _ => false,
         }
@@ -246,6 +271,8 @@ impl Permission {
                 words.iter().all(plain).then(|| Access::Run { program: program.clone(), arguments: words.clone() })
             }
             What::Mcp { server, tool } => plain(tool).then(|| Access::Mcp { server: server.clone(), tool: tool.clone() }),
+            What::Recall(name) => plain(name).then(|| Access::Recall { collection: name.clone() }),
+            What::Remember(name) => plain(name).then(|| Access::Remember { collection: name.clone() }),
             What::Secret(name) => Some(Access::Secret { name: name.clone() }),
         }
     }
@@ -263,7 +290,8 @@ impl FromStr for Permission {
     fn from_str(text: &str) -> Result<Self, Error> {
         let what = parse(text).ok_or_else(|| {
             Error::new(ErrorKind::Invalid, format!("`{}` is no permission", text.escape_debug())).hint(
-                "write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL` or `secret:NAME`",
+                "write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL`, \
+                 `memory:read:COLLECTION`, `memory:write:COLLECTION` or `secret:NAME`",
             )
         })?;
         Ok(Self { text: text.to_owned(), what })
@@ -310,6 +338,15 @@ fn parse(text: &str) -> Option<What> {
             let (server, tool) = rest.split_once('/').unwrap_or((rest, "*"));
             let is_good = !server.is_empty() && !server.contains('*') && !tool.is_empty();
             is_good.then(|| What::Mcp { server: server.to_owned(), tool: tool.to_owned() })
+        }
+        "memory" => {
+            let (way, name) = rest.split_once(':')?;
+            let is_good = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-*".contains(c));
+            match way {
+                "read" if is_good => Some(What::Recall(name.to_owned())),
+                "write" if is_good => Some(What::Remember(name.to_owned())),
+                _ => None,
+            }
         }
         "secret" => (!rest.is_empty()).then(|| What::Secret(rest.to_owned())),
         _ => None,
@@ -450,6 +487,15 @@ mod tests {
     }
 
     #[test]
+    fn a_collection_is_permitted_to_be_searched_or_written() {
+        let search = |collection: &str| Access::Recall { collection: collection.to_owned() };
+        assert!(permission("memory:read:docs").covers(&search("docs")) && permission("memory:read:doc*").covers(&search("docs")));
+        assert!(
+            !permission("memory:read:docs").covers(&search("docs2")) && !permission("memory:write:docs").covers(&search("docs"))
+        );
+    }
+
+    #[test]
     fn what_leads_out_or_means_nothing_is_no_permission() {
         for bad in [
             "",
@@ -471,6 +517,9 @@ mod tests {
             "mcp:",
             "mcp:*",
             "secret:",
+            "memory:docs",
+            "memory:read:",
+            "memory:read:a/b",
             "llm:x",
             "fs:read:a\u{0}b",
         ] {
@@ -488,6 +537,8 @@ mod tests {
             Access::Write { path: "out/a.txt".to_owned() },
             run("git", &["log", "-n1"]),
             Access::Mcp { server: "gh".to_owned(), tool: "get".to_owned() },
+            Access::Recall { collection: "docs".to_owned() },
+            Access::Remember { collection: "notes".to_owned() },
             Access::Secret { name: "TOKEN".to_owned() },
         ];
         for access in accesses {

@@ -10,6 +10,9 @@ use crate::{
 };
 
 /// Which step of an attempt: a call of a tool by its turn and its place among the calls of that turn. Of a `tool` node: `0.0`.
+///
+/// What is done around the conversation of an agent without its asking has turns of its own, [`StepId::BEFORE`] and
+/// [`StepId::AFTER`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepId {
@@ -19,9 +22,30 @@ pub struct StepId {
     pub index: u32,
 }
 
+impl StepId {
+    /// The turn of what is done before the model is asked first.
+    pub const BEFORE: u32 = u32::MAX - 1;
+    /// The turn of what is done after its last answer.
+    pub const AFTER: u32 = u32::MAX;
+    /// The earlier turns of a conversation are read.
+    pub const HISTORY: Self = Self { turn: Self::BEFORE, index: 0 };
+    /// Their older part is summarized.
+    pub const SUMMARY: Self = Self { turn: Self::BEFORE, index: 1 };
+    /// Memory is searched for what the agent is given.
+    pub const RECALL: Self = Self { turn: Self::BEFORE, index: 2 };
+    /// Prompt and answer are put into memory.
+    pub const REMEMBER: Self = Self { turn: Self::AFTER, index: 0 };
+    /// Prompt and answer are added to a conversation.
+    pub const CONTINUED: Self = Self { turn: Self::AFTER, index: 1 };
+}
+
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.turn, self.index)
+        match self.turn {
+            Self::BEFORE => write!(f, "before.{}", self.index),
+            Self::AFTER => write!(f, "after.{}", self.index),
+            turn => write!(f, "{turn}.{}", self.index),
+        }
     }
 }
 

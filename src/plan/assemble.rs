@@ -301,6 +301,9 @@ impl Assembler<'_> {
             grants: Arc::clone(&draft.grants),
             powers: draft.powers.clone(),
             on_ambiguous: draft.on_ambiguous,
+            recall: None,
+            remember: None,
+            conversation: None,
             definition: String::new(),
         };
         node.definition = definition::of_agent(&node);

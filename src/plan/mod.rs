@@ -43,6 +43,6 @@ pub use lock::{Lock, LockChange, NodeLock, OfferedLock, ServerLock, WorkflowLock
 pub use powers::{Power, asks};
 pub use surface::{LevelSurface, NodeSurface, Surface};
 pub use types::{
-    AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind, NodePlan,
-    OnError, Plan, RoutePlan, ToolNode,
+    AgentNode, ConversationPlan, ConversationScope, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits,
+    LoopPlan, MapPlan, NodeKind, NodePlan, OnError, Plan, RecallPlan, RememberPlan, RoutePlan, ToolNode,
 };

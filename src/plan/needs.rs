@@ -64,6 +64,8 @@ fn example(class: AccessClass) -> &'static str {
         AccessClass::Write => "fs:write:GLOB",
         AccessClass::Run => "run:PROGRAM WORD",
         AccessClass::Mcp => "mcp:SERVER/TOOL",
+        AccessClass::Recall => "memory:read:COLLECTION",
+        AccessClass::Remember => "memory:write:COLLECTION",
         AccessClass::Secret => "secret:NAME",
     }
 }

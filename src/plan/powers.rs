@@ -124,7 +124,7 @@ impl Powers<'_> {
                 effect,
                 permissions: asked.iter().filter(|permission| touches(permission.class())).cloned().collect(),
                 is_untrusted: is_stranger,
-                is_private: touches(AccessClass::Read) || touches(AccessClass::Run),
+                is_private: [AccessClass::Read, AccessClass::Run, AccessClass::Recall].into_iter().any(touches),
                 is_outward: touches(AccessClass::Net) || touches(AccessClass::Run),
             })
         };

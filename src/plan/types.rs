@@ -10,7 +10,9 @@ use indexmap::IndexMap;
 
 use crate::{
     diagnostic::Sources,
-    model::{AgentProfile, Effect, FallbackModel, ModelRef, NodeId, OnAmbiguous, StoredSource, ToolName, ToolPattern, Value},
+    model::{
+        AgentName, AgentProfile, Effect, FallbackModel, ModelRef, NodeId, OnAmbiguous, StoredSource, ToolName, ToolPattern, Value,
+    },
     plan::{Power, rules::Crossings},
     resilience::RetryPolicy,
     template::{Expression, Template, TemplateTree},
@@ -276,9 +278,62 @@ pub struct AgentNode {
     pub powers: Vec<Power>,
     /// What becomes of calls that were perhaps made; as each tool has it when absent.
     pub on_ambiguous: Option<OnAmbiguous>,
+    /// What it is given from memory with its prompt.
+    pub recall: Option<RecallPlan>,
+    /// Where its prompt and answer are put when it has answered.
+    pub remember: Option<RememberPlan>,
+    /// The conversation that it goes on with.
+    pub conversation: Option<ConversationPlan>,
     /// A digest of what is asked for besides the prompts: the agent's name, the output, temperature, token and turn limits; tools
     /// and permissions where there are some.
     pub definition: String,
+}
+
+/// `recall:` of an agent: a search whose results go into its prompt.
+#[derive(Debug, Clone)]
+pub struct RecallPlan {
+    /// The arguments of `memory_search`: renders to an object; without `query`, the prompt is what is looked for.
+    pub args: TemplateTree,
+    /// The most tokens of what is found that go into the prompt.
+    pub max_tokens: u32,
+    /// What the search is held to: the workflows from the outside to the inside, and what it asks for itself.
+    pub grants: Arc<Grants>,
+}
+
+/// `remember:` of an agent: what it was asked and what it answered goes into a collection.
+#[derive(Debug, Clone)]
+pub struct RememberPlan {
+    /// The arguments of `memory_add` but for `documents`: renders to an object.
+    pub args: TemplateTree,
+    /// What the call is held to.
+    pub grants: Arc<Grants>,
+}
+
+/// `conversation:` of an agent.
+#[derive(Debug, Clone)]
+pub struct ConversationPlan {
+    /// What the conversation is called: renders to text.
+    pub name: Template,
+    /// Whose it is.
+    pub scope: ConversationScope,
+    /// How many tokens of earlier turns, their summary included, the agent is given at most.
+    pub max_tokens: u32,
+    /// How many of the last turns are kept word by word when the older ones are summarized.
+    pub keep: u32,
+    /// Who summarizes the older turns; they are left out where nobody does.
+    pub summarizer: Option<AgentName>,
+}
+
+/// Whose a conversation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConversationScope {
+    /// Of all runs of this workflow.
+    #[default]
+    Workflow,
+    /// Of all workflows of the project.
+    Project,
+    /// Of one run.
+    Run,
 }
 
 /// A node that calls a tool.

@@ -2,7 +2,7 @@
 
 use crate::{
     model::{AccessClass, Effect, ToolName, ToolPattern, ToolSpec},
-    tool::{calculator::Calculator, command::Command, files, web},
+    tool::{calculator::Calculator, command::Command, files, memory, web},
 };
 
 /// A built-in tool, in so far as a plan must know it.
@@ -50,6 +50,8 @@ pub const BUILT_INS: &[BuiltIn] = &[
     stranger("http_post", Effect::Write, &[AccessClass::Net]),
     stranger("http_put", Effect::Idempotent, &[AccessClass::Net]),
     tool("list_files", Effect::Read, &[AccessClass::Read]),
+    tool("memory_add", Effect::Idempotent, &[AccessClass::Remember]),
+    stranger("memory_search", Effect::Read, &[AccessClass::Recall]),
     tool("read_file", Effect::Read, &[AccessClass::Read]),
     tool("search_files", Effect::Read, &[AccessClass::Read]),
     stranger("web_fetch", Effect::Read, &[AccessClass::Net]),
@@ -62,6 +64,7 @@ pub const BUILT_INS: &[BuiltIn] = &[
 pub fn built_in_specs() -> Vec<ToolSpec> {
     let mut specs = vec![Calculator::described(), Command::described()];
     specs.extend(files::specs());
+    specs.extend(memory::specs());
     specs.extend(web::specs());
     specs.sort_by(|one, other| one.name.as_str().cmp(other.name.as_str()));
     specs

@@ -11,6 +11,7 @@ mod caller;
 pub mod command;
 pub mod files;
 pub mod mcp;
+pub mod memory;
 mod policy;
 mod redact;
 mod secrets;

@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["crash", "error", "model"]),
     ("provider", &["crash", "error", "http_client", "model", "schema"]),
     ("memory", &["crash", "error", "http_client", "model", "provider"]),
-    ("tool", &["crash", "error", "http_client", "model", "schema", "template"]),
+    ("tool", &["crash", "error", "http_client", "memory", "model", "schema", "template"]),
     ("diagnostic", &["error", "model", "schema", "template"]),
     ("manifest", &["diagnostic", "error", "model", "resilience", "schema", "template", "tool"]),
     ("plan", &["diagnostic", "error", "manifest", "model", "resilience", "schema", "template", "tool"]),

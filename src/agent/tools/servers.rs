@@ -40,7 +40,12 @@ impl Servers {
         let name = accesses.iter().find_map(|access| match access {
             Access::Net { host, port, .. } => Some(format!("{host}:{port}")),
             Access::Mcp { server, .. } => Some(format!("mcp:{server}")),
-            Access::Read { .. } | Access::Write { .. } | Access::Run { .. } | Access::Secret { .. } => None,
+            Access::Read { .. }
+            | Access::Write { .. }
+            | Access::Run { .. }
+            | Access::Recall { .. }
+            | Access::Remember { .. }
+            | Access::Secret { .. } => None,
         })?;
         let id = ModelRef { provider: ProviderName::new(KIND).ok()?, model: name };
         let target = self.health.target(&id, || None, Some(BreakerPolicy::default()));

@@ -10,8 +10,16 @@ use crate::{
 };
 
 /// All kinds of permissions.
-const CLASSES: [AccessClass; 6] =
-    [AccessClass::Net, AccessClass::Read, AccessClass::Write, AccessClass::Run, AccessClass::Mcp, AccessClass::Secret];
+const CLASSES: [AccessClass; 8] = [
+    AccessClass::Net,
+    AccessClass::Read,
+    AccessClass::Write,
+    AccessClass::Run,
+    AccessClass::Mcp,
+    AccessClass::Recall,
+    AccessClass::Remember,
+    AccessClass::Secret,
+];
 
 impl Checker {
     pub(super) fn permission(&mut self, tree: &Tree, place: &Place<'_>) {
@@ -48,7 +56,7 @@ fn meant(text: &str) -> Option<String> {
         return Some(format!("net:{scheme}{host}")).filter(is_good);
     }
     let (kind, rest) = match text.split_once(':')? {
-        ("fs", rest) => rest.split_once(':').map(|(way, rest)| (format!("fs:{way}"), rest))?,
+        (kind @ ("fs" | "memory"), rest) => rest.split_once(':').map(|(way, rest)| (format!("{kind}:{way}"), rest))?,
         (kind, rest) => (kind.to_owned(), rest),
     };
     let known = CLASSES.map(|class| class.prefix().trim_end_matches(':'));

@@ -21,6 +21,7 @@ impl Permission {
             (What::Mcp { server, tool }, What::Mcp { server: other_server, tool: other_tool }) => {
                 server == other_server && stars_fit(tool, other_tool)
             }
+            (What::Recall(one), What::Recall(other)) | (What::Remember(one), What::Remember(other)) => stars_fit(one, other),
             (What::Secret(name), What::Secret(other)) => name == other,
             _ => false,
         }
@@ -40,6 +41,7 @@ impl Permission {
             (What::Mcp { server, tool }, What::Mcp { server: other_server, tool: other_tool }) => {
                 server == other_server && stars_meet(tool, other_tool)
             }
+            (What::Recall(one), What::Recall(two)) | (What::Remember(one), What::Remember(two)) => stars_meet(one, two),
             // Hosts are a tree, secrets are names: what overlaps there is wider one way or the other.
             _ => self.is_wider_than(other) || other.is_wider_than(self),
         }

@@ -154,6 +154,11 @@ impl Policy {
 fn is_outward(access: &Access) -> bool {
     match access {
         Access::Net { .. } | Access::Mcp { .. } => true,
-        Access::Read { .. } | Access::Write { .. } | Access::Run { .. } | Access::Secret { .. } => false,
+        Access::Read { .. }
+        | Access::Write { .. }
+        | Access::Run { .. }
+        | Access::Recall { .. }
+        | Access::Remember { .. }
+        | Access::Secret { .. } => false,
     }
 }

@@ -6,7 +6,7 @@ use futures::future::join_all;
 
 use crate::{
     agent::{
-        Call, CallLimits, CallRecord, Entry, Journal, Models, Recorded, Step, Tools, Turn, fingerprint,
+        Call, CallLimits, CallRecord, Entry, Journal, MemoryTask, Models, Recorded, Step, Tools, Turn, fingerprint, memory,
         tools::{Around, Performed, ToolStep, told},
     },
     crash::crash_point,
@@ -57,6 +57,10 @@ pub struct Task<'a> {
     pub secret_key: &'a str,
     /// How long one call may take.
     pub call_timeout: Duration,
+    /// The search whose results go into the prompt.
+    pub recall: Option<MemoryTask<'a>>,
+    /// Where prompt and answer are put.
+    pub remember: Option<MemoryTask<'a>>,
 }
 
 /// How an attempt ended.
@@ -108,11 +112,15 @@ impl Conversation<'_> {
         let form = self.models.form(self.task.output)?;
         self.offered = self.tools.select(self.task.tools).await?;
         let specs: Vec<ToolSpec> = self.offered.iter().map(|tool| tool.spec().clone()).collect();
-        let (system, prompt) = (self.task.system.take(), std::mem::take(&mut self.task.prompt));
+        let (system, prompt) = (self.task.system.take(), self.prompt().await?);
         let mut turn = Turn::new(system, prompt, form, self.task.max_turns);
         loop {
             match turn.step() {
-                Step::Done(answer) => return answer.map(|answer| (answer.value, answer.notes)),
+                Step::Done(answer) => {
+                    let answer = answer?;
+                    self.remember(&answer.value).await?;
+                    return Ok((answer.value, answer.notes));
+                }
                 Step::CallModel(messages) => {
                     let request = self.request(messages, &specs, &turn);
                     self.call_model(request, &mut turn).await?;
@@ -122,6 +130,35 @@ impl Conversation<'_> {
                     turn.take_results(results);
                 }
             }
+        }
+    }
+
+    /// The prompt, with what memory has about it.
+    async fn prompt(&self) -> Result<String> {
+        let prompt = self.task.prompt.clone();
+        match self.task.recall {
+            Some(recall) => memory::with_passages(prompt, recall, self.around(), self.tools, self.recorded, self.journal).await,
+            None => Ok(prompt),
+        }
+    }
+
+    /// Keeps what was asked and answered, where the task says so.
+    async fn remember(&mut self, answer: &Value) -> Result<()> {
+        let Some(remember) = self.task.remember else { return Ok(()) };
+        if let Some(answer) = self.pending.take() {
+            self.journal.note(Entry::Answer(answer));
+        }
+        let said = (self.task.prompt.as_str(), answer);
+        memory::remember(said, remember, self.around(), self.tools, self.recorded, self.journal).await
+    }
+
+    fn around(&self) -> Around<'_> {
+        Around {
+            run: self.task.run,
+            node: self.task.node,
+            grants: self.task.grants,
+            on_ambiguous: self.task.on_ambiguous,
+            secret_key: self.task.secret_key,
         }
     }
 
@@ -186,13 +223,7 @@ impl Conversation<'_> {
         if let Some(answer) = self.pending.take() {
             self.journal.note(Entry::Answer(answer));
         }
-        let around = Around {
-            run: self.task.run,
-            node: self.task.node,
-            grants: self.task.grants,
-            on_ambiguous: self.task.on_ambiguous,
-            secret_key: self.task.secret_key,
-        };
+        let around = self.around();
         let steps = requests.iter().zip(0..).map(|(request, index)| {
             let step = self.step(StepId { turn, index }, request);
             self.tools.perform(step, around, self.recorded, self.journal)

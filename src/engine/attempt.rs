@@ -7,14 +7,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     observer::{Observer, Progress},
-    state::{InstanceId, Job, Start},
+    state::{Brief, InstanceId, Job, Start},
 };
 use crate::{
-    agent::{Answered, Entry, Journal, Models, Notice, Recorded, Task, ToolTask, Tools, call_tool, drive},
+    agent::{Answered, Entry, Journal, MemoryTask, Models, Notice, Recorded, Task, ToolTask, Tools, call_tool, drive},
     crash::crash_point,
     error::{Error, ErrorKind, Result},
-    model::{NodePath, RunId},
+    model::{NodePath, RunId, Value},
     plan::AgentNode,
+    tool::Grants,
 };
 
 /// What an attempt tells while it goes on.
@@ -47,7 +48,7 @@ impl Attempt {
         crash_point!("attempt.begun");
         let journal = Traces { attempt: &self, node: &self.start.path };
         match self.start.work.job() {
-            Job::Agent { node, system, prompt } => self.ask(node, system, prompt, &journal).await,
+            Job::Agent { node, brief } => self.ask(node, brief, &journal).await,
             Job::Tool { node, arguments } => {
                 let task = ToolTask {
                     run: self.run,
@@ -64,7 +65,7 @@ impl Attempt {
         }
     }
 
-    async fn ask(&self, node: &AgentNode, system: Option<&str>, prompt: &str, journal: &Traces<'_>) -> Answered {
+    async fn ask(&self, node: &AgentNode, brief: &Brief, journal: &Traces<'_>) -> Answered {
         let Some(model) = &self.start.model else {
             let error = Error::new(ErrorKind::Invalid, format!("agent `{}` has no model", node.agent.name))
                 .hint("give the agent a `model`, or `[defaults] model` in the manifest");
@@ -78,8 +79,8 @@ impl Attempt {
             model,
             chain: node.models().collect(),
             patience: self.start.patience,
-            system: system.map(str::to_owned),
-            prompt: prompt.to_owned(),
+            system: brief.system.clone(),
+            prompt: brief.prompt.clone(),
             output: node.output.as_deref(),
             temperature: node.temperature,
             max_tokens: node.max_tokens,
@@ -89,9 +90,15 @@ impl Attempt {
             on_ambiguous: node.on_ambiguous,
             secret_key: &self.start.secret_key,
             call_timeout: node.call_timeout,
+            recall: memory_task(brief.recall.as_ref(), node.recall.as_ref().map(|recall| &recall.grants)),
+            remember: memory_task(brief.remember.as_ref(), node.remember.as_ref().map(|remember| &remember.grants)),
         };
         drive(task, &self.models, &self.tools, &self.recorded, journal).await
     }
+}
+
+fn memory_task<'a>(arguments: Option<&'a Value>, grants: Option<&'a Arc<Grants>>) -> Option<MemoryTask<'a>> {
+    arguments.zip(grants).map(|(arguments, grants)| MemoryTask { arguments, grants })
 }
 
 /// The journal of an attempt: calls go to the log, pieces of text to the observer.

@@ -161,7 +161,7 @@ impl Memory {
         })
     }
 
-    /// The best chunks for a query, the best first.
+    /// The best chunks for a query, the best first. A collection of the manifest to which nothing has been added has none.
     ///
     /// # Errors
     /// `NotFound` when there is no such collection; `Invalid` for a query that is empty or longer than 1 MiB, for a search by meaning
@@ -174,6 +174,10 @@ impl Memory {
         if query.text.len() > MAX_QUERY {
             let text = format!("the query has {} bytes; {MAX_QUERY} are the most", query.text.len());
             return Err(Error::new(ErrorKind::Invalid, text).hint("ask in fewer words"));
+        }
+        if self.settings.contains_key(name) && self.index.collection(name).await?.is_none() {
+            // Nothing has been added yet.
+            return Ok(Vec::new());
         }
         let collection = self.collection(name).await?;
         let embedder = self.embedder_of(&collection)?;

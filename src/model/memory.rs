@@ -107,6 +107,8 @@ pub struct Passage {
     pub position: Position,
     /// The text.
     pub text: String,
+    /// How many tokens it has, by the count of who made the collection's vectors.
+    pub tokens: u32,
     /// How well it fits in the order of this search, greater is better: the cosine for a search by meaning; for a search by words,
     /// BM25 (greater than 0); for both together, the fused reciprocal ranks, 1 for what is first in both.
     pub score: f64,

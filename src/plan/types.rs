@@ -16,7 +16,7 @@ use crate::{
     plan::{Power, rules::Crossings},
     resilience::RetryPolicy,
     template::{Expression, Template, TemplateTree},
-    tool::{Grants, Level},
+    tool::{Grants, Level, memory},
 };
 
 /// A checked workflow with everything it needs: nothing is looked up or read later but keys and inputs.
@@ -362,8 +362,22 @@ pub struct ToolNode {
 }
 
 impl AgentNode {
+    /// Whether its answer rests on what is remembered, which may be something else in another run, or changes it.
+    #[must_use]
+    pub fn rests_on_memory(&self) -> bool {
+        self.recall.is_some() || self.remember.is_some() || self.conversation.is_some()
+    }
+
     /// The models of the chain: the one to ask first, then those that stand in.
     pub fn models(&self) -> impl Iterator<Item = &ModelRef> {
         self.model.iter().chain(self.fallback.iter().map(|fallback| &fallback.model))
+    }
+}
+
+impl ToolNode {
+    /// Whether it looks at what is remembered, or changes it.
+    #[must_use]
+    pub fn rests_on_memory(&self) -> bool {
+        [memory::SEARCH, memory::ADD].contains(&self.tool.as_str())
     }
 }

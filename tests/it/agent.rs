@@ -167,6 +167,8 @@ impl Agent {
             on_ambiguous: None,
             secret_key: "",
             call_timeout: Duration::from_secs(600),
+            recall: None,
+            remember: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! they are pure. Nothing here awaits, reads a clock or touches a store.
 
 mod apply;
+mod brief;
 mod budget;
 mod chain;
 mod decide;
@@ -26,6 +27,7 @@ use std::{
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
+pub(super) use brief::Brief;
 pub(super) use budget::{MANY_EVENTS, MAX_EVENTS};
 pub(super) use decide::Step;
 pub(super) use parts::InstanceId;

@@ -63,14 +63,14 @@ impl RunState {
     ///
     /// What goes wrong here goes wrong again when the node starts, and is told there.
     pub(super) fn reused(&self, id: InstanceId, agent: &AgentNode) -> Option<EventBody> {
-        self.takes_over(id)?;
+        self.takes_over(id).filter(|_| !agent.rests_on_memory())?;
         let (system, prompt) = self.prompts(id, agent).ok()?;
         self.taken_over(id, self.basis(agent, system.as_deref(), &prompt))
     }
 
     /// The same for a node that calls a tool.
     pub(super) fn reused_result(&self, id: InstanceId, tool: &ToolNode) -> Option<EventBody> {
-        self.takes_over(id)?;
+        self.takes_over(id).filter(|_| !tool.rests_on_memory())?;
         let arguments = self.render(id, &tool.args).ok()?;
         self.taken_over(id, self.basis_of_call(tool, &arguments))
     }

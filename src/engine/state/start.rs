@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     RunState, Step,
+    brief::Brief,
     parts::InstanceId,
     reserve::{Affords, Reserve},
 };
@@ -53,14 +54,14 @@ pub(in crate::engine) struct Work {
 /// What is rendered for a node.
 #[derive(Debug)]
 enum Given {
-    Prompts { system: Option<String>, prompt: String },
+    Brief(Box<Brief>),
     Arguments(Value),
 }
 
 /// What is to be done.
 pub(in crate::engine) enum Job<'a> {
     /// Ask an agent.
-    Agent { node: &'a AgentNode, system: Option<&'a str>, prompt: &'a str },
+    Agent { node: &'a AgentNode, brief: &'a Brief },
     /// Call a tool.
     Tool { node: &'a ToolNode, arguments: &'a Value },
 }
@@ -69,9 +70,9 @@ impl Work {
     /// What is to be done, in the words of the plan.
     pub(in crate::engine) fn job(&self) -> Job<'_> {
         match (&self.graph.nodes[self.node].kind, &self.given) {
-            (NodeKind::Agent(node), Given::Prompts { system, prompt }) => Job::Agent { node, system: system.as_deref(), prompt },
+            (NodeKind::Agent(node), Given::Brief(brief)) => Job::Agent { node, brief },
             (NodeKind::Tool(node), Given::Arguments(arguments)) => Job::Tool { node, arguments },
-            _ => unreachable!("work is made of agents with prompts and of tools with arguments"),
+            _ => unreachable!("work is made of agents with a brief and of tools with arguments"),
         }
     }
 }
@@ -150,15 +151,16 @@ impl RunState {
 
     /// `None` when a budget has to be settled first.
     fn start_agent(&self, id: InstanceId, agent: &AgentNode) -> Result<Option<(Start, Reserve)>> {
-        let (system, prompt) = self.prompts(id, agent)?;
-        let basis = self.basis(agent, system.as_deref(), &prompt);
-        let reserve = match self.affords(id, agent, prompt.len() + system.as_deref().map_or(0, str::len)) {
+        let brief = self.brief(id, agent)?;
+        let (system, prompt) = (brief.system.as_deref(), brief.prompt.as_str());
+        let basis = self.basis(agent, system, prompt);
+        let reserve = match self.affords(id, agent, prompt.len() + system.map_or(0, str::len)) {
             Affords::Yes(reserve) => reserve,
             Affords::Later => return Ok(None),
             Affords::Never(error) => return Err(error),
         };
         let name = Some(agent.agent.name.clone());
-        let start = self.start_of(id, name, self.target(id), Some(basis), Given::Prompts { system, prompt });
+        let start = self.start_of(id, name, self.target(id), Some(basis), Given::Brief(Box::new(brief)));
         Ok(Some((start, reserve)))
     }
 

@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     memory::{Content, Item, Memory},
     model::{Access, AccessClass, CollectionName, Effect, Scope, ToolName, ToolSpec, Value, Writer},
-    tool::{Authorized, CallContext, Tool, ToolCall, ToolOutput, arguments::read_arguments},
+    tool::{Authorized, CallContext, Tool, ToolCall, ToolOutput, arguments::read_arguments, memory::ADD},
 };
 
 /// The most documents of one call.
@@ -78,7 +78,7 @@ impl MemoryAdd {
             "required": ["collection", "documents"],
             "additionalProperties": false
         });
-        let name = ToolName::new("memory_add").expect("a name of ours is one");
+        let name = ToolName::new(ADD).expect("a name of ours is one");
         ToolSpec { name, description: description.to_owned(), parameters, effect: Effect::Idempotent }
     }
 }

@@ -10,6 +10,14 @@ pub use search::MemorySearch;
 
 use crate::{memory::Memory, model::ToolSpec, tool::Tool};
 
+/// What the tool that searches is called.
+pub const SEARCH: &str = "memory_search";
+/// What the tool that keeps is called.
+pub const ADD: &str = "memory_add";
+
+/// The longest query, in bytes.
+pub const MOST_QUERY: usize = 1 << 20;
+
 /// The tools, over `memory`.
 #[must_use]
 pub fn memory_tools(memory: &Arc<Memory>) -> Vec<Arc<dyn Tool>> {

@@ -9,8 +9,12 @@ use serde_json::{Map, json};
 use crate::{
     error::Result,
     memory::{Filter, Memory, Query, SearchBy},
-    model::{Access, AccessClass, CollectionName, Effect, Scope, ToolName, ToolSpec, Value},
-    tool::{Authorized, CallContext, Tool, ToolCall, ToolOutput, arguments::read_arguments},
+    model::{Access, AccessClass, CollectionName, Effect, Passage, Scope, ToolName, ToolSpec, Value},
+    tool::{
+        Authorized, CallContext, Tool, ToolCall, ToolOutput,
+        arguments::read_arguments,
+        memory::{MOST_QUERY, SEARCH},
+    },
 };
 
 /// How many chunks are found when nobody says how many.
@@ -44,6 +48,8 @@ struct Arguments {
     scopes: Vec<Scope>,
     #[serde(default)]
     trusted_only: bool,
+    #[serde(default)]
+    max_tokens: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -77,19 +83,20 @@ impl MemorySearch {
             "type": "object",
             "properties": {
                 "collection": text(64, "Which collection."),
-                "query": text(1 << 20, "What is looked for."),
+                "query": text(MOST_QUERY, "What is looked for."),
                 "k": {"type": "integer", "minimum": 1, "maximum": MOST, "description": "How many passages at most; 6 when absent."},
                 "min_score": {"type": "number", "minimum": -1, "maximum": 1, "description": "The least similarity of what is found."},
                 "by": {"enum": ["both", "meaning", "words"], "description": "`words` for exact names and codes; `both` when absent."},
                 "filter": {"type": "object", "description": "Only documents whose metadata has these values."},
                 "sources": texts("Only documents whose names fit one of these, `*` within a part of a path, `**` over parts."),
                 "scopes": texts("Only what is of one of these: `project`, `workflow:NAME`, `agent:NAME`, `run:ID`."),
-                "trusted_only": {"type": "boolean", "description": "Only what no stranger and no model may have written."}
+                "trusted_only": {"type": "boolean", "description": "Only what no stranger and no model may have written."},
+                "max_tokens": {"type": "integer", "minimum": 1, "description": "The most tokens of all passages together."}
             },
             "required": ["collection", "query"],
             "additionalProperties": false
         });
-        let name = ToolName::new("memory_search").expect("a name of ours is one");
+        let name = ToolName::new(SEARCH).expect("a name of ours is one");
         ToolSpec { name, description: description.to_owned(), parameters, effect: Effect::Read }
     }
 }
@@ -115,6 +122,7 @@ impl Tool for MemorySearch {
             "source": "sample.md",
             "position": {"first_line": 1, "last_line": 3},
             "text": "A simulated passage.",
+            "tokens": 5,
             "score": 1.0,
             "untrusted": false,
             "scope": "project"
@@ -137,6 +145,27 @@ impl Tool for MemorySearch {
             Filter { scopes: given.scopes, metadata: given.filter, sources: given.sources, trusted_only: given.trusted_only };
         let query = Query { text: given.query, k: given.k.min(MOST), min_score: given.min_score, by, filter };
         let found = self.memory.search(&given.collection, &query).await?;
-        Ok(ToolOutput::new(serde_json::to_value(found).unwrap_or_default()))
+        let (found, note) = match given.max_tokens {
+            Some(most) => cut(found, most),
+            None => (found, None),
+        };
+        Ok(ToolOutput { value: serde_json::to_value(found).unwrap_or_default(), notes: note.into_iter().collect() })
     }
+}
+
+/// The best passages that have no more than `most` tokens together, and what was left out.
+fn cut(mut found: Vec<Passage>, most: u64) -> (Vec<Passage>, Option<String>) {
+    let all = found.len();
+    let mut room = most;
+    let fitting = found.iter().take_while(|passage| match room.checked_sub(u64::from(passage.tokens)) {
+        Some(rest) => {
+            room = rest;
+            true
+        }
+        None => false,
+    });
+    let kept = fitting.count();
+    found.truncate(kept);
+    let note = (kept < all).then(|| format!("{} of {all} passages were left out: they have more than {most} tokens", all - kept));
+    (found, note)
 }

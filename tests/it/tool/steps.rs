@@ -230,6 +230,8 @@ impl Lab {
             on_ambiguous: self.on_ambiguous,
             secret_key: "",
             call_timeout: Duration::from_secs(60),
+            recall: None,
+            remember: None,
         };
         (drive(task, &models, &self.tools, recorded, log).await, script)
     }

@@ -16,6 +16,7 @@ mod graph_builder;
 mod health;
 mod hostile_templates;
 mod layering;
+mod memory;
 mod positions;
 mod provider;
 mod readme;

@@ -1,0 +1,3 @@
+//! What is remembered, and what is found of it.
+
+mod retrieval;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     diagnostic::{FileId, Span, Spanned},
-    manifest::{Entries, Tree},
+    manifest::{AgentMemoryManifest, Entries, MemoryManifest, Tree},
     model::{CallRates, Effect, FallbackReason, OnAmbiguous, Price, Rate},
     resilience::BreakerPolicy,
 };
@@ -24,6 +24,8 @@ pub struct Manifest {
     pub tools: Entries<ToolManifest>,
     /// `[mcp.NAME]`.
     pub mcp: Entries<McpManifest>,
+    /// `[memory.NAME]`.
+    pub memory: Entries<MemoryManifest>,
     /// `[store]`.
     pub store: Option<StoreManifest>,
 }
@@ -88,6 +90,8 @@ pub struct AgentManifest {
     pub tools: Option<Vec<Spanned<String>>>,
     /// What its tools may touch at most, instead of those of the defaults.
     pub permissions: Option<Vec<Spanned<String>>>,
+    /// What it recalls, remembers and goes on with.
+    pub memory: AgentMemoryManifest,
 }
 
 /// A model of a `fallback:`.

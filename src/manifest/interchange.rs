@@ -2,7 +2,7 @@
 
 use super::{
     check::check,
-    grammar::{EDGE, EXCHANGED_NODE},
+    grammar::{EDGE, EXCHANGED_NODE, NODE},
     load::shown,
 };
 use crate::{
@@ -96,10 +96,11 @@ fn without_config(item: &Tree) -> Tree {
 
 fn check_type(kind: &Tree, config: &Tree, problems: &mut Vec<Diagnostic>) {
     let Some(name) = kind.as_str() else { return };
-    let is_kind = |key: &str| ["agent", "tool", "value", "workflow", "nodes"].contains(&key);
-    let written = config.as_map().unwrap_or_default().iter().find(|(key, _)| is_kind(&key.value));
+    let is_kind = |key: &str| NODE.kinds.iter().any(|kind| kind.field.name == key);
+    let kinds = NODE.written_kinds(&|key| config.get(key).is_some());
+    let written = kinds.first().and_then(|kind| config.entry(kind.field.name));
     // A config without any kind is reported by the grammar.
-    if let (true, Some((key, _)), None) = (is_kind(name), written, config.get(name)) {
+    if let (true, Some((key, _)), None) = (is_kind(name), written, kinds.iter().find(|kind| kind.field.name == name)) {
         let message = format!("`node_type` is `{name}`, but `config` has `{}`", key.value);
         problems.push(Diagnostic::error(Code::KEY_COMBINATION, kind.span, message).related(key.span, "the kind of the config"));
     }

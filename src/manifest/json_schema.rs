@@ -4,7 +4,7 @@
 use serde_json::{Map, json};
 
 use super::{
-    grammar::{CountSize, Field, INTERCHANGE, MANIFEST, NameRule, Object, POLICY, Rule, Shape, TEST_FILE, WORKFLOW},
+    grammar::{CountSize, Field, INTERCHANGE, Kind, MANIFEST, NODE, NameRule, Object, POLICY, Rule, Shape, TEST_FILE, WORKFLOW},
     names, schema_shorthand,
 };
 use crate::model::Value;
@@ -76,9 +76,13 @@ impl Definitions {
 
     fn make_object(&mut self, object: &'static Object) -> Value {
         let mut properties = Map::new();
+        let is_shared =
+            |key: &str| object.kinds.iter().any(|kind| kind.field.name == key) && object.kinds.iter().any(|kind| kind.has(key));
         for field in object.all_fields() {
-            // What kinds share has the words of the first.
-            if !properties.contains_key(field.name) {
+            // What kinds share has the words of the first. What is a kind and a key of another one is told below.
+            if is_shared(field.name) {
+                properties.insert(field.name.to_owned(), json!({}));
+            } else if !properties.contains_key(field.name) {
                 properties.insert(field.name.to_owned(), self.field(field));
             }
         }
@@ -93,13 +97,18 @@ impl Definitions {
         let mut dependencies = Map::new();
         let mut all: Vec<Value> = object.rules.iter().filter_map(|rule| rule_schema(rule, &mut dependencies)).collect();
         for kind in object.kinds {
-            dependencies.extend(kind.fields.iter().map(|field| (field.name.to_owned(), kinds_with(object, field.name))));
+            let own = kind.fields.iter().filter(|field| !is_shared(field.name));
+            dependencies.extend(own.map(|field| (field.name.to_owned(), kinds_with(object, field.name))));
+            for field in std::iter::once(&kind.field).chain(kind.fields).filter(|field| is_shared(field.name)) {
+                let schema = self.field(field);
+                all.push(json!({ "if": is_kind(object, kind), "then": { "properties": { field.name: schema } } }));
+            }
             let rules: Vec<Value> = kind.rules.iter().filter_map(|rule| rule_schema(rule, &mut dependencies)).collect();
             if !rules.is_empty() {
                 all.push(json!({ "if": { "required": [kind.field.name] }, "then": { "allOf": rules } }));
             }
         }
-        let kinds: Vec<Value> = object.kinds.iter().map(|kind| json!({ "required": [kind.field.name] })).collect();
+        let kinds: Vec<Value> = object.kinds.iter().map(|kind| is_kind(object, kind)).collect();
         if std::ptr::eq(object, &raw const super::grammar::EXCHANGED_NODE) {
             all.extend(agreement_of_type_and_config());
         }
@@ -320,9 +329,17 @@ fn is_full() -> Value {
     ] })
 }
 
+/// That an object is of a kind: it has the key that says so, and is of none of the other kinds that have this key, too.
+fn is_kind(object: &Object, kind: &Kind) -> Value {
+    let others = object.kinds.iter().filter(|other| other.has(kind.field.name));
+    let others: Vec<Value> = others.map(|other| json!({ "required": [other.field.name] })).collect();
+    let is_one = json!({ "required": [kind.field.name] });
+    if others.is_empty() { is_one } else { json!({ "allOf": [is_one, { "not": { "anyOf": others } }] }) }
+}
+
 /// Of a key that only some kinds have: that it is one of these.
 fn kinds_with(object: &Object, key: &str) -> Value {
-    let has = |kind: &&super::grammar::Kind| kind.fields.iter().any(|field| field.name == key);
+    let has = |kind: &&Kind| kind.has(key);
     let kinds: Vec<&str> = object.kinds.iter().filter(has).map(|kind| kind.field.name).collect();
     match kinds[..] {
         [only] => json!([only]),
@@ -343,10 +360,10 @@ fn rule_schema(rule: &Rule, dependencies: &mut Map<String, Value>) -> Option<Val
 
 /// In the interchange form `config` has the key that `node_type` names.
 fn agreement_of_type_and_config() -> impl Iterator<Item = Value> {
-    ["agent", "tool", "value", "workflow", "nodes"].into_iter().map(|kind| {
+    NODE.kinds.iter().map(|kind| {
         json!({
-            "if": { "required": ["node_type"], "properties": { "node_type": { "const": kind } } },
-            "then": { "properties": { "config": { "required": [kind] } } },
+            "if": { "required": ["node_type"], "properties": { "node_type": { "const": kind.field.name } } },
+            "then": { "properties": { "config": is_kind(&NODE, kind) } },
         })
     })
 }
@@ -366,6 +383,7 @@ fn permission_schema() -> Value {
         r"fs:(read|write):[^/\\][^\\]*",
         r"run:[^* ]+( [^ ]+)*",
         r"mcp:[^*/]+(/.+)?",
+        r"memory:(read|write):[A-Za-z0-9_*-]+",
         r"secret:.+",
     ];
     json!({

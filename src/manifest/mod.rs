@@ -10,6 +10,7 @@ mod grammar;
 mod interchange;
 mod json_schema;
 mod load;
+mod memory;
 mod names;
 mod policy;
 mod read;
@@ -23,6 +24,7 @@ pub use agents::{
     ProviderManifest, RateManifest, StoreManifest, ToolManifest,
 };
 pub use json_schema::{SchemaOf, json_schema};
+pub use memory::{AgentMemoryManifest, ConversationManifest, MemoryManifest, RecallManifest, RememberManifest};
 pub use policy::{PolicyManifest, ProjectManifest, RulesManifest};
 pub use read::{read_data, read_data_text, read_manifest, read_policy_text, read_workflow, read_workflow_text};
 pub use tree::{Tree, TreeKind};

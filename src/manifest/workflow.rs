@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     diagnostic::{FileId, Span, Spanned},
-    manifest::{AgentManifest, FallbackManifest, Tree},
+    manifest::{AgentManifest, AgentMemoryManifest, FallbackManifest, RecallManifest, RememberManifest, Tree},
     model::{OnAmbiguous, Value},
 };
 
@@ -161,6 +161,8 @@ pub enum NodeKindManifest {
         tools: Option<Vec<Spanned<String>>>,
         /// How it may call them.
         calls: CallsManifest,
+        /// Instead of what the agent recalls, remembers and goes on with.
+        memory: AgentMemoryManifest,
     },
     /// Calls a tool.
     Tool {
@@ -181,6 +183,15 @@ pub enum NodeKindManifest {
         path: Spanned<String>,
         /// Its inputs: templates or trees of them.
         with: Entries<Tree>,
+    },
+    /// Searches a collection of memory.
+    Recall(RecallManifest),
+    /// Keeps texts in a collection of memory.
+    Remember {
+        /// Which, and where.
+        remember: RememberManifest,
+        /// `approve: human`, where it is written.
+        calls: CallsManifest,
     },
     /// An inner graph in its own scope.
     Nodes(Entries<NodeManifest>),

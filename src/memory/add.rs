@@ -1,48 +1,125 @@
-//! Adding to memory: from what was read to chunks with vectors.
+//! Adding to memory: from what is read to chunks with vectors. Reading and dividing go on while vectors are made; only so much is held
+//! as two batches have. Dropping the future ends it between two batches: what is complete is there, and adding again goes on.
+
+mod batch;
+mod target;
+
+use futures::{StreamExt as _, stream};
+use tokio::sync::mpsc;
 
 use crate::{
-    error::Result,
-    memory::{Added, Content, Item, LEXICAL, Memory, NewChunk, NewDocument},
-    model::{CollectionName, Position},
+    error::{Error, Result},
+    memory::{
+        AddObserver, AddReport, Added, Item, Memory, Pending,
+        pending::blocking,
+        prepare::{Division, Prepared, check_source},
+    },
+    model::CollectionName,
 };
 
-use sha2::{Digest as _, Sha256};
+use batch::Batch;
+pub(super) use batch::embed_all;
+pub(super) use target::Target;
+
+/// How many documents are read and divided at once.
+const READ_AT_ONCE: usize = 2;
+/// How many documents wait for their vectors.
+const WAITING: usize = 4;
+
+/// How documents are added.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddOptions {
+    /// By what vectors are made in a collection that is not there yet, instead of what the manifest says.
+    pub embedder: Option<String>,
+}
+
+/// What became of one document before its vectors were made.
+enum Step {
+    Unchanged(String),
+    Ready(Box<Prepared>),
+    Failed(String, Error),
+}
 
 impl Memory {
     /// Adds items to a collection, which is made when it is not there; one that is there as it is costs nothing.
     ///
     /// # Errors
-    /// `Invalid` when the manifest names another embedder than the collection was made with; those of the embedder and of the index.
-    /// Items before the one that failed may be there.
+    /// `Invalid` when the manifest names another embedder than the collection was made with, and for an item that is no text; those of
+    /// the embedder and of the index. The other items may be there.
     pub async fn add(&self, name: &CollectionName, items: Vec<Item>) -> Result<Added> {
-        let mut added = Added::default();
-        for item in items {
-            let text = match item.content {
-                Content::Text(text) => text,
-                Content::Bytes { bytes, .. } => String::from_utf8_lossy(&bytes).into_owned(),
-            };
-            let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()));
-            self.index().make(name, LEXICAL, 0).await?;
-            if self.index().document(name, &item.source, &item.scope).await?.is_some_and(|known| known.hash == hash) {
-                added.unchanged += 1;
-                continue;
+        let pending = items.into_iter().map(Pending::from);
+        let report = self.add_all(name, pending, &AddOptions::default(), &()).await?;
+        report.failed.into_iter().next().map_or(Ok(report.added), |(_, error)| Err(error))
+    }
+
+    /// Adds what is read one after the other to a collection, which is made when it is not there. What cannot be read is told, and the
+    /// rest is added.
+    ///
+    /// # Errors
+    /// `Invalid` when the collection was made with another embedder than the manifest or the options name; those of the embedder and of
+    /// the index. What was added before stays.
+    pub async fn add_all(
+        &self,
+        name: &CollectionName,
+        pending: impl IntoIterator<Item = Pending, IntoIter: Send>,
+        options: &AddOptions,
+        observer: &dyn AddObserver,
+    ) -> Result<AddReport> {
+        let target = Target::find(self, name, options.embedder.as_deref()).await?;
+        let division = target.division(self.settings(name));
+        let (sender, mut steps) = mpsc::channel(WAITING);
+        let read = async move {
+            let mut prepared = stream::iter(pending.into_iter().map(|pending| self.prepare(name, pending, &division, target.exists)))
+                .buffered(READ_AT_ONCE);
+            while let Some(step) = prepared.next().await {
+                // Nobody takes it any more: the other side has failed.
+                if sender.send(step).await.is_err() {
+                    break;
+                }
             }
-            let chunk =
-                NewChunk { position: Position::default(), text: text.clone(), hash: hash.clone(), tokens: 0, vector: None };
-            let document = NewDocument {
-                source: item.source,
-                scope: item.scope,
-                hash,
-                bytes: text.len() as u64,
-                writer: item.writer,
-                untrusted: item.untrusted,
-                metadata: item.metadata,
-                chunks: vec![chunk],
-            };
-            self.index().put(name, vec![document]).await?;
-            added.added += 1;
-            added.chunks += 1;
+        };
+        let mut batch = Batch::new(self.index(), name, target.clone(), observer);
+        let put = async move {
+            while let Some(step) = steps.recv().await {
+                batch.take(step?).await?;
+            }
+            batch.finish().await
+        };
+        let ((), report) = futures::future::join(read, put).await;
+        report
+    }
+
+    /// Reads and divides one document, unless it is there as it is.
+    ///
+    /// # Errors
+    /// Those of the index, which end all of it; that of the document is a step.
+    async fn prepare(&self, name: &CollectionName, pending: Pending, division: &Division, exists: bool) -> Result<Step> {
+        let (source, item) = pending.read().await;
+        let item = match item.and_then(|item| check_source(&item.source).map(|()| item)) {
+            Ok(item) => item,
+            Err(error) => return Ok(Step::Failed(source, error)),
+        };
+        let of_content = division.clone();
+        let (item, hash) = match blocking(move || {
+            let hash = of_content.hash_of(&item.content);
+            Ok((item, hash))
+        })
+        .await
+        {
+            Ok(hashed) => hashed,
+            Err(error) => return Ok(Step::Failed(source, error)),
+        };
+        let known = if exists { self.index().document(name, &item.source, &item.scope).await? } else { None };
+        let is_same = known.is_some_and(|known| {
+            known.hash == hash && known.metadata == item.metadata && known.untrusted == item.untrusted
+        });
+        if is_same {
+            return Ok(Step::Unchanged(source));
         }
-        Ok(added)
+        let division = division.clone();
+        Ok(match blocking(move || division.divide(item, hash)).await {
+            Ok(prepared) => Step::Ready(Box::new(prepared)),
+            Err(error) => Step::Failed(source, error),
+        })
     }
 }

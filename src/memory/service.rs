@@ -138,6 +138,18 @@ impl Memory {
         &self.index
     }
 
+    /// Finds embedders.
+    #[must_use]
+    pub fn embedders(&self) -> &Arc<dyn Embedders> {
+        &self.embedders
+    }
+
+    /// What the manifest says of the collection, if it does.
+    #[must_use]
+    pub fn written(&self, name: &CollectionName) -> Option<&CollectionSettings> {
+        self.settings.get(name)
+    }
+
     /// How the collection is made.
     #[must_use]
     pub fn settings(&self, name: &CollectionName) -> CollectionSettings {
@@ -227,7 +239,10 @@ impl Memory {
     }
 
     /// The id that collections made by the embedder `name` have.
-    fn id_of(&self, name: &str) -> Result<String> {
+    ///
+    /// # Errors
+    /// Those of [`Embedders::find`].
+    pub(super) fn id_of(&self, name: &str) -> Result<String> {
         if name == LEXICAL { Ok(LEXICAL.to_owned()) } else { Ok(self.embedders.find(name)?.id().to_owned()) }
     }
 }

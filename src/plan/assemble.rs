@@ -17,12 +17,12 @@ use crate::{
     manifest::{Join, OnErrorManifest, RetryManifest},
     model::{AgentProfile, Effect, FallbackModel, NodeId, StoredSource, ToolPattern, Value},
     plan::{
-        AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan, NodeKind,
-        NodePlan, OnError, Plan, RoutePlan, ToolNode,
+        AgentNode, ConversationPlan, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits, LoopPlan, MapPlan,
+        NodeKind, NodePlan, OnError, Plan, RecallPlan, RememberPlan, RoutePlan, ToolNode,
         catalog::Catalog,
         compile::Compiler,
         definition,
-        draft::{AgentDraft, CodeId, Codes, GraphDraft, KindDraft, NodeDraft, Read, ToolDraft, TreeDraft},
+        draft::{AgentDraft, Args, CodeId, Codes, GraphDraft, KindDraft, NodeDraft, Read, ToolDraft, TreeDraft},
         links::Kind,
         resolve::WorkflowDraft,
         rules::Crossings,
@@ -48,6 +48,12 @@ const TOOL_CALLS: u64 = 500;
 const AGENT_TIMEOUT: Duration = Duration::from_secs(900);
 /// Of one model call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(600);
+/// Of what an agent is given from memory.
+const RECALL_TOKENS: u32 = 2_000;
+/// Of the earlier turns of a conversation.
+const CONVERSATION_TOKENS: u32 = 8_000;
+/// The last turns of a conversation, which are not summarized.
+const KEPT_TURNS: u32 = 6;
 
 /// Why an expectation about a draft holds.
 const CHECKED: &str = "a draft with errors is not assembled";
@@ -283,6 +289,7 @@ impl Assembler<'_> {
         let profile = self.catalog.get(name).and_then(|entry| entry.profile()).expect(CHECKED);
         self.agents.insert(name.to_owned(), Arc::clone(profile));
         self.delegates(&draft.tools);
+        self.delegates(draft.memory.summarizer().as_slice());
         let turns = draft.max_turns.or(profile.max_turns).unwrap_or(self.limits.turns);
         let bounded = self.workflow.limits.turns.is_some();
         let mut node = AgentNode {
@@ -301,13 +308,31 @@ impl Assembler<'_> {
             grants: Arc::clone(&draft.grants),
             powers: draft.powers.clone(),
             on_ambiguous: draft.on_ambiguous,
-            recall: None,
-            remember: None,
-            conversation: None,
+            recall: draft.memory.recall.as_ref().map(|call| RecallPlan {
+                args: self.args(&call.args),
+                max_tokens: draft.memory.max_tokens.unwrap_or(RECALL_TOKENS),
+                grants: Arc::clone(&call.grants),
+            }),
+            remember: draft
+                .memory
+                .remember
+                .as_ref()
+                .map(|call| RememberPlan { args: self.args(&call.args), grants: Arc::clone(&call.grants) }),
+            conversation: draft.memory.conversation.as_ref().map(|conversation| ConversationPlan {
+                name: self.template(conversation.name),
+                scope: conversation.scope,
+                max_tokens: conversation.max_tokens.unwrap_or(CONVERSATION_TOKENS),
+                keep: conversation.keep.unwrap_or(KEPT_TURNS),
+                summarizer: conversation.summarizer.clone(),
+            }),
             definition: String::new(),
         };
         node.definition = definition::of_agent(&node);
         node
+    }
+
+    fn args(&self, args: &Args) -> TemplateTree {
+        TemplateTree::Map(args.iter().map(|(name, tree)| (name.value.clone(), self.tree(tree))).collect())
     }
 
     fn delegates(&mut self, tools: &[ToolPattern]) {
@@ -316,11 +341,11 @@ impl Assembler<'_> {
         }
     }
 
-    fn tool(&mut self, draft: &ToolDraft<'_>) -> ToolNode {
+    fn tool(&mut self, draft: &ToolDraft) -> ToolNode {
         let tool = draft.tool.clone().expect(CHECKED);
         let pattern = ToolPattern::new(tool.as_str()).expect(CHECKED);
         self.delegates(std::slice::from_ref(&pattern));
-        let args = TemplateTree::Map(draft.args.iter().map(|(name, tree)| (name.value.clone(), self.tree(tree))).collect());
+        let args = self.args(&draft.args);
         let secrets = args.references().filter(|reference| reference.path.first().is_some_and(|name| name == "secrets"));
         let mut node = ToolNode {
             secrets: secrets.filter_map(|reference| reference.path.get(1).cloned()).collect(),

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     diagnostic::{Code, Diagnostic, Files, Sources, Span, Spanned, nearest},
-    manifest::{AgentManifest, Entries, FallbackManifest, Manifest, ManifestDefaults, RetryManifest},
+    manifest::{AgentManifest, AgentMemoryManifest, Entries, FallbackManifest, Manifest, ManifestDefaults, RetryManifest},
     model::{AgentName, AgentProfile, BUILT_IN_PROVIDERS, FallbackModel, ModelRef, ProviderName, ToolName, ToolPattern},
     plan::{
         CompileOptions,
@@ -31,6 +31,7 @@ pub struct CatalogEntry {
     profile: Option<Arc<AgentProfile>>,
     system: Option<(Place, Template)>,
     retry: Option<RetryManifest>,
+    memory: AgentMemoryManifest,
     tools: Vec<Spanned<ToolPattern>>,
     span: Span,
     inline: bool,
@@ -58,6 +59,11 @@ impl CatalogEntry {
     /// For the nodes that run it.
     pub(super) fn retry(&self) -> Option<&RetryManifest> {
         self.retry.as_ref()
+    }
+
+    /// What it recalls, remembers and goes on with.
+    pub(super) fn memory(&self) -> &AgentMemoryManifest {
+        &self.memory
     }
 
     /// Its tools, or those of the defaults, with the places where they are written.
@@ -233,7 +239,8 @@ impl Reader<'_> {
                 permissions: permitted,
             })
         });
-        CatalogEntry { profile, system, retry: agent.retry.clone(), tools, span: agent.span, inline }
+        let memory = agent.memory.clone();
+        CatalogEntry { profile, system, retry: agent.retry.clone(), memory, tools, span: agent.span, inline }
     }
 
     fn system(&mut self, agent: &AgentManifest) -> Option<(Place, Template)> {

@@ -6,7 +6,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     model::{Value, short_hex},
-    plan::{AgentNode, EdgeKind, EdgePlan, GraphOutput, GraphPlan, JoinMode, NodeKind, NodePlan, OnError, Plan, ToolNode},
+    plan::{
+        AgentNode, ConversationPlan, ConversationScope, EdgeKind, EdgePlan, GraphOutput, GraphPlan, JoinMode, NodeKind, NodePlan,
+        OnError, Plan, ToolNode,
+    },
     template::{Expression, Template, TemplateTree},
     tool::Grants,
 };
@@ -118,7 +121,33 @@ fn agent(node: &AgentNode) -> Value {
         value["tools"] = json!(node.tools);
         value["grants"] = grants(&node.grants);
     }
+    if let Some(memory) = memory(node) {
+        value["memory"] = memory;
+    }
     value
+}
+
+/// What an agent recalls, remembers and goes on with; `None` where it does nothing of that.
+fn memory(node: &AgentNode) -> Option<Value> {
+    let recall = node.recall.as_ref().map(|recall| json!([tree(&recall.args), recall.max_tokens, grants(&recall.grants)]));
+    let remember = node.remember.as_ref().map(|remember| json!([tree(&remember.args), grants(&remember.grants)]));
+    let conversation = node.conversation.as_ref().map(|conversation| {
+        let scope = match conversation.scope {
+            ConversationScope::Workflow => "workflow",
+            ConversationScope::Project => "project",
+            ConversationScope::Run => "run",
+        };
+        let ConversationPlan { name, max_tokens, keep, summarizer, .. } = conversation;
+        json!([name.source(), scope, max_tokens, keep, summarizer])
+    });
+    let is_any = recall.is_some() || remember.is_some() || conversation.is_some();
+    is_any.then(|| json!([recall, remember, conversation]))
+}
+
+/// The prompts of an agent, and what it recalls, remembers and goes on with.
+pub(super) fn of_prompts(node: &AgentNode) -> String {
+    let prompts = [node.system.as_ref().map(Template::source), Some(node.prompt.source())];
+    digest(&memory(node).map_or_else(|| json!(prompts), |memory| json!([prompts, memory])))
 }
 
 fn tool(node: &ToolNode) -> Value {

@@ -250,7 +250,11 @@ fn called<'p>(graph: &GraphPlan, plan: &'p Plan) -> Vec<&'p ToolName> {
             graphs.extend(node.inside().map(|inside| &**inside));
             match &node.kind {
                 NodeKind::Agent(agent) => {
-                    let has = |tool: &&ToolName| agent.tools.iter().any(|pattern| pattern.covers(tool));
+                    let summarizer = agent.conversation.as_ref().and_then(|conversation| conversation.summarizer.as_ref());
+                    let has = |tool: &&ToolName| {
+                        agent.tools.iter().any(|pattern| pattern.covers(tool))
+                            || summarizer.is_some_and(|name| tool.agent() == Some(name.as_str()))
+                    };
                     found.extend(plan.delegates.keys().filter(has));
                 }
                 NodeKind::Tool(tool) => found.extend(plan.delegates.get_key_value(&tool.tool).map(|(name, _)| name)),

@@ -7,8 +7,8 @@ use std::{cell::OnceCell, collections::HashMap, ops::Range, sync::Arc};
 use crate::{
     diagnostic::{FileId, Sources, Span, Spanned},
     manifest::{NodeManifest, OnErrorManifest, RetryManifest},
-    model::{FallbackModel, ModelRef, OnAmbiguous, ToolName, ToolPattern, Value},
-    plan::{Plan, certain::Certain, links::Links, powers::Power, scope::Target},
+    model::{AgentName, FallbackModel, ModelRef, OnAmbiguous, ToolName, ToolPattern, Value},
+    plan::{ConversationScope, Plan, certain::Certain, links::Links, powers::Power, scope::Target},
     template::{Expression, Reference, Template},
     tool::Grants,
 };
@@ -256,6 +256,7 @@ impl NodeDraft<'_> {
             KindDraft::Agent(agent) => {
                 body.extend(agent.prompt);
                 body.extend(agent.system);
+                agent.memory.codes(&mut body);
             }
             KindDraft::Tool(tool) => tool.args.iter().for_each(|(_, tree)| tree.codes(&mut body)),
             KindDraft::Value(tree) => tree.codes(&mut body),
@@ -278,7 +279,7 @@ impl NodeDraft<'_> {
 #[derive(Debug)]
 pub(super) enum KindDraft<'m> {
     Agent(AgentDraft),
-    Tool(ToolDraft<'m>),
+    Tool(ToolDraft),
     Value(TreeDraft),
     Workflow {
         /// `None` when it cannot be used; that has been reported.
@@ -312,14 +313,65 @@ pub(super) struct AgentDraft {
     pub(super) grants: Arc<Grants>,
     pub(super) powers: Vec<Power>,
     pub(super) on_ambiguous: Option<OnAmbiguous>,
+    pub(super) memory: AgentMemoryDraft,
 }
+
+/// What an agent recalls, remembers and goes on with.
+#[derive(Debug, Default)]
+pub(super) struct AgentMemoryDraft {
+    pub(super) recall: Option<MemoryCall>,
+    /// Tokens of what is recalled.
+    pub(super) max_tokens: Option<u32>,
+    pub(super) remember: Option<MemoryCall>,
+    pub(super) conversation: Option<ConversationDraft>,
+}
+
+/// A call of a tool of memory.
+#[derive(Debug)]
+pub(super) struct MemoryCall {
+    pub(super) args: Args,
+    pub(super) grants: Arc<Grants>,
+    pub(super) powers: Vec<Power>,
+}
+
+/// A conversation that an agent goes on with.
+#[derive(Debug)]
+pub(super) struct ConversationDraft {
+    pub(super) span: Span,
+    pub(super) name: CodeId,
+    pub(super) scope: ConversationScope,
+    pub(super) max_tokens: Option<u32>,
+    pub(super) keep: Option<u32>,
+    pub(super) summarizer: Option<AgentName>,
+}
+
+impl AgentMemoryDraft {
+    /// The tools it calls.
+    pub(super) fn calls(&self) -> impl Iterator<Item = &MemoryCall> {
+        self.recall.iter().chain(&self.remember)
+    }
+
+    /// The agent that summarizes its conversation, as it is called.
+    pub(super) fn summarizer(&self) -> Option<ToolPattern> {
+        let name = self.conversation.as_ref()?.summarizer.as_ref()?;
+        ToolPattern::new(format!("agent:{name}")).ok()
+    }
+
+    fn codes(&self, found: &mut Vec<CodeId>) {
+        self.calls().flat_map(|call| &call.args).for_each(|(_, tree)| tree.codes(found));
+        found.extend(self.conversation.as_ref().map(|conversation| conversation.name));
+    }
+}
+
+/// Arguments of a tool, by name.
+pub(super) type Args = Vec<(Spanned<String>, TreeDraft)>;
 
 /// A node that calls a tool.
 #[derive(Debug)]
-pub(super) struct ToolDraft<'m> {
+pub(super) struct ToolDraft {
     /// `None` when there is no such tool, which has been reported.
     pub(super) tool: Option<ToolName>,
-    pub(super) args: Vec<(&'m Spanned<String>, TreeDraft)>,
+    pub(super) args: Args,
     /// JSON Schema of the result; anything when absent.
     pub(super) output: Option<Arc<Value>>,
     pub(super) grants: Arc<Grants>,

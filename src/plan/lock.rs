@@ -11,7 +11,6 @@ use crate::{
     manifest::{ApiKey, Manifest, McpManifest},
     model::{Effect, Permission, ToolPattern, Value, short_hex},
     plan::{AgentNode, GraphOutput, GraphPlan, NodeKind, Plan, Surface, definition},
-    template::Template,
     tool::mcp::{ServerDefinition, ToolDigest},
 };
 
@@ -49,7 +48,7 @@ pub struct NodeLock {
     /// The models that may answer, the first one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
-    /// A digest of the system prompt and the prompt; of the arguments of a tool.
+    /// A digest of the system prompt, the prompt and what is said of memory; of the arguments of a tool.
     pub prompt: String,
     /// The tools it may call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -204,11 +203,10 @@ impl NodeLock {
     }
 
     fn of_agent(node: &AgentNode) -> Self {
-        let prompts = json!([node.system.as_ref().map(Template::source), node.prompt.source()]);
         Self {
             agent: Some(node.agent.name.to_string()),
             models: node.models().map(ToString::to_string).collect(),
-            prompt: digest(&prompts),
+            prompt: definition::of_prompts(node),
             ..Self::empty()
         }
     }

@@ -1,5 +1,7 @@
 //! From a manifest to a draft: names are checked, agents, models, prompt files and inner workflows looked up, templates parsed.
 
+mod memory;
+
 use std::{
     cell::OnceCell,
     collections::{BTreeSet, HashMap},
@@ -129,6 +131,8 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         let kind = match &written.kind {
             NodeKindManifest::Agent { .. } => KindDraft::Agent(self.agent(id, &written.kind)),
             NodeKindManifest::Tool { .. } => KindDraft::Tool(self.tool(id, &written.kind)),
+            NodeKindManifest::Recall(recall) => KindDraft::Tool(self.recall_node(id, recall)),
+            NodeKindManifest::Remember { remember, calls } => KindDraft::Tool(self.remember_node(id, remember, calls)),
             NodeKindManifest::Value(tree) => KindDraft::Value(self.tree(tree)),
             NodeKindManifest::Workflow { path, with } => self.inner_workflow(path, with),
             NodeKindManifest::Nodes(nodes) => KindDraft::Graph(self.graph(nodes, Some(ids))),
@@ -201,6 +205,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
             max_turns,
             tools,
             calls,
+            memory,
         } = written
         else {
             unreachable!("called for agents only");
@@ -225,8 +230,15 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         self.check_needs(id, id.span, &tools, &grants);
         self.compiler.learn_powers(&tools, self.agents);
         let tools: Vec<_> = tools.into_iter().map(|tool| tool.value).collect();
+        let memory = self.agent_memory(id, entry, memory);
+        let mut powers = self.powers(&tools, &grants);
+        powers.extend(memory.calls().flat_map(|call| call.powers.iter().cloned()));
+        if let Some(summarizer) = memory.summarizer() {
+            powers.extend(self.powers(&[summarizer], &grants));
+        }
         AgentDraft {
-            powers: self.powers(&tools, &grants),
+            powers,
+            memory,
             tools,
             grants,
             on_ambiguous: calls.on_ambiguous.as_ref().map(|choice| choice.value),
@@ -244,7 +256,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         }
     }
 
-    fn tool(&mut self, id: &Spanned<String>, written: &'m NodeKindManifest) -> ToolDraft<'m> {
+    fn tool(&mut self, id: &Spanned<String>, written: &'m NodeKindManifest) -> ToolDraft {
         let NodeKindManifest::Tool { tool, args, output, calls } = written else {
             unreachable!("called for tools only");
         };
@@ -261,7 +273,7 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
         self.used_agents.extend(self.agents.delegates(&patterns).into_keys());
         ToolDraft {
             tool,
-            args: args.iter().map(|(name, tree)| (name, self.tree(tree))).collect(),
+            args: args.iter().map(|(name, tree)| (name.clone(), self.tree(tree))).collect(),
             output: output.as_ref().map(|schema| Arc::new(schema.json.clone())),
             powers: self.powers(&patterns, &grants),
             grants,

@@ -4,7 +4,7 @@
 
 use crate::{
     diagnostic::{Code, nearest},
-    manifest::WorkflowManifest,
+    manifest::{NodeKindManifest, WorkflowManifest},
     plan::draft::{GraphDraft, KindDraft, NodeDraft, Role},
     template::is_identifier,
 };
@@ -312,7 +312,7 @@ fn env(workflow: &WorkflowManifest, path: &[String]) -> Result<Target, Unknown> 
 
 /// Secrets are read in the arguments of a tool only, where nothing but the tool gets to see them.
 fn secret(node: Option<&NodeDraft<'_>>, role: Role, path: &[String]) -> Result<Target, Unknown> {
-    let is_argument = role == Role::Body && node.is_some_and(|node| matches!(node.kind, KindDraft::Tool(_)));
+    let is_argument = role == Role::Body && node.is_some_and(|node| matches!(node.written.kind, NodeKindManifest::Tool { .. }));
     let unknown = |message: &str, hint: &str| Unknown::new(Code::NAME_NOT_ALLOWED, message.to_owned(), Some(hint.to_owned()));
     if !is_argument {
         return Err(unknown(

@@ -79,8 +79,14 @@ impl Surface {
         for node in &graph.nodes {
             let path = format!("{prefix}{}", node.id);
             match &node.kind {
-                NodeKind::Agent(agent) if !agent.tools.is_empty() => {
-                    let tools = agent.tools.iter().map(ToString::to_string).collect();
+                NodeKind::Agent(agent) if !agent.tools.is_empty() || agent.recall.is_some() || agent.remember.is_some() => {
+                    let mut tools: Vec<String> = agent.tools.iter().map(ToString::to_string).collect();
+                    let of_memory = [("memory_search", agent.recall.is_some()), ("memory_add", agent.remember.is_some())];
+                    for (tool, _) in of_memory.into_iter().filter(|(_, is_called)| *is_called) {
+                        if tools.iter().all(|known| known != tool) {
+                            tools.push(tool.to_owned());
+                        }
+                    }
                     let name = Some(agent.agent.name.to_string());
                     self.nodes.push(surface(path, name, tools, &agent.powers, &agent.grants));
                 }

@@ -22,6 +22,11 @@ pub trait Embedder: fmt::Debug + Send + Sync {
     /// How many tokens `text` has: exactly, or no fewer where only a server knows.
     fn count_tokens(&self, text: &str) -> usize;
 
+    /// How many tokens a server has charged for so far; 0 where nothing is charged or told.
+    fn tokens_charged(&self) -> u64 {
+        0
+    }
+
     /// A vector of length 1 for each text, in their order. Divides them into batches by itself, works at several at once, and takes as
     /// many as are given. Makes no retries of its own. Dropping the future ends the calls under way.
     ///

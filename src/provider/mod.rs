@@ -28,8 +28,8 @@ pub use anthropic::AnthropicProvider;
 pub use builtin::{BuiltIn, BuiltInKind, builtin};
 pub use embedder::Embedder;
 pub use http::{HttpClient, HttpTimes};
-pub use mock::{MockAnswer, MockCall, MockProvider, MockSettings};
-pub use openai::OpenAiProvider;
+pub use mock::{MockAnswer, MockCall, MockEmbedder, MockProvider, MockSettings};
+pub use openai::{OpenAiEmbedder, OpenAiProvider};
 
 /// Is told each piece of an answer as it arrives. Returns at once.
 pub type OnText<'a> = dyn Fn(&str) + Send + Sync + 'a;

@@ -51,11 +51,13 @@ const CRATES: &[(&str, &[&str])] = &[
     ("encoding_rs", &["memory/extract/", "tool/web/body.rs"]),
     ("html2text", &["memory/extract/", "tool/web/"]),
     ("hyper", &["provider/http.rs", "tool/web/failure.rs"]),
+    ("ignore", &["memory/sources/"]),
     ("indicatif", &["cli/"]),
     ("jsonschema", &["schema.rs"]),
+    ("lopdf", &["memory/extract/pdf"]),
     ("minijinja", &["template/"]),
-    ("pdf_extract", &["memory/extract/"]),
     ("petgraph", &["plan/graph.rs"]),
+    ("pulldown_cmark", &["memory/divide/"]),
     ("regex", &["tool/files/"]),
     ("reqwest", &["http_client.rs", "memory/models/", "provider/", "tool/"]),
     ("rmcp", &["tool/mcp/"]),
@@ -63,10 +65,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("safetensors", &["memory/embed/local"]),
     ("serde_saphyr", &["manifest/"]),
     ("sqlite_vec", &["memory/index/sqlite/"]),
-    ("text_splitter", &["memory/divide"]),
+    ("text_splitter", &["memory/divide/"]),
     ("tiktoken_rs", &["model/tokens", "provider/"]),
     ("tokenizers", &["memory/embed/local"]),
     ("toml", &["manifest/"]),
+    ("tree_sitter", &["memory/divide/"]),
 ];
 
 /// What only some places may do: the words that do it, where, and what to do elsewhere.

@@ -206,8 +206,10 @@ impl Checker {
             return;
         };
         let is_later = self.check_kinds(object, entries, place);
-        let mut kinds = object.kinds.iter().filter(|kind| tree.get(kind.field.name).is_some());
-        let kind = kinds.next().filter(|_| kinds.next().is_none());
+        let kind = match object.written_kinds(&|name| tree.get(name).is_some())[..] {
+            [kind] => Some(kind),
+            _ => None,
+        };
         for (key, value) in entries {
             if self.is_full() {
                 return;
@@ -228,8 +230,9 @@ impl Checker {
             return false;
         }
         let names = || object.kinds.iter().map(|kind| kind.field.name);
-        let written: Vec<&Spanned<String>> =
-            entries.iter().map(|(key, _)| key).filter(|key| names().any(|name| name == key.value)).collect();
+        let kinds = object.written_kinds(&|name| entries.iter().any(|(key, _)| key.value == name));
+        let is_kind = |key: &&Spanned<String>| kinds.iter().any(|kind| kind.field.name == key.value);
+        let written: Vec<&Spanned<String>> = entries.iter().map(|(key, _)| key).filter(is_kind).collect();
         match written[..] {
             [] => {
                 let later = entries.iter().find(|(key, _)| object.later_kinds.contains(&key.value.as_str()));
@@ -290,8 +293,10 @@ impl Checker {
             || object.later_kinds.contains(&name)
             || kind.is_some_and(|kind| kind.later.contains(&name))
             || kind.is_none() && object.kinds.iter().any(|kind| kind.later.contains(&name));
-        let has = |kind: &&'static Kind| kind.fields.iter().any(|field| field.name == name);
-        let field = object.all_fields().find(|field| field.name == name);
+        let has = |kind: &&'static Kind| kind.has(name);
+        // What is the key of one kind may be a key that another one has.
+        let own = kind.and_then(|kind| std::iter::once(&kind.field).chain(kind.fields).find(|field| field.name == name));
+        let field = own.or_else(|| object.all_fields().find(|field| field.name == name));
         // Kinds may share a key.
         let home = kind.filter(has).or_else(|| object.kinds.iter().find(has));
         match (field, kind, home) {
@@ -302,7 +307,7 @@ impl Checker {
                         .hint(format!("`{name}` is part of the format, but this version does not have it yet: remove it")),
                 );
             }
-            (Some(_), Some(kind), Some(home)) if !std::ptr::eq(kind, home) => {
+            (Some(_), Some(kind), Some(home)) if own.is_none() && !std::ptr::eq(kind, home) => {
                 self.report(
                     Diagnostic::error(
                         Code::KEY_COMBINATION,

@@ -2,6 +2,7 @@
 
 use super::{
     CountSize, Field, NameRule, Object, Rule, Shape,
+    memory::{COLLECTION, CONVERSATION_FIELD, RECALL_FIELD, REMEMBER_FIELD},
     tools::{MCP_SERVER, PERMISSIONS, TOOL_PATTERNS, TOOLS},
     workflow::RETRY,
 };
@@ -108,8 +109,11 @@ pub(super) static AGENT: Object = Object {
             "The tools it may call, by name, `*` standing for any characters; those of the defaults when absent.",
         ),
         Field::optional("permissions", PERMISSIONS, "What its tools may touch at most; those of the defaults when absent."),
+        RECALL_FIELD,
+        REMEMBER_FIELD,
+        CONVERSATION_FIELD,
     ],
-    later: &["conversation", "recall", "remember", "cache"],
+    later: &["cache"],
     rules: &[Rule::NotBoth("system", "system_file")],
     ..Object::EMPTY
 };
@@ -272,8 +276,13 @@ pub(in crate::manifest) static MANIFEST: Object = Object {
             Shape::Map { keys: NameRule::Name, of: &Shape::Object(&MCP_SERVER), filled: false },
             "MCP servers, by name; their tools are called `mcp:SERVER/TOOL`.",
         ),
-        Field::optional("store", Shape::Object(&STORE), "Where runs are kept."),
+        Field::optional(
+            "memory",
+            Shape::Map { keys: NameRule::Name, of: &Shape::Object(&COLLECTION), filled: false },
+            "Collections of memory, by name.",
+        ),
+        Field::optional("store", Shape::Object(&STORE), "Where runs and memory are kept."),
     ],
-    later: &["memory", "telemetry", "permissions"],
+    later: &["telemetry", "permissions"],
     ..Object::EMPTY
 };

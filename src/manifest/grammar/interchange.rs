@@ -17,6 +17,8 @@ pub(in crate::manifest) static EXCHANGED_NODE: Object = Object {
                 ("value", "Computes data."),
                 ("workflow", "Runs another workflow file."),
                 ("nodes", "Runs an inner graph."),
+                ("recall", "Searches a collection of memory."),
+                ("remember", "Keeps texts in a collection of memory."),
             ]),
             "What the node does; `config` has the key of that name.",
         ),

@@ -3,6 +3,7 @@
 
 mod agents;
 mod interchange;
+mod memory;
 mod policy;
 mod test_file;
 mod tools;
@@ -12,7 +13,7 @@ pub(super) use agents::MANIFEST;
 pub(super) use interchange::{EDGE, EXCHANGED_NODE, INTERCHANGE};
 pub(super) use policy::POLICY;
 pub(super) use test_file::TEST_FILE;
-pub(super) use workflow::WORKFLOW;
+pub(super) use workflow::{NODE, WORKFLOW};
 
 /// What a value must be.
 #[derive(Debug)]
@@ -159,6 +160,14 @@ impl Object {
     pub(super) const EMPTY: Self =
         Self { name: "", what: "", doc: "", fields: &[], kinds: &[], later: &[], later_kinds: &[], rules: &[] };
 
+    /// The kinds that are written among `keys`. A key that belongs to another kind among them says nothing: an agent may have a
+    /// `recall`, and is no node that recalls.
+    pub(super) fn written_kinds(&self, has: &dyn Fn(&str) -> bool) -> Vec<&'static Kind> {
+        let written: Vec<&'static Kind> = self.kinds.iter().filter(|kind| has(kind.field.name)).collect();
+        let belongs = |kind: &Kind| written.iter().any(|other| other.has(kind.field.name));
+        written.iter().copied().filter(|kind| !belongs(kind)).collect()
+    }
+
     /// All keys it may have, those of its kinds included.
     pub(super) fn all_fields(&self) -> impl Iterator<Item = &'static Field> + '_ {
         self.fields.iter().chain(self.kinds.iter().flat_map(|kind| std::iter::once(&kind.field).chain(kind.fields)))
@@ -201,6 +210,13 @@ pub(super) struct Kind {
     pub later: &'static [&'static str],
     /// What its keys demand of each other.
     pub rules: &'static [Rule],
+}
+
+impl Kind {
+    /// Whether it has the key `name` besides the one that says so.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
 }
 
 /// What keys demand of each other.

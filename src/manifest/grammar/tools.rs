@@ -116,6 +116,8 @@ pub(super) static TOOLS: Object = Object {
         Field::optional("list_files", Shape::Object(&TOOL), "Lists files of the project."),
         Field::optional("search_files", Shape::Object(&TOOL), "Searches files of the project."),
         Field::optional("command", Shape::Object(&COMMAND), "Runs a program."),
+        Field::optional("memory_search", Shape::Object(&TOOL), "Searches a collection of memory."),
+        Field::optional("memory_add", Shape::Object(&TOOL), "Keeps texts in a collection of memory."),
     ],
     ..Object::EMPTY
 };

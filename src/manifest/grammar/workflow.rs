@@ -3,6 +3,7 @@
 use super::{
     CountSize, Field, Kind, NameRule, Object, Rule, Shape,
     agents::{AGENT, FALLBACK},
+    memory::{CONVERSATION_FIELD, RECALL, RECALL_FIELD, REMEMBER, REMEMBER_FIELD},
     tools::{APPROVE, ON_AMBIGUOUS, PERMISSIONS, TOOL_PATTERNS},
 };
 
@@ -149,7 +150,7 @@ macro_rules! nodes_shape {
     };
 }
 
-pub(super) static NODE: Object = Object {
+pub(in crate::manifest) static NODE: Object = Object {
     name: "node",
     what: "a node",
     doc: "A step of the workflow: what it does, and when.",
@@ -197,8 +198,11 @@ pub(super) static NODE: Object = Object {
                 PERMISSIONS_FIELD,
                 APPROVE_FIELD,
                 ON_AMBIGUOUS_FIELD,
+                RECALL_FIELD,
+                REMEMBER_FIELD,
+                CONVERSATION_FIELD,
             ],
-            later: &["conversation", "recall", "remember"],
+            later: &[],
             rules: &[Rule::Either("prompt", "prompt_file"), Rule::NotBoth("prompt", "prompt_file")],
         },
         Kind {
@@ -243,6 +247,22 @@ pub(super) static NODE: Object = Object {
             later: &["output"],
             rules: &[],
         },
+        Kind {
+            field: Field::required(
+                "recall",
+                Shape::Object(&RECALL),
+                "Searches a collection of memory; the output is the list of passages found.",
+            ),
+            fields: &[],
+            later: &[],
+            rules: &[],
+        },
+        Kind {
+            field: Field::required("remember", Shape::Object(&REMEMBER), "Keeps texts in a collection of memory."),
+            fields: &[APPROVE_FIELD],
+            later: &[],
+            rules: &[],
+        },
     ],
     fields: &[
         Field::optional("description", Shape::Text, "What the node is for; for people."),
@@ -281,7 +301,7 @@ pub(super) static NODE: Object = Object {
         ),
     ],
     later: &["cache"],
-    later_kinds: &["approval", "wait", "send", "receive", "recall", "remember"],
+    later_kinds: &["approval", "wait", "send", "receive"],
     rules: &[Rule::Needs("as", "map"), Rule::Needs("concurrency", "map")],
 };
 

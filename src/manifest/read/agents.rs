@@ -1,6 +1,9 @@
 //! The tree of a manifest file → [`Manifest`].
 
-use super::values::{count, count32, duration, effect, entries, number, on_ambiguous, rate, text, texts};
+use super::{
+    memory,
+    values::{count, count32, duration, effect, entries, number, on_ambiguous, rate, text, texts},
+};
 use crate::{
     diagnostic::{FileId, Spanned},
     manifest::{
@@ -18,6 +21,7 @@ pub(super) fn manifest(tree: &Tree, file: FileId) -> Manifest {
         providers: entries(tree.get("providers"), |_, value| Some(provider(value))),
         tools: entries(tree.get("tools"), |_, value| Some(tool(value))),
         mcp: entries(tree.get("mcp"), |_, value| Some(mcp_server(value))),
+        memory: entries(tree.get("memory"), |_, value| Some(memory::collection(value))),
         store: tree.get("store").map(|store| StoreManifest {
             url: store.get("url").and_then(text),
             synchronous: store.get("synchronous").and_then(text),
@@ -97,6 +101,7 @@ pub(super) fn agent(tree: &Tree) -> AgentManifest {
         retry: tree.get("retry").map(retry),
         tools: tree.get("tools").map(texts),
         permissions: tree.get("permissions").map(texts),
+        memory: memory::of_agent(tree),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Files → manifests: load, check against the grammar, then read the types. One run reports everything.
 
 mod agents;
+mod memory;
 mod policy;
 mod values;
 mod workflow;

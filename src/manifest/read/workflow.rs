@@ -2,13 +2,17 @@
 
 use super::{
     agents::{agent, fallback, retry},
+    memory,
     values::{count, count32, duration, entries, expression, number, on_ambiguous, text, texts},
 };
 use crate::{
     diagnostic::{FileId, Spanned},
     manifest::{
         AgentChoice, CallsManifest, Entries, InputManifest, Join, LimitsManifest, LoopManifest, NodeKindManifest, NodeManifest,
-        OnErrorManifest, RouteManifest, Schema, Tree, TreeKind, WorkflowManifest, check::Schemas, schema_shorthand,
+        OnErrorManifest, RouteManifest, Schema, Tree, TreeKind, WorkflowManifest,
+        check::Schemas,
+        grammar::{Field, Kind, NODE},
+        schema_shorthand,
     },
     model::Value,
 };
@@ -104,8 +108,10 @@ fn node(tree: &Tree, schemas: &mut Schemas) -> NodeManifest {
 
 /// What the node does, when exactly one kind is written and it can be read.
 fn kind(tree: &Tree, schemas: &mut Schemas) -> Option<NodeKindManifest> {
-    let mut kinds = ["agent", "tool", "value", "workflow", "nodes"].into_iter().filter(|kind| tree.get(kind).is_some());
-    let kind = kinds.next().filter(|_| kinds.next().is_none())?;
+    let [Kind { field: Field { name: kind, .. }, .. }] = NODE.written_kinds(&|key| tree.get(key).is_some())[..] else {
+        return None;
+    };
+    let kind = *kind;
     let value = tree.get(kind)?;
     Some(match kind {
         "agent" => NodeKindManifest::Agent {
@@ -120,6 +126,7 @@ fn kind(tree: &Tree, schemas: &mut Schemas) -> Option<NodeKindManifest> {
             max_turns: tree.get("max_turns").and_then(count32),
             tools: tree.get("tools").map(texts),
             calls: calls(tree),
+            memory: memory::of_agent(tree),
         },
         "tool" => NodeKindManifest::Tool {
             tool: text(value)?,
@@ -129,6 +136,11 @@ fn kind(tree: &Tree, schemas: &mut Schemas) -> Option<NodeKindManifest> {
         },
         "workflow" => {
             NodeKindManifest::Workflow { path: text(value)?, with: entries(tree.get("with"), |_, value| Some(value.clone())) }
+        }
+        "recall" => NodeKindManifest::Recall(memory::recall(value).filter(|recall| recall.query.is_some())?),
+        "remember" => {
+            let remember = memory::remember(value).filter(|remember| remember.documents.is_some())?;
+            NodeKindManifest::Remember { remember, calls: calls(tree) }
         }
         "nodes" => {
             value.as_map()?;

@@ -23,7 +23,7 @@ pub(super) fn check(compiler: &mut Compiler<'_>, node: &NodeDraft<'_>) {
 fn problems(
     tool: &Spanned<String>,
     written: &Entries<Tree>,
-    drafts: &[(&Spanned<String>, TreeDraft)],
+    drafts: &[(Spanned<String>, TreeDraft)],
     schema: &Value,
 ) -> Vec<Diagnostic> {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return Vec::new() };

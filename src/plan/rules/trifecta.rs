@@ -233,7 +233,7 @@ impl Follower<'_> {
     }
 
     /// The secrets in the arguments of a tool. An address that the author wrote is one that they are meant for.
-    fn secrets(&self, node: &NodeDraft<'_>, tool: &ToolDraft<'_>) -> Vec<Source> {
+    fn secrets(&self, node: &NodeDraft<'_>, tool: &ToolDraft) -> Vec<Source> {
         let is_fixed = tool.args.iter().any(|(name, tree)| name.value == "url" && self.has_fixed_host(tree));
         let named = node.reads.get().into_iter().flatten().filter_map(|read| {
             match self.world.codes.reference(read.site).path.as_slice() {

@@ -3,6 +3,7 @@
 //! Offered tools, it begins a conversation by asking for up to two of them, with arguments that follow their schemas; then it answers.
 
 mod answer;
+mod embedder;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 pub use answer::{MockAnswer, MockCall};
+pub use embedder::MockEmbedder;
 
 use crate::{
     error::{Error, ErrorKind, Result},

@@ -1,12 +1,15 @@
-//! Servers that speak OpenAI's chat completions.
+//! Servers that speak OpenAI's chat completions and embeddings.
 //!
 //! Requests are built with the types of `async-openai`, so that they are what OpenAI documents. Sending and reading are ours:
 //! its client drops the headers of an error (`Retry-After` among them), has no bound for what it reads, and its answer types
 //! refuse servers that leave fields out.
 
 mod answer;
+mod embedder;
 mod request;
 mod tool_calls;
+mod vectors;
+mod window;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -33,8 +36,12 @@ use crate::{
     },
 };
 
+pub use embedder::OpenAiEmbedder;
+
 /// How often a request is put into other words for a server that does not know some of it.
 const MAX_REFUSALS: u32 = 6;
+/// Where chat completions are.
+const CHAT: &str = "/chat/completions";
 
 /// A server that speaks OpenAI's chat completions.
 #[derive(Debug)]
@@ -54,14 +61,10 @@ impl OpenAiProvider {
     /// # Errors
     /// `Invalid` when the URL, the key or a header cannot be used.
     pub fn new(settings: ServerSettings, http: HttpClient) -> Result<Self> {
-        let ServerSettings { name, base_url, key, headers, prices } = settings;
-        let is_azure = Url::parse(&base_url).is_ok_and(|url| url.host_str().is_some_and(|host| host.ends_with(".azure.com")));
-        // Azure takes keys in a header of its own; a bearer token is something else there.
-        let key_header = if is_azure { (HeaderName::from_static("api-key"), "") } else { (AUTHORIZATION, "Bearer ") };
-        let endpoint = Endpoint::new(name.as_str(), &base_url, "/chat/completions", key.as_ref(), key_header, &headers)?;
-        let is_openai = is_azure || endpoint.url.host_str() == Some("api.openai.com");
+        let endpoint = endpoint(&settings, CHAT)?;
+        let is_openai = is_azure(&endpoint.url) || endpoint.url.host_str() == Some("api.openai.com");
         let usual = Dialect::usual(is_openai, is_local(&endpoint.url));
-        Ok(Self { http, endpoint, prices, usual, learned: Mutex::default() })
+        Ok(Self { http, endpoint, prices: settings.prices, usual, learned: Mutex::default() })
     }
 
     fn dialect(&self, topic: &(String, bool)) -> Dialect {
@@ -107,6 +110,21 @@ impl Provider for OpenAiProvider {
     fn address(&self) -> Option<String> {
         Some(self.endpoint.address())
     }
+}
+
+/// Where `path` of a server is, and what goes with each request to it.
+fn endpoint(settings: &ServerSettings, path: &str) -> Result<Endpoint> {
+    let ServerSettings { name, base_url, key, headers, .. } = settings;
+    let is_azure = Url::parse(base_url).is_ok_and(|url| is_azure(&url));
+    // Azure takes keys in a header of its own; a bearer token is something else there.
+    let key_header = if is_azure { (HeaderName::from_static("api-key"), "") } else { (AUTHORIZATION, "Bearer ") };
+    // Whoever wrote the address of the chat down meant the server.
+    let base = base_url.trim_end_matches('/').strip_suffix(CHAT).unwrap_or(base_url);
+    Endpoint::new(name.as_str(), base, path, key.as_ref(), key_header, headers)
+}
+
+fn is_azure(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| host.ends_with(".azure.com"))
 }
 
 /// The failure of a request, with a word about it where it is refused because of its tools. Some servers say that as if the model were

@@ -1,6 +1,7 @@
 //! Providers against servers that answer, fail and break off in every way.
 
 mod anthropic;
+mod embeddings;
 mod mock;
 mod openai;
 mod real_server;

@@ -1,0 +1,142 @@
+//! Documents on their way into a collection: their texts are embedded together, and those that are known are not embedded again.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{Step, Target};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    memory::{AddObserver, AddReport, AddStep, Index, NewDocument, TextHash, prepare::Prepared},
+    model::CollectionName,
+    provider::Embedder,
+};
+
+/// How many texts make a batch, and how many are embedded between two steps that are told.
+const TEXTS: usize = 256;
+/// How many documents make a batch.
+const DOCUMENTS: usize = 64;
+
+/// What waits for its vectors, and what came of what did before.
+pub(super) struct Batch<'a> {
+    index: &'a Arc<dyn Index>,
+    name: &'a CollectionName,
+    target: Target,
+    observer: &'a dyn AddObserver,
+    waiting: Vec<Prepared>,
+    report: AddReport,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(
+        index: &'a Arc<dyn Index>,
+        name: &'a CollectionName,
+        target: Target,
+        observer: &'a dyn AddObserver,
+    ) -> Self {
+        Self { index, name, target, observer, waiting: Vec::new(), report: AddReport::default() }
+    }
+
+    /// Takes in what became of a document.
+    ///
+    /// # Errors
+    /// Those of the embedder and of the index.
+    pub(super) async fn take(&mut self, step: Step) -> Result<()> {
+        match step {
+            Step::Unchanged(source) => {
+                self.report.added.unchanged += 1;
+                self.observer.on_step(AddStep::Unchanged { source: &source });
+                return Ok(());
+            }
+            Step::Failed(source, error) => {
+                self.observer.on_step(AddStep::Failed { source: &source, error: &error });
+                self.report.failed.push((source, error));
+                return Ok(());
+            }
+            Step::Ready(prepared) => self.waiting.push(*prepared),
+        }
+        let texts: usize = self.waiting.iter().map(|prepared| prepared.texts.len()).sum();
+        if texts >= TEXTS || self.waiting.len() >= DOCUMENTS { self.flush().await } else { Ok(()) }
+    }
+
+    /// Adds what still waits, and tells what came of all.
+    ///
+    /// # Errors
+    /// As [`Batch::take`].
+    pub(super) async fn finish(mut self) -> Result<AddReport> {
+        self.flush().await?;
+        Ok(self.report)
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        let waiting = std::mem::take(&mut self.waiting);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let vectors = self.vectors(&waiting).await?;
+        let documents: Vec<NewDocument> = waiting.iter().map(|prepared| with_vectors(&prepared.document, &vectors)).collect();
+        self.target.make(self.index.as_ref(), self.name, vectors.values().next().map(Vec::as_slice)).await?;
+        self.index.put(self.name, documents).await?;
+        for Prepared { document, notes, .. } in waiting {
+            self.report.added.added += 1;
+            self.report.added.chunks += document.chunks.len();
+            self.observer.on_step(AddStep::Added { source: &document.source, chunks: document.chunks.len() });
+            for note in notes {
+                self.observer.on_step(AddStep::Noted { source: &document.source, note: &note });
+                self.report.notes.push((document.source.clone(), note));
+            }
+        }
+        Ok(())
+    }
+
+    /// The vectors of all texts of a batch, by their hashes: those that the collection has, and those that are made.
+    async fn vectors(&mut self, waiting: &[Prepared]) -> Result<HashMap<TextHash, Vec<f32>>> {
+        let Some(embedder) = self.target.embedder.clone() else { return Ok(HashMap::new()) };
+        let mut texts: HashMap<&TextHash, &String> = HashMap::new();
+        let mut order = Vec::new();
+        for Prepared { document, texts: embedded, .. } in waiting {
+            for (chunk, text) in document.chunks.iter().zip(embedded) {
+                if texts.insert(&chunk.hash, text).is_none() {
+                    order.push(chunk.hash.clone());
+                }
+            }
+        }
+        let mut vectors =
+            if self.target.exists { self.index.known_vectors(self.name, &order).await? } else { HashMap::new() };
+        order.retain(|hash| !vectors.contains_key(hash));
+        let new: Vec<String> = order.iter().map(|hash| texts[hash].clone()).collect();
+        let made = embed_all(embedder.as_ref(), &new, |texts| self.observer.on_step(AddStep::Embedded { texts })).await?;
+        self.report.added.embedded += made.len();
+        vectors.extend(order.into_iter().zip(made));
+        Ok(vectors)
+    }
+}
+
+/// The vectors of `texts`; `tell` is told of each part.
+///
+/// # Errors
+/// Those of the embedder; `Malformed` when it gives another number of vectors.
+pub(in crate::memory) async fn embed_all(
+    embedder: &dyn Embedder,
+    texts: &[String],
+    mut tell: impl FnMut(usize),
+) -> Result<Vec<Vec<f32>>> {
+    let mut vectors = Vec::with_capacity(texts.len());
+    for part in texts.chunks(TEXTS) {
+        let made = embedder.embed(part).await?;
+        if made.len() != part.len() {
+            let text = format!("embedder `{}` gave {} vectors for {} texts", embedder.id(), made.len(), part.len());
+            return Err(Error::new(ErrorKind::Malformed, text));
+        }
+        tell(part.len());
+        vectors.extend(made);
+    }
+    Ok(vectors)
+}
+
+/// The document with the vector of each of its chunks.
+fn with_vectors(document: &NewDocument, vectors: &HashMap<TextHash, Vec<f32>>) -> NewDocument {
+    let mut document = document.clone();
+    for chunk in &mut document.chunks {
+        chunk.vector = vectors.get(&chunk.hash).cloned();
+    }
+    document
+}

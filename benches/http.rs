@@ -97,6 +97,7 @@ fn models(url: &str) -> Arc<Models> {
         key: None,
         headers: Vec::new(),
         prices: BTreeMap::new(),
+        windows: BTreeMap::new(),
     };
     let mut providers = Providers::default();
     providers.register(name.clone(), Arc::new(OpenAiProvider::new(settings, HttpClient::default()).unwrap()));

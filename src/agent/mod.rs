@@ -17,6 +17,7 @@ mod patience;
 mod recorded;
 mod tools;
 mod turn;
+mod window;
 
 pub use answer::AnswerForm;
 pub use call_tool::{ToolTask, call_tool};

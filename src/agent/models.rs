@@ -14,6 +14,7 @@ use crate::{
         gate::{CallLimits, Gate},
         health::{Health, Target},
         patience::Patience,
+        window,
     },
     crash::crash_point,
     error::{Error, ErrorKind, Result},
@@ -172,9 +173,11 @@ impl Models {
     /// held while it waits for a rate.
     ///
     /// # Errors
-    /// Those of [`Provider::chat`]; `Timeout`; `CircuitOpen` when the model is left alone.
+    /// `ContextLength`, before anything is asked, when the call is too long for the model; those of [`Provider::chat`]; `Timeout`;
+    /// `CircuitOpen` when the model is left alone.
     pub async fn call(&self, call: Call<'_>, on_text: &OnText<'_>, on_notice: &OnNotice<'_>) -> Result<Called> {
         let provider = self.provider(call.model)?;
+        window::check(provider.as_ref(), call.model, call.request)?;
         let reserved = tokens_of(call.request);
         let agent = self.agent(call);
         let turn = Turn { call, on_notice };

@@ -182,7 +182,7 @@ impl Estimator<'_> {
         match &node.kind {
             NodeKind::Value(_) => self.nodes.push(entry),
             NodeKind::Tool(tool) => {
-                entry.kind = "tool";
+                entry.kind = tool.of_memory().map_or("tool", |(does, _)| does);
                 entry.tool = Some(tool.tool.clone());
                 self.nodes.push(entry);
             }
@@ -200,7 +200,7 @@ impl Estimator<'_> {
                     }
                     NodeKind::Value(_) => self.nodes.push(entry),
                     NodeKind::Tool(tool) => {
-                        entry.kind = "tool";
+                        entry.kind = tool.of_memory().map_or("tool", |(does, _)| does);
                         entry.tool = Some(tool.tool.clone());
                         self.nodes.push(entry);
                     }

@@ -272,11 +272,18 @@ fn provider(
         key: resolved.secret,
         headers: headers.iter().map(|(name, value)| (name.value.clone(), value.value.clone())).collect(),
         prices: prices.iter().map(|(model, price)| (model.value.clone(), *price)).collect(),
+        windows: windows(written),
     };
     Ok(match resolved.kind {
         ProviderKind::Anthropic => Arc::new(AnthropicProvider::new(settings, http.clone())?),
         ProviderKind::OpenAi | ProviderKind::Mock => Arc::new(OpenAiProvider::new(settings, http.clone())?),
     })
+}
+
+/// How much the models of a provider read and write, where its manifest says so.
+fn windows(written: Option<&ProviderManifest>) -> BTreeMap<String, u32> {
+    let written = written.map(|written| &written.context[..]).unwrap_or_default();
+    written.iter().map(|(model, tokens)| (model.value.clone(), tokens.value)).collect()
 }
 
 /// The error of a provider of which nothing is known.
@@ -315,7 +322,7 @@ fn limits(manifest: Option<&Manifest>, written: Option<&ProviderManifest>) -> Pr
 
 /// The mock provider as the manifest describes it; `options` win.
 fn mock_provider(written: Option<&ProviderManifest>, options: MockOptions) -> Result<MockProvider> {
-    let mut settings = MockSettings::default();
+    let mut settings = MockSettings { windows: windows(written), ..MockSettings::default() };
     if let Some(written) = written {
         settings.latency = written.latency.as_ref().map(|latency| latency.value).unwrap_or_default();
         settings.seed = written.seed.as_ref().map(|seed| seed.value).unwrap_or_default();

@@ -128,7 +128,7 @@ pub(super) async fn doctor(args: &DoctorArgs, settings: &Settings, terminal: &Te
 fn look_at_policy(settings: &Settings, folder: &Path) -> (PolicyReport, Rules) {
     match policy::read(settings, folder) {
         Ok(read) => {
-            let (file, rules) = (read.report.file, read.report.rules.len());
+            let (file, rules) = (read.report.file, read.report.rules.iter().filter(|rule| !rule.is_built_in()).count());
             (PolicyReport { file, exists: read.report.exists, rules, problem: None }, read.policy.rules().clone())
         }
         Err(err) => (PolicyReport { problem: Some(err.to_string()), ..PolicyReport::default() }, Rules::default()),

@@ -46,6 +46,7 @@ use std::{
     ffi::OsString,
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
+    thread,
 };
 
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -54,6 +55,7 @@ use crate::{
     app::{MockOptions, Settings, policy::PolicySettings},
     cli::terminal::Terminal,
     error::Result,
+    memory::PDF_THREAD,
 };
 
 use args::{Cli, Command, ResumeArgs};
@@ -221,9 +223,13 @@ fn start_log(verbose: u8, terminal: &Terminal) {
     drop(subscriber.try_init());
 }
 
-/// A panic is a defect: it is told in one sentence, and the exit code is that of a failed run.
+/// A panic is a defect: it is told in one sentence, and the exit code is that of a failed run. One of the reader of PDFs is that of a
+/// damaged file, and told as an error.
 fn install_panic_hook() {
     panic::set_hook(Box::new(|info| {
+        if thread::current().name() == Some(PDF_THREAD) {
+            return;
+        }
         let payload = info.payload();
         let message = payload
             .downcast_ref::<&str>()

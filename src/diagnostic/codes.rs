@@ -93,6 +93,8 @@ codes! {
     BAD_MODEL = 37, "bad model";
     /// A node that calls a tool gives it arguments that it does not take, or lacks one.
     TOOL_ARGUMENTS = 38, "arguments of a tool do not fit";
+    /// A collection of memory that nobody describes or fills.
+    UNKNOWN_COLLECTION = 39, "unknown collection";
     /// Nodes that wait for each other.
     CYCLE = 40, "cycle";
     /// A node that can never run.
@@ -107,6 +109,10 @@ codes! {
     ROUTE_CASE_IMPOSSIBLE = 45, "route case can never be taken";
     /// A workflow that runs itself, directly or through others.
     SELF_CALL = 46, "workflow calls itself";
+    /// Nodes that go on with one conversation, of which nothing says which comes first.
+    CONVERSATION_WITHOUT_ORDER = 47, "conversation without an order";
+    /// A search by meaning in a collection that has no vectors.
+    SEARCH_WITHOUT_VECTORS = 48, "search by meaning without vectors";
     /// What strangers wrote, private data and a way out meet in one node.
     LETHAL_TRIFECTA = 50, "untrusted content, private data and a way out";
     /// A tool touches things of a kind for which no level asks, so that no call of it can be permitted.

@@ -136,6 +136,8 @@ pub struct ProviderManifest {
     pub api_key: Option<ApiKey>,
     /// USD per million tokens, by model.
     pub price: Entries<Price>,
+    /// Tokens read and written in one call, by model.
+    pub context: Entries<Spanned<u32>>,
     /// How much it may be asked.
     pub rate: RateManifest,
     /// For its models.

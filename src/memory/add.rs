@@ -10,15 +10,14 @@ use tokio::sync::mpsc;
 use crate::{
     error::{Error, Result},
     memory::{
-        AddObserver, AddReport, Added, Item, Memory, Pending,
+        AddObserver, AddReport, Added, Item, Memory, Pending, ReadItem,
         pending::blocking,
         prepare::{Division, Prepared, check_source},
     },
     model::CollectionName,
 };
 
-use batch::Batch;
-pub(super) use batch::embed_all;
+pub(super) use batch::Batch;
 pub(super) use target::Target;
 
 /// How many documents are read and divided at once.
@@ -34,9 +33,12 @@ pub struct AddOptions {
 }
 
 /// What became of one document before its vectors were made.
-enum Step {
+pub(super) enum Step {
+    /// It was there as it is.
     Unchanged(String),
+    /// It is divided.
     Ready(Box<Prepared>),
+    /// It could not be read or divided.
     Failed(String, Error),
 }
 
@@ -69,8 +71,9 @@ impl Memory {
         let division = target.division(self.settings(name));
         let (sender, mut steps) = mpsc::channel(WAITING);
         let read = async move {
-            let mut prepared = stream::iter(pending.into_iter().map(|pending| self.prepare(name, pending, &division, target.exists)))
-                .buffered(READ_AT_ONCE);
+            let mut prepared =
+                stream::iter(pending.into_iter().map(|pending| self.prepare(name, pending, &division, target.exists)))
+                    .buffered(READ_AT_ONCE);
             while let Some(step) = prepared.next().await {
                 // Nobody takes it any more: the other side has failed.
                 if sender.send(step).await.is_err() {
@@ -94,31 +97,28 @@ impl Memory {
     /// # Errors
     /// Those of the index, which end all of it; that of the document is a step.
     async fn prepare(&self, name: &CollectionName, pending: Pending, division: &Division, exists: bool) -> Result<Step> {
-        let (source, item) = pending.read().await;
-        let item = match item.and_then(|item| check_source(&item.source).map(|()| item)) {
-            Ok(item) => item,
-            Err(error) => return Ok(Step::Failed(source, error)),
-        };
+        let (source, read) = pending.read().await;
         let of_content = division.clone();
-        let (item, hash) = match blocking(move || {
-            let hash = of_content.hash_of(&item.content);
-            Ok((item, hash))
-        })
-        .await
-        {
+        let hashed = match read.and_then(|read| check_source(&read.item.source).map(|()| read)) {
+            Ok(read) => blocking(move || Ok((of_content.hash_of(&read.item.content), read))).await,
+            Err(error) => Err(error),
+        };
+        let (hash, ReadItem { item, note }) = match hashed {
             Ok(hashed) => hashed,
             Err(error) => return Ok(Step::Failed(source, error)),
         };
         let known = if exists { self.index().document(name, &item.source, &item.scope).await? } else { None };
-        let is_same = known.is_some_and(|known| {
-            known.hash == hash && known.metadata == item.metadata && known.untrusted == item.untrusted
-        });
+        let is_same =
+            known.is_some_and(|known| known.hash == hash && known.metadata == item.metadata && known.untrusted == item.untrusted);
         if is_same {
             return Ok(Step::Unchanged(source));
         }
         let division = division.clone();
         Ok(match blocking(move || division.divide(item, hash)).await {
-            Ok(prepared) => Step::Ready(Box::new(prepared)),
+            Ok(mut prepared) => {
+                prepared.notes.extend(note);
+                Step::Ready(Box::new(prepared))
+            }
             Err(error) => Step::Failed(source, error),
         })
     }

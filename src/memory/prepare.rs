@@ -6,13 +6,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    memory::{Content, Item, NewChunk, NewDocument, TextHash},
-    model::Position,
+    memory::{Content, DivideLimits, ExtractLimits, Item, NewChunk, NewDocument, Source, TextHash, divide, extract},
     provider::Embedder,
 };
 
 /// Stands for the way documents are divided; another way has another number, so that all are divided anew.
 const WAY: &str = "divided-1";
+/// How many digits at the end of a document's hash tell how it was divided.
+const OF_WAY: usize = 8;
+/// What is said of texts that nodes and agents write.
+const WRITTEN: &str = "text/markdown; charset=utf-8";
 /// The longest name of a document, in bytes.
 const MAX_SOURCE: usize = 2_048;
 
@@ -58,13 +61,27 @@ impl Division {
     pub(super) fn hash_of(&self, content: &Content) -> TextHash {
         let mut hash = Sha256::new();
         let (media_type, bytes) = match content {
-            Content::Text(text) => ("text", text.as_bytes()),
+            Content::Text(text) => (WRITTEN, text.as_bytes()),
             Content::Bytes { bytes, media_type } => (media_type.as_deref().unwrap_or("bytes"), bytes.as_slice()),
         };
-        let head = format!("{WAY}\n{} {}\n{media_type}\n{}\n", self.chunk_tokens, self.overlap_tokens, bytes.len());
-        hash.update(head.as_bytes());
+        hash.update(format!("{media_type}\n{}\n", bytes.len()).as_bytes());
         hash.update(bytes);
-        data_encoding::HEXLOWER.encode(&hash.finalize())
+        let mut hash = data_encoding::HEXLOWER.encode(&hash.finalize());
+        hash.truncate(hash.len() - OF_WAY);
+        hash + &self.way()
+    }
+
+    /// Whether the document with this hash was divided as documents are now.
+    pub(super) fn made(&self, hash: &str) -> bool {
+        hash.ends_with(&self.way())
+    }
+
+    /// What tells ways of dividing apart.
+    fn way(&self) -> String {
+        let way = format!("{WAY} {} {}", self.chunk_tokens, self.overlap_tokens);
+        let mut hash = data_encoding::HEXLOWER.encode(&Sha256::digest(way.as_bytes()));
+        hash.truncate(OF_WAY);
+        hash
     }
 
     /// Divides an item whose hash is `hash`. Takes as long as the item is large.
@@ -72,31 +89,45 @@ impl Division {
     /// # Errors
     /// Those of reading it as text.
     pub(super) fn divide(&self, item: Item, hash: TextHash) -> Result<Prepared> {
-        let text = match item.content {
-            Content::Text(text) => text,
-            Content::Bytes { bytes, .. } => String::from_utf8_lossy(&bytes).into_owned(),
+        let (bytes, media_type) = match item.content {
+            Content::Text(text) => (text.into_bytes(), Some(WRITTEN.to_owned())),
+            Content::Bytes { bytes, media_type } => (bytes, media_type),
         };
-        let tokens = self.embedder.as_ref().map_or(0, |embedder| embedder.count_tokens(&text));
-        let bytes = text.len() as u64;
-        let chunk = NewChunk {
-            position: Position::default(),
-            hash: text_hash(&text),
-            text: text.clone(),
-            tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
-            vector: None,
-        };
+        let size = bytes.len() as u64;
+        let source = Source { name: item.source, bytes, media_type };
+        let text = extract(&source, &ExtractLimits::default())?;
+        let embedder = self.embedder.as_deref();
+        let chunk_tokens = embedder.map_or(self.chunk_tokens, |embedder| embedder.max_tokens().min(self.chunk_tokens));
+        let limits = DivideLimits { chunk_tokens, overlap_tokens: self.overlap_tokens };
+        let count = |text: &str| embedder.map_or_else(|| words(text), |embedder| embedder.count_tokens(text));
+        let (mut chunks, mut texts) = (Vec::new(), Vec::new());
+        for piece in divide(&text, &limits, &count) {
+            chunks.push(NewChunk {
+                position: piece.position,
+                text: piece.text,
+                hash: piece.hash,
+                tokens: u32::try_from(piece.tokens).unwrap_or(u32::MAX),
+                vector: None,
+            });
+            texts.push(piece.embedded);
+        }
         let document = NewDocument {
-            source: item.source,
+            source: source.name,
             scope: item.scope,
             hash,
-            bytes,
+            bytes: size,
             writer: item.writer,
             untrusted: item.untrusted,
             metadata: item.metadata,
-            chunks: vec![chunk],
+            chunks,
         };
-        Ok(Prepared { document, texts: vec![text], notes: Vec::new() })
+        Ok(Prepared { document, texts, notes: text.notes })
     }
+}
+
+/// How many tokens a text has, about, where no embedder counts them: a word is one for each four letters.
+pub(super) fn words(text: &str) -> usize {
+    text.split_whitespace().map(|word| word.chars().count().div_ceil(4)).sum()
 }
 
 /// What tells texts that are embedded apart.

@@ -1,9 +1,6 @@
 //! What adding tells: step by step while it goes on, and as a whole when it has ended.
 
-use crate::{
-    error::Error,
-    memory::Added,
-};
+use crate::{error::Error, memory::Added};
 
 /// Who is told how adding goes on. Called between its steps: it may not block.
 pub trait AddObserver: Send + Sync {

@@ -10,12 +10,14 @@ use std::{
 
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Files, Severity, Sources, Span},
-    manifest::{Manifest, ManifestDefaults, WorkflowManifest, read_manifest, read_workflow, read_workflow_text},
-    model::{ModelRef, ProviderName, ToolName},
+    manifest::{
+        Entries, Manifest, ManifestDefaults, MemoryManifest, WorkflowManifest, read_manifest, read_workflow, read_workflow_text,
+    },
+    model::{ModelRef, Permission, ProviderName, ToolName},
     plan::{
         Plan, assemble,
         catalog::{Catalog, Reader, catalog, catalog_with, folder, providers, unknown_provider},
-        certain,
+        certain, collections,
         delegates::Delegates,
         links::link,
         resolve::Resolver,
@@ -121,6 +123,9 @@ pub fn compile_manifest(path: &Path, files: &dyn Files) -> CompiledManifest {
     let (mut sources, mut diagnostics) = (Sources::default(), Vec::new());
     let manifest = read_manifest(path, files, &mut sources, &mut diagnostics);
     let agents = manifest.as_ref().map(|manifest| catalog(manifest, files, &mut sources, &mut diagnostics));
+    if let Some(manifest) = &manifest {
+        collections::check(&manifest.memory, &providers(Some(manifest), &BTreeSet::new()), &mut diagnostics);
+    }
     sort(&mut diagnostics);
     CompiledManifest { manifest, catalog: agents.unwrap_or_default(), diagnostics, sources }
 }
@@ -157,6 +162,9 @@ fn finish(read: Read<'_>, choice: ManifestChoice, files: &dyn Files, options: &C
     };
     let manifest = manifest_path.as_deref().and_then(|path| read_manifest(path, files, &mut sources, &mut problems));
     let known = providers(manifest.as_ref(), &options.providers);
+    if let Some(manifest) = &manifest {
+        collections::check(&manifest.memory, &known, &mut problems);
+    }
     // An unreadable manifest may have any agent and any server: nothing is said about them then.
     let agents_unknown = manifest_path.is_some() && manifest.is_none();
     let tools = KnownTools::new(manifest.as_ref(), options, agents_unknown);
@@ -173,6 +181,8 @@ fn finish(read: Read<'_>, choice: ManifestChoice, files: &dyn Files, options: &C
         agents_unknown,
         providers: known,
         tools,
+        memory: manifest.as_ref().map(|manifest| manifest.memory.clone()).unwrap_or_default(),
+        kept: Vec::new(),
         defaults: manifest.as_ref().map(|manifest| manifest.defaults.clone()).unwrap_or_default(),
         calls: vec![Call { path: normal(path), shown: path.display().to_string(), span: None }],
         levels: Vec::new(),
@@ -240,6 +250,10 @@ pub(super) struct Compiler<'a> {
     pub(super) agents_unknown: bool,
     pub(super) providers: BTreeSet<String>,
     pub(super) tools: KnownTools,
+    /// The collections of the manifest.
+    pub(super) memory: Entries<MemoryManifest>,
+    /// What the nodes of all workflows so far may keep something in, among other things.
+    pub(super) kept: Vec<Permission>,
     pub(super) defaults: ManifestDefaults,
     /// What the workflows being compiled ask for, from the outermost to this one; only those that say so.
     pub(super) levels: Vec<Level>,

@@ -337,7 +337,6 @@ pub(super) struct MemoryCall {
 /// A conversation that an agent goes on with.
 #[derive(Debug)]
 pub(super) struct ConversationDraft {
-    pub(super) span: Span,
     pub(super) name: CodeId,
     pub(super) scope: ConversationScope,
     pub(super) max_tokens: Option<u32>,

@@ -10,6 +10,7 @@ mod assemble;
 mod builder;
 mod catalog;
 mod certain;
+mod collections;
 mod compile;
 mod definition;
 mod delegates;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    manifest::AgentMemoryManifest,
     model::{AccessClass, AgentProfile, Effect, Permission, ToolName, ToolPattern},
     plan::{GraphPlan, NodeKind, Plan, catalog::Catalog, tools::KnownTools},
-    tool::{BuiltIn, Grants, Level},
+    tool::{BuiltIn, Grants, Level, memory},
 };
 
 /// A tool, or several that one pattern means, and what calls of it could do.
@@ -67,6 +68,27 @@ impl Plan {
     }
 }
 
+/// What a search in `collection`, a template, asks for.
+pub(super) fn search_of(collection: &str) -> Option<Permission> {
+    format!("memory:read:{}", pattern_of(collection)).parse().ok()
+}
+
+/// What keeping something in `collection`, a template, asks for.
+pub(super) fn keeping_in(collection: &str) -> Option<Permission> {
+    format!("memory:write:{}", pattern_of(collection)).parse().ok()
+}
+
+/// The collections that a template may name: what stands before its first `{{`, and anything.
+fn pattern_of(collection: &str) -> String {
+    match collection.split_once("{{") {
+        None => collection.to_owned(),
+        Some((before, _)) => {
+            let is_plain = before.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+            format!("{}*", if is_plain { before } else { "" })
+        }
+    }
+}
+
 /// Finds the powers of nodes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Powers<'a> {
@@ -94,6 +116,8 @@ impl Powers<'_> {
                     if seen.insert(agent.name.to_string()) {
                         let name = format!("agent `{}`", agent.name);
                         self.add(&agent.tools, &self.grants_of(agent), Some(&name), seen, found);
+                        let memory = self.agents.get(agent.name.as_str()).map(|entry| self.of_memory(entry.memory(), &name));
+                        found.extend(memory.into_iter().flatten());
                     }
                 }
                 continue;
@@ -106,6 +130,23 @@ impl Powers<'_> {
                 }
             }
         }
+    }
+
+    /// The powers that an agent has by what it recalls and remembers, for which it asks by itself.
+    fn of_memory(&self, written: &AgentMemoryManifest, by: &str) -> Vec<Power> {
+        let recall = written.recall.as_ref().map(|recall| {
+            let is_trusted = recall.trusted_only.as_ref().is_some_and(|only| only.value);
+            (memory::SEARCH, search_of(&recall.collection.value), is_trusted)
+        });
+        let remember = written.remember.as_ref().map(|remember| (memory::ADD, keeping_in(&remember.collection.value), false));
+        let power = |(tool, permission, is_trusted): (&str, Option<Permission>, bool)| {
+            let own = Level { owner: by.to_owned(), permissions: permission.into_iter().collect() };
+            let levels = self.levels.iter().cloned().chain([own]).collect();
+            let pattern = ToolPattern::new(tool).ok()?;
+            let powers = self.powers_of(&pattern, &asks(&Grants { levels, always_ask: false }), Some(by));
+            Some(powers.into_iter().map(move |power| Power { is_untrusted: power.is_untrusted && !is_trusted, ..power }))
+        };
+        recall.into_iter().chain(remember).filter_map(power).flatten().collect()
     }
 
     fn grants_of(&self, agent: &AgentProfile) -> Grants {
@@ -162,6 +203,15 @@ mod tests {
 
     fn level(permissions: &[&str]) -> Level {
         Level { owner: "x".to_owned(), permissions: permissions.iter().map(|text| text.parse().unwrap()).collect() }
+    }
+
+    #[test]
+    fn a_template_asks_for_the_collections_that_it_may_name() {
+        for (collection, pattern) in
+            [("docs", "docs"), ("team-{{ inputs.t }}", "team-*"), ("{{ inputs.c }}", "*"), ("a b{{ x }}", "*")]
+        {
+            assert_eq!(search_of(collection).unwrap().as_str(), format!("memory:read:{pattern}"));
+        }
     }
 
     #[test]

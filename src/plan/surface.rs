@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     model::{Effect, Permission},
     plan::{GraphOutput, GraphPlan, NodeKind, Plan, Power},
-    tool::Grants,
+    tool::{Grants, memory},
 };
 
 /// What the nodes of a workflow ask for, in the order in which they run; nodes without tools are left out.
@@ -81,7 +81,7 @@ impl Surface {
             match &node.kind {
                 NodeKind::Agent(agent) if !agent.tools.is_empty() || agent.recall.is_some() || agent.remember.is_some() => {
                     let mut tools: Vec<String> = agent.tools.iter().map(ToString::to_string).collect();
-                    let of_memory = [("memory_search", agent.recall.is_some()), ("memory_add", agent.remember.is_some())];
+                    let of_memory = [(memory::SEARCH, agent.recall.is_some()), (memory::ADD, agent.remember.is_some())];
                     for (tool, _) in of_memory.into_iter().filter(|(_, is_called)| *is_called) {
                         if tools.iter().all(|known| known != tool) {
                             tools.push(tool.to_owned());

@@ -375,6 +375,22 @@ impl AgentNode {
 }
 
 impl ToolNode {
+    /// What the node is in the author's words, when it calls a tool of memory: `recall` or `remember`, and the collection as written.
+    #[must_use]
+    pub fn of_memory(&self) -> Option<(&'static str, &str)> {
+        let does = match self.tool.as_str() {
+            memory::SEARCH => "recall",
+            memory::ADD => "remember",
+            _ => return None,
+        };
+        let TemplateTree::Map(args) = &self.args else { return None };
+        match &args.iter().find(|(name, _)| name == "collection")?.1 {
+            TemplateTree::Literal(Value::String(collection)) => Some((does, collection)),
+            TemplateTree::Text(template) => Some((does, template.source())),
+            TemplateTree::Literal(_) | TemplateTree::List(_) | TemplateTree::Map(_) => None,
+        }
+    }
+
     /// Whether it looks at what is remembered, or changes it.
     #[must_use]
     pub fn rests_on_memory(&self) -> bool {

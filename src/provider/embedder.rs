@@ -22,6 +22,15 @@ pub trait Embedder: fmt::Debug + Send + Sync {
     /// How many tokens `text` has: exactly, or no fewer where only a server knows.
     fn count_tokens(&self, text: &str) -> usize;
 
+    /// Makes ready what the first text needs, such as the files of a model that are not there yet. Call it before tokens are counted:
+    /// until then some embedders know only a bound.
+    ///
+    /// # Errors
+    /// Those of [`embed`](Self::embed).
+    async fn prepare(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// How many tokens a server has charged for so far; 0 where nothing is charged or told.
     fn tokens_charged(&self) -> u64 {
         0

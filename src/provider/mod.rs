@@ -13,6 +13,8 @@ mod simulate;
 mod sse;
 mod status;
 mod stream;
+pub mod tokens;
+mod windows;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -50,6 +52,11 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// What `model` charges; `None` when that is not known.
     fn price(&self, model: &str) -> Option<Price>;
 
+    /// How many tokens `model` reads and writes in one call at most; `None` when that is not known.
+    fn window(&self, _model: &str) -> Option<u32> {
+        None
+    }
+
     /// Where the server is, without what may be secret: models of the same name at one address share their health.
     fn address(&self) -> Option<String> {
         None
@@ -74,6 +81,8 @@ pub struct ServerSettings {
     pub headers: Vec<(String, String)>,
     /// What models cost, by name; goes before the built-in list.
     pub prices: BTreeMap<String, Price>,
+    /// How many tokens models read and write in one call, by name; goes before the built-in list.
+    pub windows: BTreeMap<String, u32>,
 }
 
 /// Without the key and the values of headers, which may be keys too.
@@ -84,6 +93,7 @@ impl fmt::Debug for ServerSettings {
             .field("base_url", &self.base_url)
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("prices", &self.prices)
+            .field("windows", &self.windows)
             .finish_non_exhaustive()
     }
 }

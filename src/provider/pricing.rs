@@ -87,7 +87,7 @@ pub(super) fn price(host: &str, model: &str) -> Option<Price> {
 }
 
 /// `name` without `-2025-08-07` or `-20250807` at its end; `None` when it has no such ending.
-fn without_date(name: &str) -> Option<&str> {
+pub(super) fn without_date(name: &str) -> Option<&str> {
     let is_date =
         |digits: &str| digits.len() == 8 && digits.starts_with("20") && digits.bytes().all(|byte| byte.is_ascii_digit());
     let (rest, last) = name.rsplit_once('-')?;
@@ -97,6 +97,21 @@ fn without_date(name: &str) -> Option<&str> {
     let (rest, month) = rest.rsplit_once('-')?;
     let (rest, year) = rest.rsplit_once('-')?;
     (year.len() == 4 && month.len() == 2 && last.len() == 2 && is_date(&format!("{year}{month}{last}"))).then_some(rest)
+}
+
+/// The models at `host` that have a price.
+#[cfg(test)]
+pub(super) fn models(host: &str) -> impl Iterator<Item = &'static str> {
+    let rows = match host {
+        "api.openai.com" => OPENAI,
+        "api.anthropic.com" => ANTHROPIC,
+        "generativelanguage.googleapis.com" => GEMINI,
+        "api.mistral.ai" => MISTRAL,
+        "api.deepseek.com" => DEEPSEEK,
+        "api.groq.com" => GROQ,
+        _ => panic!("nothing at `{host}` has a price"),
+    };
+    rows.iter().map(|row| row.0)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tool", &["crash", "error", "http_client", "memory", "model", "schema", "template"]),
     ("diagnostic", &["error", "model", "schema", "template"]),
     ("manifest", &["diagnostic", "error", "model", "resilience", "schema", "template", "tool"]),
-    ("plan", &["diagnostic", "error", "manifest", "model", "resilience", "schema", "template", "tool"]),
+    ("plan", &["diagnostic", "error", "manifest", "memory", "model", "resilience", "schema", "template", "tool"]),
     ("agent", &["crash", "error", "memory", "model", "provider", "resilience", "schema", "store", "tool"]),
     ("engine", ALL_BEFORE),
     ("app", ALL_BEFORE),

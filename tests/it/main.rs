@@ -9,6 +9,7 @@ mod cli;
 mod diagnostics;
 mod draw;
 mod durability;
+mod embed;
 mod engine;
 mod examples;
 mod fault_server;

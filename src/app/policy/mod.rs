@@ -21,6 +21,9 @@ use crate::{
 
 pub use file::{PolicyPlace, place};
 
+/// Where rules come from that nobody wrote.
+const BUILT_IN: &str = "built in";
+
 /// What a front end was told about the policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicySettings {
@@ -67,8 +70,16 @@ pub struct RuleReport {
     pub rule: RuleKind,
     /// What it is about.
     pub permission: Permission,
-    /// Where it is written: `policy.toml:3`, `--allow`.
+    /// Where it is written: `policy.toml:3`, `--allow`, or `built in`.
     pub from: String,
+}
+
+impl RuleReport {
+    /// Whether nobody wrote it.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        self.from == BUILT_IN
+    }
 }
 
 /// What a rule does, the strongest first.
@@ -134,6 +145,7 @@ pub fn read(settings: &Settings, project_folder: &Path) -> Result<OperatorPolicy
         }
     }
     report.rules.extend(flags(&settings.policy));
+    report.rules.extend(built_in());
     report.rules.sort_by_key(|rule| rule.rule);
     info!(file = report.file, exists = report.exists, rules = report.rules.len(), secrets = ?secrets, "policy read");
     Ok(OperatorPolicy { policy: Policy::new(to_rules(&report.rules)), secrets, report })
@@ -185,6 +197,13 @@ fn flags(settings: &PolicySettings) -> impl Iterator<Item = RuleReport> {
     };
     let (allow, ask) = (of(RuleKind::Allow, &settings.allow), of(RuleKind::Ask, &settings.ask));
     allow.into_iter().chain(ask).chain(of(RuleKind::Deny, &settings.deny))
+}
+
+/// What is permitted unless a rule takes it away: memory is the project's own, and leaves the machine as little as its store.
+fn built_in() -> impl Iterator<Item = RuleReport> {
+    ["memory:read:*", "memory:write:*"]
+        .into_iter()
+        .filter_map(|text| Some(RuleReport { rule: RuleKind::Allow, permission: text.parse().ok()?, from: BUILT_IN.to_owned() }))
 }
 
 fn to_rules(reports: &[RuleReport]) -> Rules {

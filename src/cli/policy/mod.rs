@@ -67,8 +67,8 @@ fn text(report: &PolicyReport, terminal: &Terminal) -> String {
     page.line(&format!("policy file  {file}"));
     page.line(&format!("project      {}", clean::printable(&report.project)));
     page.gap();
-    if report.rules.is_empty() {
-        page.line("There are no rules, so tools may touch nothing.");
+    if report.rules.iter().all(policy::RuleReport::is_built_in) {
+        page.line("There are no rules of yours, so tools may touch nothing but memory.");
     }
     let rules: Vec<_> = report.rules.iter().map(|rule| (rule, clean::printable(rule.permission.as_str()))).collect();
     let width = rules.iter().map(|(_, text)| text.chars().count()).max().unwrap_or(0);
@@ -172,6 +172,7 @@ fn init(settings: &Settings, terminal: &Terminal) -> Result<u8> {
         }
     }
     terminal.note(&format!("  {} {}", terminal.paint_err(BOLD, "created"), clean::printable(&path.display().to_string())));
-    terminal.note("\nIt permits nothing yet. Write into it what tools may touch, and look with: agentflow policy show");
+    terminal
+        .note("\nIt permits nothing but memory yet. Write into it what tools may touch, and look with: agentflow policy show");
     Ok(exit::SUCCEEDED)
 }

@@ -210,6 +210,11 @@ static PROVIDER: Object = Object {
             Shape::Map { keys: NameRule::Filled, of: &Shape::Object(&PRICE), filled: false },
             "What its models charge, by model; a call of a model without a price is `unpriced`.",
         ),
+        Field::optional(
+            "context",
+            Shape::Map { keys: NameRule::Filled, of: &Shape::Count(CountSize::Small), filled: false },
+            "How many tokens its models read and write in one call, by model; a longer call is not made. Known for many models.",
+        ),
         Field::optional("rate", Shape::Object(&RATES), "How much it may be asked."),
         Field::optional("breaker", BREAKER_SHAPE, "When a model of it that fails is left alone; `false` for never."),
         Field::optional(

@@ -120,6 +120,7 @@ fn provider(tree: &Tree) -> ProviderManifest {
         base_url: tree.get("base_url").and_then(text),
         api_key: tree.get("api_key").and_then(api_key),
         price: entries(tree.get("price"), |_, value| price(value)),
+        context: entries(tree.get("context"), |_, value| count32(value)),
         rate: rates(tree),
         breaker: tree.get("breaker").map(breaker),
         headers: entries(tree.get("headers"), |_, value| text(value)),

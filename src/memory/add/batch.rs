@@ -5,7 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use super::{Step, Target};
 use crate::{
     error::{Error, ErrorKind, Result},
-    memory::{AddObserver, AddReport, AddStep, Index, NewDocument, TextHash, prepare::Prepared},
+    memory::{
+        AddObserver, AddReport, AddStep, Index, NewDocument, TextHash,
+        prepare::{Prepared, words},
+    },
     model::CollectionName,
     provider::Embedder,
 };
@@ -16,7 +19,7 @@ const TEXTS: usize = 256;
 const DOCUMENTS: usize = 64;
 
 /// What waits for its vectors, and what came of what did before.
-pub(super) struct Batch<'a> {
+pub(in crate::memory) struct Batch<'a> {
     index: &'a Arc<dyn Index>,
     name: &'a CollectionName,
     target: Target,
@@ -26,7 +29,7 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(
+    pub(in crate::memory) fn new(
         index: &'a Arc<dyn Index>,
         name: &'a CollectionName,
         target: Target,
@@ -39,7 +42,7 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// Those of the embedder and of the index.
-    pub(super) async fn take(&mut self, step: Step) -> Result<()> {
+    pub(in crate::memory) async fn take(&mut self, step: Step) -> Result<()> {
         match step {
             Step::Unchanged(source) => {
                 self.report.added.unchanged += 1;
@@ -61,19 +64,44 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// As [`Batch::take`].
-    pub(super) async fn finish(mut self) -> Result<AddReport> {
+    pub(in crate::memory) async fn finish(mut self) -> Result<AddReport> {
         self.flush().await?;
         Ok(self.report)
     }
 
-    async fn flush(&mut self) -> Result<()> {
+    /// Whether the collection is there.
+    pub(in crate::memory) fn exists(&self) -> bool {
+        self.target.exists
+    }
+
+    /// How many tokens a text has.
+    pub(in crate::memory) fn count(&self, text: &str) -> u32 {
+        let embedder = self.target.embedder.as_ref();
+        let tokens = embedder.map_or_else(|| words(text), |embedder| embedder.count_tokens(text));
+        u32::try_from(tokens).unwrap_or(u32::MAX)
+    }
+
+    /// Makes the collection, if it is not there.
+    ///
+    /// # Errors
+    /// Those of the embedder and of the index.
+    pub(in crate::memory) async fn make(&mut self) -> Result<()> {
+        self.target.make(self.index.as_ref(), self.name, None).await
+    }
+
+    /// Adds what waits.
+    ///
+    /// # Errors
+    /// Those of the embedder and of the index.
+    pub(in crate::memory) async fn flush(&mut self) -> Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
         if waiting.is_empty() {
             return Ok(());
         }
         let vectors = self.vectors(&waiting).await?;
         let documents: Vec<NewDocument> = waiting.iter().map(|prepared| with_vectors(&prepared.document, &vectors)).collect();
-        self.target.make(self.index.as_ref(), self.name, vectors.values().next().map(Vec::as_slice)).await?;
+        let any = documents.iter().flat_map(|document| &document.chunks).find_map(|chunk| chunk.vector.as_deref());
+        self.target.make(self.index.as_ref(), self.name, any).await?;
         self.index.put(self.name, documents).await?;
         for Prepared { document, notes, .. } in waiting {
             self.report.added.added += 1;
@@ -93,14 +121,14 @@ impl<'a> Batch<'a> {
         let mut texts: HashMap<&TextHash, &String> = HashMap::new();
         let mut order = Vec::new();
         for Prepared { document, texts: embedded, .. } in waiting {
-            for (chunk, text) in document.chunks.iter().zip(embedded) {
+            let without = document.chunks.iter().zip(embedded).filter(|(chunk, _)| chunk.vector.is_none());
+            for (chunk, text) in without {
                 if texts.insert(&chunk.hash, text).is_none() {
                     order.push(chunk.hash.clone());
                 }
             }
         }
-        let mut vectors =
-            if self.target.exists { self.index.known_vectors(self.name, &order).await? } else { HashMap::new() };
+        let mut vectors = if self.target.exists { self.index.known_vectors(self.name, &order).await? } else { HashMap::new() };
         order.retain(|hash| !vectors.contains_key(hash));
         let new: Vec<String> = order.iter().map(|hash| texts[hash].clone()).collect();
         let made = embed_all(embedder.as_ref(), &new, |texts| self.observer.on_step(AddStep::Embedded { texts })).await?;
@@ -114,11 +142,7 @@ impl<'a> Batch<'a> {
 ///
 /// # Errors
 /// Those of the embedder; `Malformed` when it gives another number of vectors.
-pub(in crate::memory) async fn embed_all(
-    embedder: &dyn Embedder,
-    texts: &[String],
-    mut tell: impl FnMut(usize),
-) -> Result<Vec<Vec<f32>>> {
+async fn embed_all(embedder: &dyn Embedder, texts: &[String], mut tell: impl FnMut(usize)) -> Result<Vec<Vec<f32>>> {
     let mut vectors = Vec::with_capacity(texts.len());
     for part in texts.chunks(TEXTS) {
         let made = embedder.embed(part).await?;
@@ -136,7 +160,9 @@ pub(in crate::memory) async fn embed_all(
 fn with_vectors(document: &NewDocument, vectors: &HashMap<TextHash, Vec<f32>>) -> NewDocument {
     let mut document = document.clone();
     for chunk in &mut document.chunks {
-        chunk.vector = vectors.get(&chunk.hash).cloned();
+        if chunk.vector.is_none() {
+            chunk.vector = vectors.get(&chunk.hash).cloned();
+        }
     }
     document
 }

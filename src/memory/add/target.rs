@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    memory::{CollectionSettings, Index, LEXICAL, Memory, prepare::Division},
+    memory::{CollectionSettings, Index, LEXICAL, Memory, prepare::Division, reindex::is_fresh},
     model::CollectionName,
     provider::Embedder,
 };
@@ -27,6 +27,10 @@ impl Target {
     /// # Errors
     /// `Invalid` when it was made by another embedder than the manifest or `wanted` names; those of the index.
     pub(in crate::memory) async fn find(memory: &Memory, name: &CollectionName, wanted: Option<&str>) -> Result<Self> {
+        if is_fresh(name) {
+            let text = format!("`{name}` is what collections are called whose vectors are being made anew");
+            return Err(Error::new(ErrorKind::Invalid, text).hint("choose another name"));
+        }
         if let (Some(wanted), Some(written)) = (wanted, memory.written(name))
             && memory.id_of(wanted)? != memory.id_of(&written.embedder)?
         {
@@ -37,7 +41,8 @@ impl Target {
             if let Some(wanted) = wanted
                 && memory.id_of(wanted)? != collection.embedder
             {
-                let text = format!("the vectors of collection `{name}` were made by `{}`, not by `{wanted}`", collection.embedder);
+                let text =
+                    format!("the vectors of collection `{name}` were made by `{}`, not by `{wanted}`", collection.embedder);
                 return Err(Error::new(ErrorKind::Invalid, text)
                     .hint(format!("make them anew with: agentflow memory reindex {name} --embedder {wanted}"))
                     .hint("or leave `--embedder` out"));
@@ -50,7 +55,7 @@ impl Target {
     }
 
     /// How its documents are divided.
-    pub(super) fn division(&self, settings: CollectionSettings) -> Division {
+    pub(in crate::memory) fn division(&self, settings: CollectionSettings) -> Division {
         let CollectionSettings { chunk_tokens, overlap_tokens, .. } = settings;
         Division { chunk_tokens, overlap_tokens, embedder: self.embedder.clone() }
     }
@@ -59,7 +64,12 @@ impl Target {
     ///
     /// # Errors
     /// Those of the index, and of the embedder, which may have to be asked for its dimension.
-    pub(in crate::memory) async fn make(&mut self, index: &dyn Index, name: &CollectionName, vector: Option<&[f32]>) -> Result<()> {
+    pub(in crate::memory) async fn make(
+        &mut self,
+        index: &dyn Index,
+        name: &CollectionName,
+        vector: Option<&[f32]>,
+    ) -> Result<()> {
         if self.exists {
             return Ok(());
         }

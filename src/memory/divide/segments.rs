@@ -31,13 +31,13 @@ pub(super) fn of(text: &Text, outline: &Outline, chunk_tokens: usize) -> Vec<Ran
     segments
 }
 
-/// Where in `window` a segment ends: where the outermost part begins, or a paragraph, a line, a word ends.
+/// Where in `window` a segment ends: where the outermost part begins, or the first paragraph, line or word ends.
 fn cut(text: &str, window: Range<usize>, outline: &Outline) -> usize {
     if let Some(at) = outline.strongest_start(&window) {
         return at;
     }
-    let (from, until) = (text.ceil_char_boundary(window.start), text.floor_char_boundary(window.end));
-    let inside = &text[from..until];
-    let after = |separator: &str| inside.rfind(separator).map(|at| from + at + separator.len());
-    after("\n\n").or_else(|| after("\n")).or_else(|| after(" ")).unwrap_or(until)
+    let from = text.ceil_char_boundary(window.start);
+    let inside = &text[from..text.floor_char_boundary(window.end)];
+    let after = |separator: &str| inside.find(separator).map(|at| from + at + separator.len());
+    after("\n\n").or_else(|| after("\n")).or_else(|| after(" ")).unwrap_or(from)
 }

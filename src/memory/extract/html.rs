@@ -93,11 +93,12 @@ fn is_left_out(node: &Handle) -> bool {
         })
 }
 
-/// Drops numbers that are no numbers of people: a column that spans a billion others.
+/// Drops numbers that are no numbers of people, a column that spans a billion others; and targets of links, which are no text.
 fn keep_attributes(element: &Handle) {
     let Element { attrs, .. } = &element.data else { return };
     attrs.borrow_mut().retain(|attribute| match &*attribute.name.local {
         "colspan" | "rowspan" | "start" => attribute.value.len() <= 3,
+        "href" => false,
         _ => true,
     });
 }
@@ -153,18 +154,18 @@ mod tests {
 
     #[test]
     fn a_page_that_is_nested_too_deeply_is_read_as_far_as_that() {
-        let (text, _) = read(&format!("<p>before</p>{}deep", "<div>".repeat(50_000)));
+        let (text, _) = read(&format!("<p>before</p>{}deep", "<div>".repeat(4_000)));
         assert!(text.contains("before") && !text.contains("deep"));
         let (text, _) = read(&format!("{}x", "<table><tr><td>".repeat(3_000)));
         assert!(text.len() < 1_000_000);
-        let (_, headings) = read(&"<h1>".repeat(5_000));
+        let (_, headings) = read(&"<h1>".repeat(2_000));
         assert!(headings.len() <= 200);
     }
 
     #[test]
     fn a_page_that_takes_too_long_is_refused() {
         let err = parse("<p>hi", Duration::ZERO).err().unwrap();
-        assert_eq!((err.kind(), err.to_string().as_str()), (ErrorKind::Malformed, TOO_LONG));
+        assert!(err.kind() == ErrorKind::Malformed && err.to_string().contains(TOO_LONG), "{err}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod glob;
 mod read;
 mod walk;
 
-pub use read::{ReadSource, SourceFile};
+pub use read::{ReadSource, SourceFile, Stamp};
 pub use walk::{Found, Walk};
 
 use std::{
@@ -63,6 +63,26 @@ impl Sources {
             return Err(Error::new(ErrorKind::Invalid, text).hint("name files of your own"));
         }
         Ok(Walk::new(self.clone(), &start, None))
+    }
+
+    /// Whether `place` means a source of this name, be it there or not.
+    #[must_use]
+    pub fn covers(&self, place: &str, name: &str) -> bool {
+        let (start, glob) = match Glob::parse(place) {
+            Ok((start, glob)) if place.contains('*') && self.folder.join(place).symlink_metadata().is_err() => {
+                (start, Some(glob))
+            }
+            _ => (place.to_owned(), None),
+        };
+        let path = self.folder.join(&start);
+        let Ok(start) = self.name(&path.canonicalize().unwrap_or(path)) else { return false };
+        let below = if start.is_empty() { Some(name) } else { name.strip_prefix(&start).and_then(|rest| rest.strip_prefix('/')) };
+        match (glob, below) {
+            (Some(glob), Some(below)) => glob.covers(below),
+            (None, Some(_)) => true,
+            (None, None) => name == start,
+            (Some(_), None) => false,
+        }
     }
 
     /// The file or folder at `place`, without links.

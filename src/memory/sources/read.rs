@@ -5,8 +5,10 @@ use std::{
     io::{self, Read},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::PathBuf,
+    time::Duration,
 };
 
+use jiff::Timestamp;
 use rustix::fs::OFlags;
 
 use crate::{
@@ -32,7 +34,21 @@ pub struct ReadSource {
     pub source: Source,
     /// What a reader should know: that it was changing.
     pub note: Option<String>,
+    /// What told its state when it was read; `None` when it may change without that telling it, because it has just been changed.
+    pub stamp: Option<Stamp>,
 }
+
+/// What changes with a file: as long as it is the same, the file need not be read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// When it was last written.
+    pub modified: Timestamp,
+}
+
+/// How long after a change the clock of a file system may stand still: what is changed twice meanwhile looks unchanged.
+const TICK: Duration = Duration::from_secs(2);
 
 impl SourceFile {
     pub(super) fn new(name: String, path: PathBuf) -> Self {
@@ -46,7 +62,14 @@ impl SourceFile {
     pub fn read(&self, max_bytes: usize) -> Result<ReadSource> {
         let read = settled(|| self.attempt(max_bytes)).map_err(|err| err.context(format!("`{}`", self.name.escape_debug())))?;
         let note = (!read.is_settled).then(|| format!("it was changing while it was read, {ATTEMPTS} times"));
-        Ok(ReadSource { source: Source { name: self.name.clone(), bytes: read.bytes, media_type: None }, note })
+        let stamp = read.stamp.filter(|_| read.is_settled);
+        Ok(ReadSource { source: Source { name: self.name.clone(), bytes: read.bytes, media_type: None }, note, stamp })
+    }
+
+    /// What tells the state of the file now; `None` when that cannot be told.
+    #[must_use]
+    pub fn stamp(&self) -> Option<Stamp> {
+        stamp_of(&self.path.symlink_metadata().ok().filter(Metadata::is_file)?)
     }
 
     fn attempt(&self, max_bytes: usize) -> Result<Attempt> {
@@ -54,6 +77,7 @@ impl SourceFile {
         let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
         #[expect(clippy::cast_possible_wrap, reason = "the flags are those of `open`, whose type differs by name only")]
         let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(&self.path).map_err(unreadable)?;
+        let begun = Timestamp::now();
         let before = file.metadata().map_err(unreadable)?;
         if !before.is_file() {
             return Err(Error::new(ErrorKind::Invalid, "it is no file").hint("only files are read"));
@@ -64,7 +88,8 @@ impl SourceFile {
         let bytes = read_up_to(&file, max_bytes)?;
         let after = file.metadata().map_err(unreadable)?;
         let is_settled = stamp(&before) == stamp(&after) && (bytes.len() as u64 == after.len() || after.len() == 0);
-        Ok(Attempt { bytes, is_settled })
+        let stamp = stamp_of(&before).filter(|stamp| begun.duration_since(stamp.modified) > TICK.try_into().unwrap_or_default());
+        Ok(Attempt { bytes, is_settled, stamp })
     }
 }
 
@@ -73,6 +98,12 @@ struct Attempt {
     bytes: Vec<u8>,
     /// Whether nobody changed the file meanwhile.
     is_settled: bool,
+    stamp: Option<Stamp>,
+}
+
+fn stamp_of(metadata: &Metadata) -> Option<Stamp> {
+    let nanoseconds = i32::try_from(metadata.mtime_nsec()).ok()?;
+    Some(Stamp { bytes: metadata.len(), modified: Timestamp::new(metadata.mtime(), nanoseconds).ok()? })
 }
 
 /// Attempts until nobody changes the file meanwhile, some times.
@@ -105,9 +136,9 @@ fn too_large(bytes: u64, max_bytes: usize) -> Error {
 
 fn unreadable(err: io::Error) -> Error {
     match err.kind() {
-        io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, "it is gone").source(err),
+        io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, "it is gone"),
         io::ErrorKind::PermissionDenied => {
-            Error::new(ErrorKind::Invalid, "it may not be read by this user").hint("change its permissions").source(err)
+            Error::new(ErrorKind::Invalid, "it may not be read by this user").hint("change its permissions")
         }
         _ => Error::new(ErrorKind::Invalid, format!("it cannot be read: {err}")).source(err),
     }
@@ -159,7 +190,7 @@ mod tests {
             let mut count = 0;
             let read = settled(|| {
                 count += 1;
-                Ok(Attempt { bytes: vec![u8::try_from(count).unwrap()], is_settled: count >= settled_at })
+                Ok(Attempt { bytes: vec![u8::try_from(count).unwrap()], is_settled: count >= settled_at, stamp: None })
             });
             let read = read.unwrap();
             (read.bytes[0], read.is_settled)

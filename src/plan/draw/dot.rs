@@ -40,6 +40,7 @@ fn write_graph(out: &mut String, graph: &GraphView, path: &str, depth: usize) ->
             KindView::Value => ", shape=ellipse",
             KindView::Workflow { .. } => ", shape=component",
             KindView::Tool { .. } => ", shape=cds",
+            KindView::Memory { .. } => ", shape=cylinder",
             KindView::Agent { .. } | KindView::Graph(_) => "",
         };
         let tooltip = node.description.iter().map(|text| format!(", tooltip={}", quoted(std::slice::from_ref(text))));

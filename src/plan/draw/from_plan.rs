@@ -64,7 +64,10 @@ fn kind_view(kind: &NodeKind) -> KindView {
         NodeKind::Agent(agent) => {
             KindView::Agent { agent: agent.agent.name.as_str().to_owned(), model: agent.model.as_ref().map(ToString::to_string) }
         }
-        NodeKind::Tool(node) => KindView::Tool { tool: node.tool.as_str().to_owned() },
+        NodeKind::Tool(node) => match node.of_memory() {
+            Some((does, collection)) => KindView::Memory { does, collection: collection.to_owned() },
+            None => KindView::Tool { tool: node.tool.as_str().to_owned() },
+        },
         NodeKind::Value(_) => KindView::Value,
         NodeKind::Workflow { plan, .. } => KindView::Workflow { name: plan.name.clone() },
         NodeKind::Graph(graph) => match (graph.output, graph.nodes.as_slice()) {

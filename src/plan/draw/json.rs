@@ -40,6 +40,10 @@ fn node(node: &NodeView) -> Value {
             add("kind", json!("tool"));
             add("tool", json!(tool));
         }
+        KindView::Memory { does, collection } => {
+            add("kind", json!(does));
+            add("collection", json!(collection));
+        }
         KindView::Value => add("kind", json!("value")),
         KindView::Workflow { name } => {
             add("kind", json!("workflow"));

@@ -59,6 +59,7 @@ fn write_graph(out: &mut String, graph: &GraphView, names: &mut Names, prefix: &
                 _ if node.route.is_some() => ("{{", "}}"),
                 KindView::Agent { .. } => ("[", "]"),
                 KindView::Tool { .. } => ("[/", "/]"),
+                KindView::Memory { .. } => ("[(", ")]"),
                 KindView::Value => ("([", "])"),
                 KindView::Workflow { .. } | KindView::Graph(_) => ("[[", "]]"),
             };

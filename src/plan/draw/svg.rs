@@ -215,7 +215,7 @@ fn stack<'a>(layers: &'a Layers, shapes: &mut [Shape], lefts: &[usize]) -> Vec<R
 fn shape(node: &NodeView) -> Shape {
     let class = match node.kind {
         KindView::Agent { .. } => "agent",
-        KindView::Tool { .. } => "tool",
+        KindView::Tool { .. } | KindView::Memory { .. } => "tool",
         KindView::Value => "value",
         KindView::Workflow { .. } => "workflow",
         KindView::Graph(_) => "frame",

@@ -24,10 +24,22 @@ pub(super) struct NodeView {
 /// What a node does.
 #[derive(Debug, Clone)]
 pub(super) enum KindView {
-    Agent { agent: String, model: Option<String> },
-    Tool { tool: String },
+    Agent {
+        agent: String,
+        model: Option<String>,
+    },
+    Tool {
+        tool: String,
+    },
+    /// A tool of memory: `recall` or `remember`, and the collection.
+    Memory {
+        does: &'static str,
+        collection: String,
+    },
     Value,
-    Workflow { name: String },
+    Workflow {
+        name: String,
+    },
     Graph(GraphView),
 }
 
@@ -109,9 +121,12 @@ impl NodeView {
     pub(super) fn inner(&self) -> Option<&GraphView> {
         match &self.kind {
             KindView::Graph(graph) if !graph.nodes.is_empty() => Some(graph),
-            KindView::Graph(_) | KindView::Agent { .. } | KindView::Tool { .. } | KindView::Value | KindView::Workflow { .. } => {
-                None
-            }
+            KindView::Graph(_)
+            | KindView::Agent { .. }
+            | KindView::Tool { .. }
+            | KindView::Memory { .. }
+            | KindView::Value
+            | KindView::Workflow { .. } => None,
         }
     }
 
@@ -121,6 +136,7 @@ impl NodeView {
         match &self.kind {
             KindView::Agent { agent, .. } => lines.push(format!("agent {agent}")),
             KindView::Tool { tool } => lines.push(format!("tool {tool}")),
+            KindView::Memory { does, collection } => lines.push(format!("{does} {collection}")),
             KindView::Value => lines.push("value".to_owned()),
             KindView::Workflow { name } => lines.push(format!("workflow {name}")),
             KindView::Graph(_) if self.map.is_none() && self.looped.is_none() => lines.push("inner graph".to_owned()),

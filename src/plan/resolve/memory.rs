@@ -16,16 +16,14 @@ use crate::{
         assemble::name_of,
         catalog::CatalogEntry,
         draft::{AgentMemoryDraft, Args, ConversationDraft, MemoryCall, Place},
-        powers::{Power, asks},
+        powers::{Power, asks, keeping_in, search_of},
     },
     template::TemplateTree,
-    tool::{Grants, Level},
+    tool::{
+        Grants, Level,
+        memory::{ADD, SEARCH},
+    },
 };
-
-/// The tool that searches.
-const SEARCH: &str = "memory_search";
-/// The tool that keeps.
-const ADD: &str = "memory_add";
 
 impl<'m> Resolver<'_, '_, 'm> {
     /// A `recall` node.
@@ -82,7 +80,7 @@ impl<'m> Resolver<'_, '_, 'm> {
         if let (Some(trusted), Some(only)) = (&written.trusted_only, trusted_only) {
             args.push(literal("trusted_only", trusted.span, json!(only)));
         }
-        let mut call = self.call(id, (SEARCH, "memory:read:"), &written.collection, args);
+        let mut call = self.call(id, (SEARCH, search_of(&written.collection.value)), &written.collection, args);
         if trusted_only == Some(true) {
             // What strangers and models may have written is left out of what is found.
             call.powers.iter_mut().for_each(|power| power.is_untrusted = false);
@@ -100,30 +98,29 @@ impl<'m> Resolver<'_, '_, 'm> {
             let name = Spanned::new("scope".to_owned(), scope.span);
             args.extend(self.scope(scope, agent).map(|scope| (name, scope)));
         }
-        self.call(id, (ADD, "memory:write:"), &written.collection, args)
+        self.call(id, (ADD, keeping_in(&written.collection.value)), &written.collection, args)
     }
 
     /// A call that asks for exactly what it touches. One that a level around it leaves out is reported.
     fn call(
         &mut self,
         id: &Spanned<String>,
-        (tool, class): (&str, &str),
+        (tool, wanted): (&str, Option<Permission>),
         collection: &Spanned<String>,
         args: Args,
     ) -> MemoryCall {
-        let wanted = format!("{class}{}", pattern_of(&collection.value));
-        let permissions: Vec<Permission> = wanted.parse().into_iter().collect();
         let mut levels = self.compiler.levels.clone();
-        let refusing = levels
-            .iter()
-            .find(|level| permissions.iter().any(|own| Permission::both(&level.permissions, &[own.clone()]).is_empty()));
-        let is_known = self.compiler.problems.iter().all(|known| known.code != Code::BAD_PERMISSION);
-        if let (Some(level), true) = (refusing, is_known) {
+        let is_readable = self.compiler.problems.iter().all(|known| known.code != Code::BAD_PERMISSION);
+        if let Some(wanted) = wanted.as_ref().filter(|_| is_readable)
+            && let Some(level) =
+                levels.iter().find(|level| Permission::both(&level.permissions, std::slice::from_ref(wanted)).is_empty())
+        {
             let message =
                 format!("`{}` cannot be permitted `{wanted}`: {} does not ask for it under `permissions`", id.value, level.owner);
             let problem = Diagnostic::error(Code::TOOL_WITHOUT_PERMISSION, collection.span, message);
             self.report(problem.hint(format!("add it there: `permissions: [\"{wanted}\"]`")));
         }
+        let permissions = wanted.into_iter().collect();
         levels.push(Level { owner: format!("node `{}`", id.value), permissions });
         let grants = Arc::new(Grants { levels, always_ask: false });
         MemoryCall { args, powers: self.memory_powers(tool, &grants), grants }
@@ -144,7 +141,6 @@ impl<'m> Resolver<'_, '_, 'm> {
         }
         let summarizer = written.summarizer.as_ref().and_then(|name| self.summarizer(name));
         Some(ConversationDraft {
-            span: written.span,
             name: self.template(&written.name.value, Place::Text(written.name.span))?,
             scope: match written.scope.as_ref().map(|scope| scope.value.as_str()) {
                 Some("project") => ConversationScope::Project,
@@ -228,17 +224,6 @@ fn tool(name: &str, call: MemoryCall, output: Value) -> ToolDraft {
     }
 }
 
-/// The collections that a template may name: what stands before its first `{{`, and anything.
-fn pattern_of(collection: &str) -> String {
-    match collection.split_once("{{") {
-        None => collection.to_owned(),
-        Some((before, _)) => {
-            let is_plain = before.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-            format!("{}*", if is_plain { before } else { "" })
-        }
-    }
-}
-
 /// What a search gives, as JSON Schema: a list of `Passage`.
 fn passages() -> Value {
     let line = json!({"type": "integer", "minimum": 0});
@@ -255,13 +240,14 @@ fn passages() -> Value {
             "source": {"type": "string"},
             "position": position,
             "text": {"type": "string"},
+            "tokens": line,
             "score": {"type": "number"},
             "similarity": {"type": "number"},
             "untrusted": {"type": "boolean"},
             "scope": {"type": "string"},
             "metadata": {"type": "object"},
         },
-        "required": ["citation", "source", "position", "text", "score", "untrusted", "scope"],
+        "required": ["citation", "source", "position", "text", "tokens", "score", "untrusted", "scope"],
         "additionalProperties": false,
     });
     json!({"type": "array", "items": passage})
@@ -291,6 +277,7 @@ mod tests {
             source: "a.md".to_owned(),
             position: Position { first_line: 1, last_line: 2, page: None, heading: None },
             text: "Text.".to_owned(),
+            tokens: 1,
             score: 0.5,
             similarity: None,
             untrusted: false,
@@ -312,14 +299,5 @@ mod tests {
         assert!(fields.keys().eq(given.keys()), "{fields:?} {given:?}");
         let added = serde_json::to_value(Added::default()).unwrap();
         assert_eq!(Validator::new(&kept()).unwrap().problems(&added), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_template_asks_for_the_collections_that_it_may_name() {
-        for (collection, pattern) in
-            [("docs", "docs"), ("team-{{ inputs.t }}", "team-*"), ("{{ inputs.c }}", "*"), ("a b{{ x }}", "*")]
-        {
-            assert_eq!(pattern_of(collection), pattern);
-        }
     }
 }

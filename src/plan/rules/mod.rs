@@ -2,6 +2,8 @@
 
 mod absence;
 mod arguments;
+mod collections;
+mod conversations;
 mod fields;
 mod reach;
 mod routes;
@@ -40,6 +42,8 @@ pub(super) fn check(compiler: &mut Compiler<'_>, checked: &Checked<'_, '_>) -> C
     absences.report(compiler, world.codes);
     graph(compiler, world, checked.scope);
     unused::check(compiler, checked);
+    collections::check(compiler, checked);
+    conversations::check(compiler, checked);
     trifecta::check(compiler, checked)
 }
 

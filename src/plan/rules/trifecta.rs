@@ -103,13 +103,13 @@ pub(in crate::plan) struct Crossings {
 
 /// Reports nodes in which all three meet, and says what the workflow lets through.
 pub(super) fn check(compiler: &mut Compiler<'_>, checked: &Checked<'_, '_>) -> Crossings {
-    let mut follower = Follower { world: checked.world, flows: HashMap::new(), elements: HashMap::new() };
-    // Without loops everything is known in the order of the nodes.
-    let rounds = if has_loops(&checked.draft.graph) { ROUNDS } else { 0 };
+    let mut follower = Follower { world: checked.world, flows: HashMap::new(), elements: HashMap::new(), said: HashMap::new() };
+    // Without loops and conversations everything is known in the order of the nodes.
+    let rounds = if comes_back(&checked.draft.graph) { ROUNDS } else { 0 };
     for _ in 0..rounds {
-        let before = (follower.flows.clone(), follower.elements.clone());
+        let before = (follower.flows.clone(), follower.elements.clone(), follower.said.clone());
         follower.graph(checked.scope, &[String::new()], &mut |_, _| {});
-        if before == (follower.flows.clone(), follower.elements.clone()) {
+        if before == (follower.flows.clone(), follower.elements.clone(), follower.said.clone()) {
             break;
         }
     }
@@ -124,8 +124,10 @@ pub(super) fn check(compiler: &mut Compiler<'_>, checked: &Checked<'_, '_>) -> C
     crossings
 }
 
-fn has_loops(graph: &GraphDraft<'_>) -> bool {
-    graph.nodes.iter().any(|node| node.is_looped() || node.inner().is_some_and(has_loops))
+/// Whether what a node gives may come to an earlier one: by a loop, or by a conversation.
+fn comes_back(graph: &GraphDraft<'_>) -> bool {
+    let speaks = |node: &NodeDraft<'_>| matches!(&node.kind, KindDraft::Agent(agent) if agent.memory.conversation.is_some());
+    graph.nodes.iter().any(|node| node.is_looped() || speaks(node) || node.inner().is_some_and(comes_back))
 }
 
 /// Follows what flows through the graphs of a workflow. Flows are kept by the path of their node.
@@ -134,6 +136,8 @@ struct Follower<'w> {
     flows: HashMap<String, Flow>,
     /// Of the elements that mapped nodes run over.
     elements: HashMap<String, Flow>,
+    /// Of conversations, by the templates of their names.
+    said: HashMap<String, Flow>,
 }
 
 impl Follower<'_> {
@@ -151,6 +155,12 @@ impl Follower<'_> {
                 KindDraft::Agent(agent) => {
                     let mut all = body;
                     all.add(&sources(node, &agent.powers));
+                    if let Some(conversation) = &agent.memory.conversation {
+                        // What was said in it is read by all that go on with it, in this run or the next.
+                        let said = self.said.entry(self.world.codes.get(conversation.name).source().to_owned()).or_default();
+                        all.add(said);
+                        said.add(&all);
+                    }
                     let exits = exits(&agent.powers, agent.grants.always_ask, &all);
                     (all, exits)
                 }

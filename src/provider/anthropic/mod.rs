@@ -18,7 +18,7 @@ use crate::{
             request::{answer_tool, body},
         },
         http::{Endpoint, HttpClient},
-        pricing, stream,
+        pricing, stream, windows,
     },
 };
 
@@ -31,6 +31,7 @@ pub struct AnthropicProvider {
     http: HttpClient,
     endpoint: Endpoint,
     prices: BTreeMap<String, Price>,
+    windows: BTreeMap<String, u32>,
 }
 
 impl AnthropicProvider {
@@ -39,14 +40,14 @@ impl AnthropicProvider {
     /// # Errors
     /// `Invalid` when the URL, the key or a header cannot be used.
     pub fn new(settings: ServerSettings, http: HttpClient) -> Result<Self> {
-        let ServerSettings { name, base_url, key, mut headers, prices } = settings;
+        let ServerSettings { name, base_url, key, mut headers, prices, windows } = settings;
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("anthropic-version")) {
             headers.push(("anthropic-version".to_owned(), VERSION.to_owned()));
         }
         let path = if base_url.trim_end_matches('/').ends_with("/v1") { "/messages" } else { "/v1/messages" };
         let key_header = (HeaderName::from_static("x-api-key"), "");
         let endpoint = Endpoint::new(name.as_str(), &base_url, path, key.as_ref(), key_header, &headers)?;
-        Ok(Self { http, endpoint, prices })
+        Ok(Self { http, endpoint, prices, windows })
     }
 }
 
@@ -68,6 +69,10 @@ impl Provider for AnthropicProvider {
 
     fn price(&self, model: &str) -> Option<Price> {
         self.prices.get(model).copied().or_else(|| pricing::price(self.endpoint.url.host_str()?, model))
+    }
+
+    fn window(&self, model: &str) -> Option<u32> {
+        self.windows.get(model).copied().or_else(|| windows::window(self.endpoint.url.host_str()?, model))
     }
 
     fn address(&self) -> Option<String> {

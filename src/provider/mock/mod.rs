@@ -47,6 +47,8 @@ pub struct MockSettings {
     /// Scripted answers in turn, by node path (`review[0]`, `improve.draft`), node id or agent name; the most exact one counts.
     /// When they are used up, made-up ones follow.
     pub answers: BTreeMap<String, Vec<MockAnswer>>,
+    /// How many tokens models read and write in one call, by name.
+    pub windows: BTreeMap<String, u32>,
 }
 
 /// Answers like a model would, without one.
@@ -173,6 +175,10 @@ impl Provider for MockProvider {
 
     fn price(&self, _model: &str) -> Option<Price> {
         None
+    }
+
+    fn window(&self, model: &str) -> Option<u32> {
+        self.settings.windows.get(model).copied()
     }
 
     fn is_simulated(&self) -> bool {

@@ -32,7 +32,7 @@ use crate::{
             answer::Completions,
             request::{Dialect, lacks_tools},
         },
-        pricing, stream,
+        pricing, stream, windows,
     },
 };
 
@@ -49,6 +49,7 @@ pub struct OpenAiProvider {
     http: HttpClient,
     endpoint: Endpoint,
     prices: BTreeMap<String, Price>,
+    windows: BTreeMap<String, u32>,
     /// How the server wants to be spoken to, for a model it has not refused anything of.
     usual: Dialect,
     /// What was learned from refusals, by model and whether tools were offered: some servers refuse a form only beside these.
@@ -64,7 +65,8 @@ impl OpenAiProvider {
         let endpoint = endpoint(&settings, CHAT)?;
         let is_openai = is_azure(&endpoint.url) || endpoint.url.host_str() == Some("api.openai.com");
         let usual = Dialect::usual(is_openai, is_local(&endpoint.url));
-        Ok(Self { http, endpoint, prices: settings.prices, usual, learned: Mutex::default() })
+        let ServerSettings { prices, windows, .. } = settings;
+        Ok(Self { http, endpoint, prices, windows, usual, learned: Mutex::default() })
     }
 
     fn dialect(&self, topic: &(String, bool)) -> Dialect {
@@ -105,6 +107,10 @@ impl Provider for OpenAiProvider {
 
     fn price(&self, model: &str) -> Option<Price> {
         self.prices.get(model).copied().or_else(|| pricing::price(self.endpoint.url.host_str()?, model))
+    }
+
+    fn window(&self, model: &str) -> Option<u32> {
+        self.windows.get(model).copied().or_else(|| windows::window(self.endpoint.url.host_str()?, model))
     }
 
     fn address(&self) -> Option<String> {

@@ -50,7 +50,10 @@ fn the_rules_are_shown_as_json() {
 fn without_a_policy_file_nothing_is_permitted_and_it_is_said_where_it_would_be() {
     let project = Project::new();
     let ran = project.run(&["policy", "show"]);
-    ran.exit(0).prints("[settings]/agentflow/policy.toml (not there;").prints("tools may touch nothing");
+    ran.exit(0)
+        .prints("[settings]/agentflow/policy.toml (not there;")
+        .prints("tools may touch nothing but memory")
+        .prints("memory:write:*  built in");
     project.run(&["policy", "check", "net:a.example"]).exit(6).prints("net:a.example: denied (no rule permits it)");
 }
 
@@ -86,10 +89,10 @@ fn what_is_checked_is_one_thing() {
 #[test]
 fn a_policy_to_begin_with_is_written_once_and_for_its_owner_only() {
     let project = Project::new();
-    project.run(&["policy", "init"]).exit(0).says("[settings]/agentflow/policy.toml").says("permits nothing yet");
+    project.run(&["policy", "init"]).exit(0).says("[settings]/agentflow/policy.toml").says("permits nothing but memory yet");
     let mode = fs::metadata(project.policy_path()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    project.run(&["policy", "show"]).exit(0).prints("policy file  [settings]").prints("There are no rules");
+    project.run(&["policy", "show"]).exit(0).prints("policy file  [settings]").prints("There are no rules of yours");
     fs::write(project.policy_path(), "allow = ['net:a.example']\n").unwrap();
     project.run(&["policy", "init"]).exit(2).says("is there already; nothing was written");
     project.run(&["policy", "check", "net:a.example"]).exit(0);

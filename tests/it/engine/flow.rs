@@ -121,7 +121,7 @@ impl Flow {
     }
 
     pub(crate) fn engine(&self) -> Engine {
-        let settings = MockSettings { seed: 1, latency: self.latency, answers: self.answers.clone() };
+        let settings = MockSettings { seed: 1, latency: self.latency, answers: self.answers.clone(), ..MockSettings::default() };
         let mut providers = Providers::default();
         providers.answer_everything_by(self.provider.clone().unwrap_or_else(|| Arc::new(MockProvider::new(settings))));
         let models = Models::new(providers, ModelsSettings::default());

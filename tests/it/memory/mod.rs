@@ -1,3 +1,5 @@
-//! What is remembered, and what is found of it.
+//! What is remembered: from files to what is found.
 
+mod index;
+mod ingest;
 mod retrieval;

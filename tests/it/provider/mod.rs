@@ -54,6 +54,7 @@ fn settings(base_url: &str) -> ServerSettings {
         key: Some("sk-test-key".into()),
         headers: Vec::new(),
         prices: BTreeMap::new(),
+        windows: BTreeMap::new(),
     }
 }
 

@@ -96,7 +96,6 @@ fn with_what_is_said_of_it(text: &str, node: Node<'_>) -> usize {
         Some(parent) if matches!(parent.kind(), "decorated_definition" | "export_statement") => parent,
         _ => node,
     };
-    let until = first.parent().map_or(0, |parent| parent.start_byte());
     while let Some(before) = first.prev_sibling() {
         let is_said = before.kind().ends_with("comment") || matches!(before.kind(), "attribute_item" | "decorator");
         let gap = text.get(before.end_byte()..first.start_byte()).unwrap_or_default();
@@ -106,8 +105,7 @@ fn with_what_is_said_of_it(text: &str, node: Node<'_>) -> usize {
         first = before;
     }
     let line = text[..first.start_byte()].rfind('\n').map_or(0, |end| end + 1);
-    let is_alone = text[line..first.start_byte()].trim().is_empty();
-    if is_alone && line >= until { line } else { first.start_byte() }
+    if text[line..first.start_byte()].trim().is_empty() { line } else { first.start_byte() }
 }
 
 /// `fn name`, `impl Trait for Type`, `class Name`: what stands before the body, without parameters.
@@ -158,12 +156,10 @@ mod tests {
     #[track_caller]
     fn check(language: Language, text: &str, expected: &[(&str, &str)]) {
         let parts = items(text, language).unwrap();
-        let path = |mut part: &Part| {
-            let mut labels = vec![part.label.clone()];
-            while let Some(parent) = part.parent {
-                part = &parts[parent];
-                labels.insert(0, part.label.clone());
-            }
+        let path = |part: &Part| {
+            let around = std::iter::successors(Some(part), |part| part.parent.map(|parent| &parts[parent]));
+            let mut labels: Vec<_> = around.map(|part| part.label.as_str()).collect();
+            labels.reverse();
             labels.join(" > ")
         };
         let found: Vec<_> = parts.iter().map(|part| (path(part), text[part.range.clone()].lines().next().unwrap())).collect();

@@ -32,6 +32,11 @@ impl<'a> Fonts<'a> {
         Self { document, known: ByObject::new() }
     }
 
+    /// Whether there are letters whose meaning nobody can tell.
+    pub(super) fn are_unreadable(&self) -> bool {
+        self.known.values().any(|font| !font.is_readable())
+    }
+
     /// The font that a page or a form calls `name` in its `resources`.
     pub(super) fn named(&mut self, resources: &[&'a Dictionary], name: &[u8]) -> Option<Rc<Font<'a>>> {
         let document = self.document;
@@ -49,9 +54,14 @@ impl<'a> Fonts<'a> {
 impl<'a> Font<'a> {
     fn read(document: &'a Document, font: &'a Dictionary) -> Self {
         let descendant = descendant(document, font);
+        let is_composite = descendant.is_some();
+        // Codes of two bytes mean shapes: without a table, nobody knows which letters these are.
+        let is_known = |encoding: &Encoding<'_>| {
+            !is_composite || matches!(encoding, Encoding::UnicodeMapEncoding(_) | Encoding::SimpleEncoding(_))
+        };
         let mut read = Self {
-            encoding: encoding(document, font),
-            is_composite: descendant.is_some(),
+            encoding: encoding(document, font).filter(is_known),
+            is_composite,
             widths: BTreeMap::new(),
             usual: USUAL_WIDTH,
         };
@@ -91,6 +101,11 @@ impl<'a> Font<'a> {
                 return;
             }
         }
+    }
+
+    /// Whether it is known which letters are meant.
+    fn is_readable(&self) -> bool {
+        self.encoding.is_some()
     }
 
     /// What the bytes mean; nothing where nobody can tell.

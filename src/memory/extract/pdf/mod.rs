@@ -85,6 +85,9 @@ fn read(bytes: &[u8], max_text: usize) -> Result<Pages> {
             break;
         }
     }
+    if fonts.are_unreadable() {
+        pages.notes.push("it does not say which letters some of its shapes are: parts of its text are missing".to_owned());
+    }
     if !unread.is_empty() {
         unread.truncate(20);
         pages.notes.push(format!("these pages could not be read: {}", unread.join(", ")));

@@ -192,6 +192,7 @@ pub(super) fn providers(fault: &Fault, server: &FaultServer, runtime: &Handle) -
             key: None,
             headers: Vec::new(),
             prices: BTreeMap::new(),
+            windows: BTreeMap::new(),
         };
         let http = if place == 0 && fault.is_hasty { hasty() } else { HttpClient::default() };
         let provider: Arc<dyn Provider> = match fault.protocol {

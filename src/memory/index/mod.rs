@@ -1,6 +1,8 @@
 //! Where chunks and their vectors are kept and found: the [`Index`] trait. Not every store can search vectors, so this is a trait of
 //! its own beside `store::Store`.
 
+mod sqlite;
+
 use std::{collections::HashMap, fmt};
 
 use async_trait::async_trait;
@@ -11,6 +13,8 @@ use crate::{
     error::Result,
     model::{CollectionName, Passage, Position, Scope, Value, Writer},
 };
+
+pub use sqlite::SqliteIndex;
 
 /// What tells texts apart: SHA-256, in hex.
 pub type TextHash = String;

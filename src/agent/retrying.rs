@@ -1,0 +1,189 @@
+//! Embeddings that failed are asked for again, by the policy of model calls.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::{
+    error::{Error, Result},
+    provider::Embedder,
+    resilience::RetryPolicy,
+};
+
+/// How many texts are asked for again when one call fails: as many as servers take at once.
+const TEXTS: usize = 96;
+/// Calls in flight at once, unless less is permitted.
+const CALLS: usize = 4;
+
+/// An embedder that tries again what may be better the next time.
+#[derive(Debug)]
+pub struct RetryingEmbedder {
+    inner: Arc<dyn Embedder>,
+    policy: RetryPolicy,
+    texts: usize,
+    calls: usize,
+}
+
+impl RetryingEmbedder {
+    /// Tries again where `inner`, a server, fails. Of one call only its own texts are sent again. `max_concurrent` is how many calls
+    /// the server may be asked at once.
+    #[must_use]
+    pub fn of_server(inner: Arc<dyn Embedder>, policy: RetryPolicy, max_concurrent: Option<u32>) -> Self {
+        let permitted = max_concurrent.and_then(|most| usize::try_from(most).ok()).unwrap_or(CALLS);
+        Self { inner, policy, texts: TEXTS, calls: permitted.clamp(1, CALLS) }
+    }
+
+    /// Tries again where `inner`, on this machine, fails: it may have to get its files from somewhere.
+    #[must_use]
+    pub fn of_machine(inner: Arc<dyn Embedder>, policy: RetryPolicy) -> Self {
+        Self { inner, policy, texts: usize::MAX, calls: 1 }
+    }
+
+    /// How long to wait before the attempt after `attempt`.
+    ///
+    /// # Errors
+    /// `error`, when there is none.
+    fn delay(&self, attempt: u32, error: Error) -> Result<Duration> {
+        match self.policy.delay_after(attempt, &error, fastrand::f64()) {
+            Some(delay) => {
+                tracing::warn!(embedder = self.inner.id(), attempt, ?delay, %error, "embeddings are asked for again");
+                Ok(delay)
+            }
+            None => Err(error),
+        }
+    }
+
+    async fn slice(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+        let mut attempt = 1;
+        loop {
+            match self.inner.embed(texts).await {
+                Ok(vectors) => return Ok(vectors),
+                Err(error) => tokio::time::sleep(self.delay(attempt, error)?).await,
+            }
+            attempt += 1;
+        }
+    }
+}
+
+#[async_trait]
+impl Embedder for RetryingEmbedder {
+    fn id(&self) -> &str {
+        self.inner.id()
+    }
+
+    fn dimension(&self) -> Option<usize> {
+        self.inner.dimension()
+    }
+
+    fn max_tokens(&self) -> usize {
+        self.inner.max_tokens()
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        self.inner.count_tokens(text)
+    }
+
+    fn tokens_charged(&self) -> u64 {
+        self.inner.tokens_charged()
+    }
+
+    async fn prepare(&self) -> Result<()> {
+        let mut attempt = 1;
+        while let Err(error) = self.inner.prepare().await {
+            tokio::time::sleep(self.delay(attempt, error)?).await;
+            attempt += 1;
+        }
+        Ok(())
+    }
+
+    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+        let slices: Vec<_> = texts.chunks(self.texts).map(|slice| self.slice(slice)).collect();
+        let vectors: Vec<_> = stream::iter(slices).buffered(self.calls).try_collect().await?;
+        Ok(vectors.into_iter().flatten().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    /// Fails as its script says, then answers with the lengths of the texts.
+    #[derive(Debug, Default)]
+    struct Scripted {
+        failures: Mutex<Vec<Error>>,
+        asked: Mutex<Vec<usize>>,
+    }
+
+    #[async_trait]
+    impl Embedder for Scripted {
+        fn id(&self) -> &'static str {
+            "scripted"
+        }
+
+        fn dimension(&self) -> Option<usize> {
+            Some(1)
+        }
+
+        fn max_tokens(&self) -> usize {
+            10
+        }
+
+        fn count_tokens(&self, text: &str) -> usize {
+            text.len()
+        }
+
+        #[expect(clippy::cast_precision_loss, reason = "short texts")]
+        async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+            self.asked.lock().unwrap().push(texts.len());
+            match self.failures.lock().unwrap().pop() {
+                Some(error) => Err(error),
+                None => Ok(texts.iter().map(|text| vec![text.len() as f32]).collect()),
+            }
+        }
+    }
+
+    fn scripted(failures: Vec<Error>) -> Arc<Scripted> {
+        Arc::new(Scripted { failures: Mutex::new(failures), ..Scripted::default() })
+    }
+
+    fn texts(count: usize) -> Vec<String> {
+        (0..count).map(|length| "x".repeat(length)).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_texts_of_the_call_that_failed_are_sent_again() {
+        let inner = scripted(vec![Error::new(ErrorKind::Transient, "503")]);
+        let embedder = RetryingEmbedder::of_server(inner.clone(), RetryPolicy::default(), None);
+        let vectors = embedder.embed(&texts(200)).await.unwrap();
+        assert!(vectors.iter().enumerate().all(|(length, vector)| vector[0] as usize == length));
+        let mut asked = inner.asked.lock().unwrap().clone();
+        asked.sort_unstable();
+        assert_eq!(asked, [8, 96, 96, 96]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_asks_to_wait_is_waited_for() {
+        let throttled = Error::new(ErrorKind::Throttle, "429").retry_after(Some(Duration::from_secs(7)));
+        let embedder = RetryingEmbedder::of_server(scripted(vec![throttled]), RetryPolicy::default(), Some(1));
+        let begun = tokio::time::Instant::now();
+        embedder.embed(&texts(2)).await.unwrap();
+        assert!(begun.elapsed() >= Duration::from_secs(7), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_will_not_get_better_is_told_at_once_and_the_rest_after_some_tries() {
+        let inner = scripted(vec![Error::new(ErrorKind::Auth, "401")]);
+        let embedder = RetryingEmbedder::of_server(inner.clone(), RetryPolicy::default(), None);
+        assert_eq!(embedder.embed(&texts(1)).await.unwrap_err().kind(), ErrorKind::Auth);
+        assert_eq!(inner.asked.lock().unwrap().len(), 1);
+
+        let inner = scripted((0..9).map(|_| Error::new(ErrorKind::Transient, "503")).collect());
+        let embedder = RetryingEmbedder::of_machine(inner.clone(), RetryPolicy::default());
+        assert_eq!(embedder.embed(&texts(500)).await.unwrap_err().kind(), ErrorKind::Transient);
+        assert_eq!(*inner.asked.lock().unwrap(), [500; 4]);
+    }
+}

@@ -1,0 +1,5 @@
+//! Embedders that need no server.
+
+mod local;
+
+pub use local::LocalEmbedder;

@@ -21,7 +21,7 @@ impl Figures {
     }
 
     /// How many searches there were.
-    pub(crate) fn count_of_searches(&self) -> usize {
+    pub(crate) fn searches(&self) -> usize {
         self.ranks.len()
     }
 

@@ -6,7 +6,9 @@ use futures::future::join_all;
 
 use crate::{
     agent::{
-        Call, CallLimits, CallRecord, Entry, Journal, MemoryTask, Models, Recorded, Step, Tools, Turn, fingerprint, memory,
+        Call, CallLimits, CallRecord, ConversationTask, Entry, Journal, MemoryTask, Models, Recorded, Step, Tools, Turn,
+        conversation::{self, Budget, Opening, Steps},
+        fingerprint, memory,
         tools::{Around, Performed, ToolStep, told},
     },
     crash::crash_point,
@@ -61,6 +63,8 @@ pub struct Task<'a> {
     pub recall: Option<MemoryTask<'a>>,
     /// Where prompt and answer are put.
     pub remember: Option<MemoryTask<'a>>,
+    /// The conversation that it goes on with.
+    pub conversation: Option<ConversationTask>,
 }
 
 /// How an attempt ended.
@@ -85,9 +89,9 @@ pub struct Answered {
 /// `Refused`; `Budget` when the turns are used up; `Waiting` when a person has to decide about a call first; `Divergent` when the log
 /// holds an answer to another question; those of the journal.
 pub async fn drive(task: Task<'_>, models: &Models, tools: &Tools, recorded: &Recorded, journal: &dyn Journal) -> Answered {
-    let mut conversation = Conversation { task, models, tools, offered: Vec::new(), recorded, journal, pending: None };
-    let outcome = Box::pin(conversation.run()).await;
-    let last_call = conversation.pending;
+    let mut attempt = Attempt { task, models, tools, offered: Vec::new(), recorded, journal, pending: None };
+    let outcome = Box::pin(attempt.run()).await;
+    let last_call = attempt.pending;
     match outcome {
         Ok((value, notes)) => Answered { outcome: Ok(value), last_call, notes },
         Err(error) => Answered { outcome: Err(error), last_call, notes: Vec::new() },
@@ -95,7 +99,7 @@ pub async fn drive(task: Task<'_>, models: &Models, tools: &Tools, recorded: &Re
 }
 
 /// An attempt under way.
-struct Conversation<'a> {
+struct Attempt<'a> {
     task: Task<'a>,
     models: &'a Models,
     tools: &'a Tools,
@@ -107,19 +111,24 @@ struct Conversation<'a> {
     pending: Option<CallRecord>,
 }
 
-impl Conversation<'_> {
+impl Attempt<'_> {
     async fn run(&mut self) -> Result<(Value, Vec<String>)> {
         let form = self.models.form(self.task.output)?;
         self.offered = self.tools.select(self.task.tools).await?;
         let specs: Vec<ToolSpec> = self.offered.iter().map(|tool| tool.spec().clone()).collect();
         let (system, prompt) = (self.task.system.take(), self.prompt().await?);
-        let mut turn = Turn::new(system, prompt, form, self.task.max_turns);
+        let turn = Turn::new(system, prompt, form, self.task.max_turns);
+        let mut opening = self.opening(&turn, &specs).await?;
+        let mut turn = turn.after(opening.note.take(), std::mem::take(&mut opening.earlier));
         loop {
             match turn.step() {
                 Step::Done(answer) => {
                     let answer = answer?;
                     self.remember(&answer.value).await?;
-                    return Ok((answer.value, answer.notes));
+                    let mut notes = std::mem::take(&mut opening.notes);
+                    notes.extend(answer.notes);
+                    notes.extend(self.go_on(&answer.value, &opening).await?);
+                    return Ok((answer.value, notes));
                 }
                 Step::CallModel(messages) => {
                     let request = self.request(messages, &specs, &turn);
@@ -150,6 +159,31 @@ impl Conversation<'_> {
         }
         let said = (self.task.prompt.as_str(), answer);
         memory::remember(said, remember, self.around(), self.tools, self.recorded, self.journal).await
+    }
+
+    /// What was said before, where the task goes on with a conversation: as much as fits beside the request that `turn` begins with.
+    async fn opening(&self, turn: &Turn, specs: &[ToolSpec]) -> Result<Opening> {
+        let (Some(task), Step::CallModel(messages)) = (&self.task.conversation, turn.step()) else { return Ok(Opening::default()) };
+        let request = self.request(messages, specs, turn);
+        let left = self.task.chain.iter().filter_map(|model| self.models.room_beside(model, &request)).min();
+        let models = self.task.chain.iter().map(|model| model.model.clone()).collect();
+        conversation::open(task, Budget { left, models }, &self.steps()).await
+    }
+
+    /// Adds what was asked and answered to the conversation, where the task goes on with one.
+    async fn go_on(&mut self, answer: &Value, opening: &Opening) -> Result<Vec<String>> {
+        if self.task.conversation.is_some()
+            && let Some(answer) = self.pending.take()
+        {
+            self.journal.note(Entry::Answer(answer));
+        }
+        let Some(task) = &self.task.conversation else { return Ok(Vec::new()) };
+        let said = (self.task.prompt.as_str(), answer);
+        conversation::go_on(task, said, opening.compaction.as_ref(), &self.task.model.model, &self.steps()).await
+    }
+
+    fn steps(&self) -> Steps<'_> {
+        Steps { tools: self.tools, around: self.around(), recorded: self.recorded, journal: self.journal }
     }
 
     fn around(&self) -> Around<'_> {

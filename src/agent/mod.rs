@@ -4,6 +4,7 @@
 
 mod answer;
 mod call_tool;
+mod conversation;
 mod drive;
 mod fingerprint;
 mod gate;
@@ -20,6 +21,9 @@ mod turn;
 mod window;
 
 pub use answer::AnswerForm;
+pub use conversation::{
+    Conversation, ConversationId, ConversationTask, KeptTurn, Summary, conversation, conversations, remove_conversation,
+};
 pub use call_tool::{ToolTask, call_tool};
 pub use drive::{Answered, Task, drive};
 pub use fingerprint::fingerprint;

@@ -155,6 +155,11 @@ impl Models {
         self.providers.get(&model.provider)?.price(&model.model)
     }
 
+    /// How many tokens could be added to `request` if `model` were asked it; `None` when its window is not known.
+    pub(super) fn room_beside(&self, model: &ModelRef, request: &ChatRequest) -> Option<usize> {
+        window::room_beside(self.providers.get(&model.provider)?.as_ref(), model, request)
+    }
+
     /// Shares what is found out about the health of models with all processes that have `store`.
     pub fn share_health(&self, store: &Arc<dyn Store>) {
         self.health.share_through(store);

@@ -63,6 +63,17 @@ impl Turn {
         Self { form, messages, max_turns: max_turns.max(1), turns: 0, repairs: 0, requests: Vec::new(), done: None }
     }
 
+    /// The same, going on with what was said before: `earlier` comes before the prompt, and `note` before all that is said.
+    #[must_use]
+    pub fn after(mut self, note: Option<String>, earlier: Vec<ChatMessage>) -> Self {
+        let begin = usize::from(self.messages.first().is_some_and(|message| message.role == Role::System));
+        self.messages.splice(begin..begin, earlier);
+        if let Some((note, first)) = note.zip(self.messages.get_mut(begin)) {
+            first.content.insert_str(0, &format!("{note}\n\n"));
+        }
+        self
+    }
+
     /// What comes next.
     #[must_use]
     pub fn step(&self) -> Step<'_> {
@@ -260,6 +271,16 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_before_stands_between_system_and_prompt() {
+        let earlier = || vec![ChatMessage::new(Role::User, "Hi."), ChatMessage::new(Role::Assistant, "Hello.")];
+        let new = |system: Option<&str>| Turn::new(system.map(str::to_owned), "Go on.".to_owned(), AnswerForm::Text, 1);
+        let said = |turn: &Turn| asked(turn).iter().map(|message| message.content.clone()).collect::<Vec<_>>();
+        assert_eq!(said(&new(Some("Be brief.")).after(None, earlier())), ["Be brief.", "Hi.", "Hello.", "Go on."]);
+        assert_eq!(said(&new(None).after(Some("Before: x.".to_owned()), earlier())), ["Before: x.\n\nHi.", "Hello.", "Go on."]);
+        assert_eq!(said(&new(Some("Be brief.")).after(Some("Before: x.".to_owned()), vec![])), ["Be brief.", "Before: x.\n\nGo on."]);
+    }
+
+    #[test]
     fn a_wrong_answer_is_sent_back_with_what_is_wrong() {
         let turn = told(Some(&score()), 5, &[(r#"{"score": "high"}"#, FinishReason::Stop)]);
         let messages = asked(&turn);
@@ -345,16 +366,25 @@ mod tests {
     proptest! {
         /// Against the plain rule: the first answer or refusal among the first three answers (or `max_turns`, if fewer) ends it.
         #[test]
-        fn it_ends_where_the_plain_rule_says(answers in prop::collection::vec(answers(), 3..6), max_turns in 0u32..6) {
+        fn it_ends_where_the_plain_rule_says(
+            answers in prop::collection::vec(answers(), 3..6),
+            max_turns in 0u32..6,
+            before in 0usize..4,
+        ) {
             let allowed = max_turns.clamp(1, 3) as usize;
             let end = answers.iter().take(allowed).position(|(_, _, worth)| *worth != Worth::Nothing);
             let expected_calls = end.map_or(allowed, |at| at + 1);
             let expected = end.map_or(Worth::Nothing, |at| answers[at].2);
 
-            let mut turn = Turn::new(None, "p".to_owned(), AnswerForm::new(Some(&score())).unwrap(), max_turns);
+            let earlier: Vec<_> = (0..2 * before)
+                .map(|at| ChatMessage::new(if at % 2 == 0 { Role::User } else { Role::Assistant }, at.to_string()))
+                .collect();
+            let turn = Turn::new(None, "p".to_owned(), AnswerForm::new(Some(&score())).unwrap(), max_turns);
+            let mut turn = turn.after(None, earlier.clone());
             let mut calls = 0;
             while let Step::CallModel(messages) = turn.step() {
-                prop_assert_eq!(messages.len(), 1 + 2 * calls);
+                prop_assert_eq!(messages.len(), 2 * before + 1 + 2 * calls);
+                prop_assert_eq!(&messages[..2 * before], &earlier);
                 let (text, finish, _) = &answers[calls];
                 // A machine that was stored and read back in between goes on the same way.
                 turn = serde_json::from_str(&serde_json::to_string(&turn).unwrap()).unwrap();

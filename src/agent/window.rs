@@ -14,6 +14,14 @@ pub(super) fn room_for_answer(window: u32, max_tokens: Option<u32>) -> u32 {
     max_tokens.unwrap_or(USUAL_ANSWER.min(window / 4))
 }
 
+/// How many tokens could be added to `request` if `model` were asked it; `None` when its window is not known.
+pub(super) fn room_beside(provider: &dyn Provider, model: &ModelRef, request: &ChatRequest) -> Option<usize> {
+    let window = provider.window(&model.model)?;
+    let answer = room_for_answer(window, request.max_tokens);
+    let asked = tokens::count_request(&ChatRequest { model: model.model.clone(), ..request.clone() });
+    Some(usize::try_from(window.saturating_sub(answer)).unwrap_or(usize::MAX).saturating_sub(asked))
+}
+
 /// Holds a call to the window of its model, where that is known.
 ///
 /// # Errors

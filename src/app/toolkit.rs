@@ -57,7 +57,7 @@ impl Toolkit {
     pub fn here(settings: &Settings) -> Result<Self> {
         let path = project::manifest_here(settings.manifest.as_deref())?;
         let folder = path.as_deref().map_or_else(|| PathBuf::from("."), project::folder_of);
-        let manifest = path.as_deref().map(read).transpose()?;
+        let manifest = path.as_deref().map(read_whole).transpose()?;
         let (policy, _) = policy::policy(settings, &folder)?;
         let tools = tools(manifest.as_ref(), &folder, &Wanted::All, false, &mut LiveSecrets::default())?;
         let patterns = |written: &[crate::diagnostic::Spanned<String>]| -> Vec<ToolPattern> {
@@ -217,7 +217,11 @@ pub async fn trust(server: &McpServer, store: &Arc<dyn Store>) -> Result<Vec<Str
     })
 }
 
-fn read(path: &std::path::Path) -> Result<Manifest> {
+/// Reads a manifest that has to be right as a whole.
+///
+/// # Errors
+/// `Invalid`, with the first problem.
+pub(super) fn read_whole(path: &std::path::Path) -> Result<Manifest> {
     let (mut sources, mut problems) = (Sources::default(), Vec::new());
     read_manifest(path, &DiskFiles, &mut sources, &mut problems).ok_or_else(|| {
         let why = problems.first().map_or_else(String::new, |problem| format!(": {}", problem.message));

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueP
 use crate::{
     cli::{
         audit::args::AuditCommand,
+        memory::args::MemoryCommand,
         policy::args::{PolicyArgs, PolicyCommand},
         tools::args::ToolsCommand,
         values::{InputArg, ModelArg, parse_duration},
@@ -100,6 +101,9 @@ pub enum Command {
     /// Look at the tools, and try one
     #[command(subcommand)]
     Tools(ToolsCommand),
+    /// What the project remembers: add to it, search it, look after it
+    #[command(subcommand)]
+    Memory(MemoryCommand),
     /// Look at what the operator permits tools to touch
     #[command(subcommand)]
     Policy(PolicyCommand),

@@ -20,6 +20,7 @@ mod init;
 mod json;
 mod lock;
 mod man;
+pub mod memory;
 mod numbers;
 mod outputs;
 mod page;
@@ -59,6 +60,7 @@ use crate::{
 };
 
 use args::{Cli, Command, ResumeArgs};
+use memory::args::MemoryCommand;
 use policy::args::PolicyCommand;
 use tools::args::ToolsCommand;
 
@@ -116,6 +118,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
         Command::Tools(command) => tools::tools(&command, &settings, verbose, terminal),
+        Command::Memory(command) => run::block_on(memory::memory(&command, &settings, terminal)),
         Command::Policy(command) => policy::policy(&command, &settings, terminal),
         Command::Audit(command) => run::block_on(audit::audit(&command, &settings, terminal)),
         Command::Schema(args) => schema::schema(&args, terminal),
@@ -154,6 +157,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         Command::Tools(ToolsCommand::Show(args)) => &args.policy,
         Command::Tools(ToolsCommand::Call(args)) => &args.policy,
         Command::Tools(ToolsCommand::Trust(args)) => &args.policy,
+        Command::Memory(MemoryCommand::Add(args)) => &args.policy,
         Command::Policy(PolicyCommand::Show(args)) => &args.policy,
         Command::Policy(PolicyCommand::Check(args)) => &args.policy,
         Command::Policy(PolicyCommand::Init(args)) => {
@@ -164,6 +168,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         | Command::Graph(_)
         | Command::Agents(_)
         | Command::Runs(_)
+        | Command::Memory(_)
         | Command::Audit(_)
         | Command::Schema(_)
         | Command::Explain(_)

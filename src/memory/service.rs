@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    memory::{Collection, Filter, Index, Search},
+    memory::{Collection, Filter, Index, Search, reindex::is_fresh},
     model::{CollectionName, Passage, Scope, Value, Writer},
     provider::Embedder,
 };
@@ -156,6 +156,16 @@ impl Memory {
         self.settings.get(name).cloned().unwrap_or_default()
     }
 
+    /// All collections, by name; not those that are being made anew.
+    ///
+    /// # Errors
+    /// Those of the index.
+    pub async fn collections(&self) -> Result<Vec<Collection>> {
+        let mut collections = self.index.collections().await?;
+        collections.retain(|collection| !is_fresh(&collection.name));
+        Ok(collections)
+    }
+
     /// The collection called `name`.
     ///
     /// # Errors
@@ -164,7 +174,7 @@ impl Memory {
         if let Some(found) = self.index.collection(name).await? {
             return Ok(found);
         }
-        let known: Vec<_> = self.index.collections().await?.iter().map(|known| format!("`{}`", known.name)).collect();
+        let known: Vec<_> = self.collections().await?.iter().map(|known| format!("`{}`", known.name)).collect();
         let error = Error::new(ErrorKind::NotFound, format!("there is no collection `{name}`"));
         Err(if known.is_empty() {
             error.hint(format!("memory is empty; fill it with: agentflow memory add PATH --collection {name}"))

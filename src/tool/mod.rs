@@ -53,6 +53,12 @@ pub trait Tool: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether it is a part of how agents are run and nothing that a model is offered or an author calls: what it changes is kept beside
+    /// the runs, and needs no permission.
+    fn is_inner(&self) -> bool {
+        false
+    }
+
     /// How long a call may take, unless the manifest says otherwise.
     fn usual_timeout(&self) -> Duration {
         Duration::from_secs(60)

@@ -169,6 +169,7 @@ impl Agent {
             call_timeout: Duration::from_secs(600),
             recall: None,
             remember: None,
+            conversation: None,
         }
     }
 }

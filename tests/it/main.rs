@@ -5,6 +5,7 @@
 mod absence;
 mod agent;
 mod bad_input;
+mod conversation;
 mod cli;
 mod diagnostics;
 mod draw;

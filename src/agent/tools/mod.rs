@@ -23,7 +23,7 @@ pub(crate) use told::told;
 
 use crate::{
     agent::{CallLimits, gate::Gate},
-    error::Result,
+    error::{Error, ErrorKind, Result},
     model::{Effect, OnAmbiguous, ToolName, ToolPattern, Value},
     schema::Validator,
     store::Store,
@@ -113,6 +113,18 @@ impl Tools {
             return Ok(Vec::new());
         }
         if self.simulated { simulated::select(&self.toolbox, patterns).await } else { self.toolbox.select(patterns).await }
+    }
+
+    /// A tool that is a part of how agents are run, over the store that results are kept in.
+    ///
+    /// # Errors
+    /// `Internal` when there is no store.
+    pub(super) fn inner<T: Tool + 'static>(&self, over: impl FnOnce(Arc<dyn Store>) -> T) -> Result<Arc<dyn Tool>> {
+        let Some(store) = self.store.get() else {
+            return Err(Error::new(ErrorKind::Internal, "there is no store in which something could be kept beside the runs"));
+        };
+        let tool = over(Arc::clone(store));
+        Ok(if self.simulated { simulated::pretend(&tool) } else { Arc::new(tool) })
     }
 
     fn settings(&self, tool: &ToolName) -> ToolSettings {

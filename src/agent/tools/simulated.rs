@@ -20,6 +20,11 @@ pub(super) async fn select(toolbox: &Toolbox, patterns: &[ToolPattern]) -> Resul
     Ok(own.chain(named).collect())
 }
 
+/// What pretends to be `tool`.
+pub(super) fn pretend(tool: &dyn Tool) -> Arc<dyn Tool> {
+    Simulated::of(tool)
+}
+
 /// Pretends to be a tool.
 #[derive(Debug)]
 struct Simulated {

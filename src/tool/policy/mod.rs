@@ -130,7 +130,7 @@ impl Policy {
             ask.get_or_insert_with(|| "the workflow has a person approve its calls".to_owned());
         }
         // What calls another agent or workflow is permitted by what is done in that run.
-        if changes && accesses.is_empty() && ask.is_none() && !call.tool.delegates() {
+        if changes && accesses.is_empty() && ask.is_none() && !call.tool.delegates() && !tool.is_inner() {
             return Ok(Verdict::Denied(Denial::unsaid(&call.tool)));
         }
         match ask {

@@ -54,6 +54,11 @@ impl WebFetch {
         Self { spec: Self::described(), client }
     }
 
+    /// What it asks with.
+    pub(super) fn client(&self) -> &WebClient {
+        &self.client
+    }
+
     /// What it is.
     pub(in crate::tool) fn described() -> ToolSpec {
         ToolSpec {
@@ -129,7 +134,7 @@ impl Tool for WebFetch {
     }
 }
 
-fn target_of(arguments: &Value) -> Result<Target> {
+pub(super) fn target_of(arguments: &Value) -> Result<Target> {
     Target::parse(arguments.get("url").and_then(Value::as_str).unwrap_or_default())
 }
 

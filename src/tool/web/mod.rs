@@ -7,6 +7,7 @@
 mod address;
 mod body;
 mod client;
+mod download;
 mod failure;
 mod fetch;
 mod guard;
@@ -18,6 +19,7 @@ mod resolver;
 mod search;
 
 pub use client::WebClient;
+pub use download::Download;
 pub use fetch::WebFetch;
 pub use http::{http_tools, http_tools_over};
 pub use resolver::{Lookup, SystemLookup};

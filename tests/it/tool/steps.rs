@@ -232,6 +232,7 @@ impl Lab {
             call_timeout: Duration::from_secs(60),
             recall: None,
             remember: None,
+            conversation: None,
         };
         (drive(task, &models, &self.tools, recorded, log).await, script)
     }

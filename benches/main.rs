@@ -10,6 +10,7 @@ mod engine;
 mod http;
 mod mcp;
 mod measure;
+mod memory;
 mod plan;
 mod process;
 mod store;
@@ -26,13 +27,19 @@ fn main() {
     if wanted == [engine::FAN_OUT_ONLY] {
         return engine::fan_out_only();
     }
-    let sections: [Section; 7] = [
+    if let [first, path, count] = wanted.as_slice()
+        && first == memory::QUERIES_ONLY
+    {
+        return memory::queries_only(path, count);
+    }
+    let sections: [Section; 8] = [
         ("store", store::run),
         ("plan", plan::run),
         ("engine", engine::run),
         ("http", http::run),
         ("mcp", mcp::run),
         ("tools", tools::run),
+        ("memory", memory::run),
         ("process", process::run),
     ];
     let mut table = Table::default();

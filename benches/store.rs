@@ -117,7 +117,8 @@ impl Bare {
     }
 }
 
-struct Log {
+/// The writer's side of a stream.
+pub(crate) struct Log {
     stream: StreamId,
     epoch: Epoch,
     next: Seq,
@@ -125,14 +126,14 @@ struct Log {
 }
 
 impl Log {
-    async fn claim(store: &Arc<dyn Store>, name: &str) -> Self {
+    pub(crate) async fn claim(store: &Arc<dyn Store>, name: &str) -> Self {
         let stream = StreamId::new(name);
         let epoch = store.claim(&stream, &this_process(), Duration::from_secs(60)).await.unwrap();
         Self { stream, epoch, next: 0, last: Digest::ZERO }
     }
 
     /// Appends `count` records by as many calls that are under way together; how long until the last is durable.
-    async fn append(&mut self, store: &Arc<dyn Store>, count: usize) -> Duration {
+    pub(crate) async fn append(&mut self, store: &Arc<dyn Store>, count: usize) -> Duration {
         let body = format!("\"{}\"", "x".repeat(BODY));
         let records: Vec<_> = (0..count)
             .map(|_| {

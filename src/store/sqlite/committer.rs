@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use rusqlite::{Connection, hooks::Wal, wal::CheckpointMode};
+use rusqlite::{Connection, ErrorCode, hooks::Wal, wal::CheckpointMode};
 
 use crate::{
     crash::crash_point,
@@ -112,9 +112,12 @@ impl Committer {
 
     fn copy_log(&self, mode: CheckpointMode) {
         crash_point!("checkpoint.begun");
-        // What fails here is lost to nobody: the records are in the log, and the next copy tries again.
-        if let Err(error) = self.connection.wal_checkpoint_v2(Some("main"), mode) {
-            tracing::warn!(%error, "the store's log could not be copied into its file");
+        match self.connection.wal_checkpoint_v2(Some("main"), mode) {
+            // Somebody else copies it just now.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+            // What fails here is lost to nobody: the records are in the log, and the next copy tries again.
+            Err(error) => tracing::warn!(%error, "the store's log could not be copied into its file"),
+            Ok(_) => {}
         }
         crash_point!("checkpoint.done");
     }

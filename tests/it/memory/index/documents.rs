@@ -3,7 +3,7 @@
 use agentflow::{
     ErrorKind,
     memory::{Filter, NewDocument},
-    model::{Scope, Writer},
+    model::{AgentName, Scope, Writer},
 };
 use serde_json::json;
 
@@ -24,7 +24,7 @@ async fn a_document_is_read_as_it_was_put(fixture: Fixture) {
     let metadata = json!({"year": 2024, "tags": ["a", "b"]}).as_object().unwrap().clone();
     let wanted = NewDocument {
         scope: "agent:writer".parse().unwrap(),
-        writer: Writer { agent: Some("writer".parse().unwrap()), ..Writer::default() },
+        writer: Writer { agent: Some(AgentName::new("writer").unwrap()), ..Writer::default() },
         untrusted: true,
         metadata,
         ..document("notes/ä b.md", &[("one", Some(unit(&[1.0, 2.0, 3.0]))), ("two", Some(unit(&[-1.0, 0.0, 0.5])))])
@@ -50,7 +50,11 @@ async fn a_document_takes_the_place_of_the_one_of_its_source_and_scope(fixture: 
     let docs = fixture.collection("docs").await;
     let x = unit(&[1.0, 0.0, 0.0]);
     let of_agent = NewDocument { scope: "agent:a".parse().unwrap(), ..document("a.md", &[("old", Some(x.clone()))]) };
-    fixture.index.put(&docs, vec![document("a.md", &[("old", Some(x.clone())), ("older", None.or(Some(x.clone())))]), of_agent]).await.unwrap();
+    fixture
+        .index
+        .put(&docs, vec![document("a.md", &[("old", Some(x.clone())), ("older", Some(x.clone()))]), of_agent])
+        .await
+        .unwrap();
     // The index is asked before as well, so that it has something to keep up.
     assert_eq!(fixture.index.search(&docs, &near(&x, 9)).await.unwrap().len(), 3);
     fixture.index.put(&docs, vec![document("a.md", &[("new", Some(x.clone()))])]).await.unwrap();

@@ -354,7 +354,10 @@ async fn what_is_too_long_is_summarized_and_the_summary_is_kept() {
         answered.outcome.unwrap();
         summarized.extend(answered.notes);
     }
-    assert!(summarized.iter().any(|note| note.ends_with("of conversation `project/help` went into a summary by `clerk`")), "{summarized:?}");
+    assert!(
+        summarized.iter().any(|note| note.ends_with("of conversation `project/help` went into a summary by `clerk`")),
+        "{summarized:?}"
+    );
     let kept = lab.kept().await;
     let summary = kept.summary.clone().unwrap();
     assert!(summary.text.contains("FACT the key is under the mat."), "{summary:?}");
@@ -363,7 +366,10 @@ async fn what_is_too_long_is_summarized_and_the_summary_is_kept() {
     let asked = lab.last_request();
     assert!(asked.messages[1].role == Role::User && asked.messages[1].content.contains("FACT the key is under the mat."));
     let roles: Vec<_> = asked.messages.iter().skip(1).map(|message| message.role).collect();
-    assert!(roles.iter().enumerate().all(|(at, role)| *role == if at % 2 == 0 { Role::User } else { Role::Assistant }), "{roles:?}");
+    assert!(
+        roles.iter().enumerate().all(|(at, role)| *role == if at % 2 == 0 { Role::User } else { Role::Assistant }),
+        "{roles:?}"
+    );
 }
 
 #[tokio::test]
@@ -384,7 +390,15 @@ async fn when_nobody_summarizes_nothing_is_lost() {
 async fn an_attempt_that_dies_anywhere_goes_on_without_doing_anything_twice() {
     for summarizes in [false, true] {
         let expected: &[&str] = if summarizes {
-            &["intent before.0", "result before.0", "intent before.1", "result before.1", "answer 0", "intent after.1", "result after.1"]
+            &[
+                "intent before.0",
+                "result before.0",
+                "intent before.1",
+                "result before.1",
+                "answer 0",
+                "intent after.1",
+                "result after.1",
+            ]
         } else {
             &["intent before.0", "result before.0", "answer 0", "intent after.1", "result after.1"]
         };

@@ -5,8 +5,8 @@
 mod absence;
 mod agent;
 mod bad_input;
-mod conversation;
 mod cli;
+mod conversation;
 mod diagnostics;
 mod draw;
 mod durability;

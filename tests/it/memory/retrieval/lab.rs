@@ -9,7 +9,9 @@ use std::{
 
 use agentflow::{
     error::{Error, ErrorKind, Result},
-    memory::{CollectionSettings, Content, Embedders, Filter, Index, Item, LEXICAL, LocalEmbedder, Memory, Query, SearchBy, SqliteIndex},
+    memory::{
+        CollectionSettings, Content, Embedders, Filter, Index, Item, LEXICAL, LocalEmbedder, Memory, Query, SearchBy, SqliteIndex,
+    },
     model::{CollectionName, Scope, Writer},
     provider::Embedder,
     store::{self, Synchronous},
@@ -100,8 +102,7 @@ impl Lab {
     /// The similarity of what fits a question best, in a corpus.
     pub(crate) async fn nearest(&self, corpus: &Corpus, question: &str) -> f64 {
         let name = CollectionName::new(corpus.name).unwrap();
-        let query =
-            Query { text: question.to_owned(), k: 1, min_score: None, by: SearchBy::Meaning, filter: Filter::default() };
+        let query = Query { text: question.to_owned(), k: 1, min_score: None, by: SearchBy::Meaning, filter: Filter::default() };
         self.memory.search(&name, &query).await.unwrap()[0].similarity.unwrap()
     }
 }

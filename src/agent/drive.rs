@@ -163,7 +163,9 @@ impl Attempt<'_> {
 
     /// What was said before, where the task goes on with a conversation: as much as fits beside the request that `turn` begins with.
     async fn opening(&self, turn: &Turn, specs: &[ToolSpec]) -> Result<Opening> {
-        let (Some(task), Step::CallModel(messages)) = (&self.task.conversation, turn.step()) else { return Ok(Opening::default()) };
+        let (Some(task), Step::CallModel(messages)) = (&self.task.conversation, turn.step()) else {
+            return Ok(Opening::default());
+        };
         let request = self.request(messages, specs, turn);
         let left = self.task.chain.iter().filter_map(|model| self.models.room_beside(model, &request)).min();
         let models = self.task.chain.iter().map(|model| model.model.clone()).collect();

@@ -16,15 +16,16 @@ mod models;
 mod notice;
 mod patience;
 mod recorded;
+mod retrying;
 mod tools;
 mod turn;
 mod window;
 
 pub use answer::AnswerForm;
+pub use call_tool::{ToolTask, call_tool};
 pub use conversation::{
     Conversation, ConversationId, ConversationTask, KeptTurn, Summary, conversation, conversations, remove_conversation,
 };
-pub use call_tool::{ToolTask, call_tool};
 pub use drive::{Answered, Task, drive};
 pub use fingerprint::fingerprint;
 pub use gate::CallLimits;
@@ -35,5 +36,6 @@ pub use models::{Call, Called, Models, ModelsSettings, ProviderLimits, estimated
 pub use notice::{Notice, OnNotice};
 pub use patience::BREAKER_PATIENCE;
 pub use recorded::Recorded;
+pub use retrying::RetryingEmbedder;
 pub use tools::{ToolSettings, Tools, result_digest};
 pub use turn::{Answer, MAX_REPAIRS, Step, Turn};

@@ -277,7 +277,10 @@ mod tests {
         let said = |turn: &Turn| asked(turn).iter().map(|message| message.content.clone()).collect::<Vec<_>>();
         assert_eq!(said(&new(Some("Be brief.")).after(None, earlier())), ["Be brief.", "Hi.", "Hello.", "Go on."]);
         assert_eq!(said(&new(None).after(Some("Before: x.".to_owned()), earlier())), ["Before: x.\n\nHi.", "Hello.", "Go on."]);
-        assert_eq!(said(&new(Some("Be brief.")).after(Some("Before: x.".to_owned()), vec![])), ["Be brief.", "Before: x.\n\nGo on."]);
+        assert_eq!(
+            said(&new(Some("Be brief.")).after(Some("Before: x.".to_owned()), vec![])),
+            ["Be brief.", "Before: x.\n\nGo on."]
+        );
     }
 
     #[test]

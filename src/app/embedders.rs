@@ -11,7 +11,10 @@ use tracing::info;
 
 use crate::{
     agent::RetryingEmbedder,
-    app::{environment, project, providers},
+    app::{
+        environment,
+        providers::{self, Server},
+    },
     error::{Error, ErrorKind, Result},
     manifest::{Manifest, ProviderKind},
     memory::{
@@ -46,7 +49,8 @@ pub fn models() -> Result<Models> {
             .hint("set `AGENTFLOW_MODELS=DIR`")
     })?;
     let mut settings = ModelSettings::new(folder, environment::variable("HF_ENDPOINT").unwrap_or_else(|| HUB.to_owned()));
-    settings.offline = environment::variable("AGENTFLOW_OFFLINE").is_some_and(|value| !matches!(value.as_str(), "0" | "false" | "no"));
+    settings.offline =
+        environment::variable("AGENTFLOW_OFFLINE").is_some_and(|value| !matches!(value.as_str(), "0" | "false" | "no"));
     Ok(Models::new(settings))
 }
 
@@ -151,18 +155,18 @@ impl ProjectEmbedders {
 
     /// A model on a server.
     fn on_server(&self, name: &ProviderName, model: &str) -> Result<Arc<dyn Embedder>> {
-        let found = providers::server(name, self.manifest.as_ref(), &self.folder)?;
-        match found.kind {
-            ProviderKind::Mock => return Ok(Arc::new(MockEmbedder)),
-            ProviderKind::Anthropic => {
-                return Err(Error::new(ErrorKind::Invalid, format!("provider `{name}` makes no embeddings: it speaks Anthropic's protocol"))
-                    .hint("name one that speaks OpenAI's, such as `openai/text-embedding-3-small`, or `local`"));
-            }
-            ProviderKind::OpenAi => {}
+        let (kind, settings, max_concurrent) = match providers::server(name, self.manifest.as_ref(), &self.folder)? {
+            Server::At { kind, settings, max_concurrent } => (kind, settings, max_concurrent),
+            Server::Simulated => return Ok(Arc::new(MockEmbedder)),
+        };
+        if kind == ProviderKind::Anthropic {
+            let text = format!("provider `{name}` makes no embeddings: it speaks Anthropic's protocol");
+            return Err(Error::new(ErrorKind::Invalid, text)
+                .hint("name one that speaks OpenAI's, such as `openai/text-embedding-3-small`, or take `local`"));
         }
-        info!(provider = %name, model, url = found.settings.base_url, "embeddings by a server");
-        let embedder = OpenAiEmbedder::new(&found.settings, model, self.http.clone())?;
-        Ok(Arc::new(RetryingEmbedder::of_server(Arc::new(embedder), RetryPolicy::default(), found.max_concurrent)))
+        info!(provider = %name, model, url = settings.base_url, "embeddings by a server");
+        let embedder = OpenAiEmbedder::new(&settings, model, self.http.clone())?;
+        Ok(Arc::new(RetryingEmbedder::of_server(Arc::new(embedder), RetryPolicy::default(), max_concurrent)))
     }
 }
 

@@ -66,7 +66,7 @@ pub async fn ask_servers(plan: &Plan, manifest: &Manifest, folder: &Path, settin
     for server in served.iter().filter_map(ToolPattern::server) {
         permit(policy.rules(), server)?;
     }
-    let made = tools(Some(manifest), folder, &Wanted::Named(served), false, &mut LiveSecrets::default())?;
+    let made = tools(Some(manifest), folder, &Wanted::Named(served), None, false, &mut LiveSecrets::default())?;
     let mut offered = Vec::with_capacity(made.servers.len());
     for server in made.servers.values() {
         offered.push(server.definition().await?);

@@ -6,7 +6,7 @@ pub mod approve;
 pub mod audit;
 mod causes;
 pub mod compare;
-mod embedders;
+pub mod embedders;
 mod environment;
 pub mod estimate;
 mod exposed;
@@ -43,6 +43,7 @@ use crate::{
     agent::{Models, ModelsSettings, Tools},
     app::{
         inputs::StandardInput,
+        memory::ProjectMemory,
         policy::PolicySettings,
         project::StorePlace,
         recorded::RecordedSettings,
@@ -52,7 +53,7 @@ use crate::{
     engine::{Clock, Delegates, Engine, RunOptions},
     error::{Error, ErrorKind, Result},
     manifest::Manifest,
-    model::{Event, EventBody, ModelRef, RunId, Value},
+    model::{CollectionName, Event, EventBody, ModelRef, RunId, Value},
     plan::{CompileOptions, Compiled, CompiledManifest, ManifestChoice, Plan, compile as compile_file, compile_text},
     provider::Providers,
     store::{self, Store},
@@ -181,6 +182,8 @@ struct Services {
     models: Option<Arc<Models>>,
     tools: Arc<Tools>,
     pins: Arc<StorePins>,
+    /// What the tools of memory look at.
+    memory: Option<ProjectMemory>,
     /// The agents and workflows that are called as tools.
     delegates: Option<Delegates>,
     /// Where programs are at home; gone with this.
@@ -196,6 +199,7 @@ impl Services {
         plan: &Plan,
         manifest: Option<&Manifest>,
         folder: &Path,
+        place: &StorePlace,
         recorded: &RecordedSettings,
         settings: &Settings,
     ) -> Result<Self> {
@@ -204,11 +208,12 @@ impl Services {
         let mut live = LiveSecrets::default();
         secrets.note_all(&mut live);
         let models = providers::models(plan, manifest, folder, mock, &mut live)?;
+        let memory = ProjectMemory::of(manifest, folder, place, None, &mut live)?;
         if mock.is_none() {
             tools::refuse_what_cannot_work(plan, &policy)?;
         }
         let ProjectTools { mut toolbox, settings, pins, home, .. } =
-            tools::tools(manifest, folder, &Wanted::by(plan), mock.is_some(), &mut live)?;
+            tools::tools(manifest, folder, &Wanted::by(plan), Some(&memory), mock.is_some(), &mut live)?;
         let names: Vec<_> = plan.delegates.values().flat_map(|delegate| delegate.env.iter().cloned()).collect();
         let redactor = Redactor::new(&live);
         exposed::refuse_secrets(&plan.env, &redactor)?;
@@ -217,7 +222,14 @@ impl Services {
         delegates.put_into(&mut toolbox);
         let tools = Tools::new(toolbox, policy, settings).with_secrets(secrets, redactor);
         let tools = if mock.is_some() { tools.simulated() } else { tools };
-        Ok(Self { models: Some(Arc::new(models)), tools: Arc::new(tools), pins, delegates: Some(delegates), _home: home })
+        Ok(Self {
+            models: Some(Arc::new(models)),
+            tools: Arc::new(tools),
+            pins,
+            memory: Some(memory),
+            delegates: Some(delegates),
+            _home: home,
+        })
     }
 }
 
@@ -241,14 +253,9 @@ pub fn prepare(
         mock: settings.mock,
         models: settings.models.clone(),
     };
-    let services = Services::find(&plan, manifest_file, &base, &recorded, settings)?;
-    Ok(Prepared {
-        plan: Arc::new(plan),
-        store: StorePlace::choose(settings.store.as_deref(), manifest_file, &base),
-        simulated: settings.mock.is_some(),
-        services,
-        recorded,
-    })
+    let store = StorePlace::choose(settings.store.as_deref(), manifest_file, &base);
+    let services = Services::find(&plan, manifest_file, &base, &store, &recorded, settings)?;
+    Ok(Prepared { plan: Arc::new(plan), store, simulated: settings.mock.is_some(), services, recorded })
 }
 
 impl Prepared {
@@ -260,6 +267,13 @@ impl Prepared {
         info!(url = self.store.url, synchronous = ?self.store.synchronous, "opening the store");
         let store = store::open(&self.store.url, self.store.synchronous).await?;
         Ok(self.engine_over(store))
+    }
+
+    /// The memory that the plan looks at, and those of its collections that the plan reads and that are made of files.
+    #[must_use]
+    pub fn memory(&self) -> Option<(&ProjectMemory, Vec<CollectionName>)> {
+        let memory = self.services.memory.as_ref().filter(|_| !self.simulated)?;
+        Some((memory, memory.read_by(&self.plan)))
     }
 
     fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
@@ -388,7 +402,7 @@ pub async fn find_resumable(name: &str, purpose: Purpose, files: Option<&Workflo
         Services::default()
     } else {
         // INVARIANT: the policy is the operator's of now, never one of the log.
-        Services::find(&plan, compiled.manifest.as_ref(), &base, &recorded, settings)?
+        Services::find(&plan, compiled.manifest.as_ref(), &base, &place, &recorded, settings)?
     };
     if let Some(parent) = recorded::parent(&events) {
         if purpose == Purpose::Fork || former.is_some() {

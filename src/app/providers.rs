@@ -257,26 +257,32 @@ fn provider(
     resolved: Resolved,
     http: &HttpClient,
 ) -> Result<Arc<dyn Provider>> {
-    if resolved.kind == ProviderKind::Mock {
+    let kind = resolved.kind;
+    if kind == ProviderKind::Mock {
         return Ok(Arc::new(mock_provider(written, MockOptions::default())?));
     }
+    let settings = server_settings(name, written, resolved)?;
+    Ok(match kind {
+        ProviderKind::Anthropic => Arc::new(AnthropicProvider::new(settings, http.clone())?),
+        ProviderKind::OpenAi | ProviderKind::Mock => Arc::new(OpenAiProvider::new(settings, http.clone())?),
+    })
+}
+
+/// What is said of the server called `name`.
+fn server_settings(name: &ProviderName, written: Option<&ProviderManifest>, resolved: Resolved) -> Result<ServerSettings> {
     let Some(base_url) = resolved.base_url else {
         return Err(Error::new(ErrorKind::Invalid, format!("provider `{name}` has no `base_url`"))
             .hint(format!("add it to agents.toml under `[providers.{name}]`; it differs from account to account")));
     };
     let headers = written.map(|written| &written.headers[..]).unwrap_or_default();
     let prices = written.map(|written| &written.price[..]).unwrap_or_default();
-    let settings = ServerSettings {
+    Ok(ServerSettings {
         name: name.clone(),
         base_url,
         key: resolved.secret,
         headers: headers.iter().map(|(name, value)| (name.value.clone(), value.value.clone())).collect(),
         prices: prices.iter().map(|(model, price)| (model.value.clone(), *price)).collect(),
         windows: windows(written),
-    };
-    Ok(match resolved.kind {
-        ProviderKind::Anthropic => Arc::new(AnthropicProvider::new(settings, http.clone())?),
-        ProviderKind::OpenAi | ProviderKind::Mock => Arc::new(OpenAiProvider::new(settings, http.clone())?),
     })
 }
 
@@ -284,6 +290,46 @@ fn provider(
 fn windows(written: Option<&ProviderManifest>) -> BTreeMap<String, u32> {
     let written = written.map(|written| &written.context[..]).unwrap_or_default();
     written.iter().map(|(model, tokens)| (model.value.clone(), tokens.value)).collect()
+}
+
+/// A provider that is asked for something else than answers.
+pub(super) enum Server {
+    /// A server, and how many calls it may be asked at once.
+    At {
+        /// The protocol it speaks.
+        kind: ProviderKind,
+        /// Where it is, with its key.
+        settings: ServerSettings,
+        /// Calls in flight at once.
+        max_concurrent: Option<u32>,
+    },
+    /// None: it is simulated.
+    Simulated,
+}
+
+/// The server called `name`, with its key.
+///
+/// # Errors
+/// `Invalid` when it is not known or has no address, `Auth` when its key is not there.
+pub(super) fn server(name: &ProviderName, manifest: Option<&Manifest>, folder: &Path) -> Result<Server> {
+    let written = manifest.and_then(|manifest| written(manifest, name.as_str()));
+    let mut resolved = resolve(name.as_str(), written, folder).ok_or_else(|| unknown(name))?;
+    if resolved.kind == ProviderKind::Mock {
+        return Ok(Server::Simulated);
+    }
+    if let KeyState::Missing { source } = std::mem::replace(&mut resolved.key, Ok(KeyState::NotNeeded))? {
+        return Err(Error::new(ErrorKind::Auth, format!("provider `{name}` has no key: `{source}` is not set"))
+            .hint(format!("set `{source}` and run again"))
+            .hint("or take an embedder that needs none: `local`, or a local server such as `ollama/nomic-embed-text`"));
+    }
+    let kind = resolved.kind;
+    let max_concurrent = limits(manifest, written).calls.max_concurrent;
+    Ok(Server::At { kind, settings: server_settings(name, written, resolved)?, max_concurrent })
+}
+
+/// The key of the provider called `name`, if it has one that is there.
+pub(super) fn secret_of(name: &str, manifest: Option<&Manifest>, folder: &Path) -> Option<SecretString> {
+    resolve(name, manifest.and_then(|manifest| written(manifest, name)), folder)?.secret
 }
 
 /// The error of a provider of which nothing is known.

@@ -7,7 +7,11 @@ use serde_json::json;
 
 use crate::{
     app::{
-        Settings, WorkflowSource, policy, project, servers,
+        Settings, WorkflowSource,
+        memory::ProjectMemory,
+        policy,
+        project::{self, StorePlace},
+        servers,
         tools::{ProjectTools, StorePins, Wanted, tools},
     },
     diagnostic::{DiskFiles, Sources},
@@ -59,7 +63,10 @@ impl Toolkit {
         let folder = path.as_deref().map_or_else(|| PathBuf::from("."), project::folder_of);
         let manifest = path.as_deref().map(read_whole).transpose()?;
         let (policy, _) = policy::policy(settings, &folder)?;
-        let tools = tools(manifest.as_ref(), &folder, &Wanted::All, false, &mut LiveSecrets::default())?;
+        let (place, mut live) =
+            (StorePlace::choose(settings.store.as_deref(), manifest.as_ref(), &folder), LiveSecrets::default());
+        let memory = ProjectMemory::of(manifest.as_ref(), &folder, &place, None, &mut live)?;
+        let tools = tools(manifest.as_ref(), &folder, &Wanted::All, Some(&memory), false, &mut live)?;
         let patterns = |written: &[crate::diagnostic::Spanned<String>]| -> Vec<ToolPattern> {
             written.iter().filter_map(|pattern| ToolPattern::new(pattern.value.clone()).ok()).collect()
         };

@@ -20,7 +20,7 @@ use crate::{
         args::{OutputForm, RunArgs},
         clean, diagnostics, dry_run, exit,
         failure::{self, FailedNode},
-        json, numbers, outputs,
+        json, memory, numbers, outputs,
         outputs::EventLines,
         prompt, questions,
         reuse::Tally,
@@ -56,6 +56,9 @@ pub(super) fn run(args: &RunArgs, settings: &Settings, verbose: bool, terminal: 
     let mut options = prepared.options(RunId::generate(), gathered.values)?;
     let showing = Showing { output: args.output, verbose, past: &[] };
     block_on(async {
+        if let Some(code) = bring_up(&prepared, terminal).await? {
+            return Ok(code);
+        }
         let engine = prepared.engine().await?;
         if let Some(name) = &args.reuse {
             options.origin = origin(&engine, &prepared, name.as_deref(), &args.invalidate, terminal).await?;
@@ -80,9 +83,20 @@ pub(super) fn run_source(
     let options = prepared.options(RunId::generate(), IndexMap::new())?;
     let showing = Showing { output, verbose, past: &[] };
     block_on(async {
+        if let Some(code) = bring_up(&prepared, terminal).await? {
+            return Ok(code);
+        }
         let engine = prepared.engine().await?;
         drive(&prepared, &engine, options, Begin::New, &showing, settings, terminal).await
     })
+}
+
+/// Brings the collections that the plan reads up to their files; the exit code when a signal came.
+async fn bring_up(prepared: &Prepared, terminal: &Terminal) -> Result<Option<u8>> {
+    match prepared.memory() {
+        Some((project, names)) => memory::sync(project, &names, terminal).await,
+        None => Ok(None),
+    }
 }
 
 /// The earlier run that answers are taken of.

@@ -92,7 +92,7 @@ impl Attempt {
             call_timeout: node.call_timeout,
             recall: memory_task(brief.recall.as_ref(), node.recall.as_ref().map(|recall| &recall.grants)),
             remember: memory_task(brief.remember.as_ref(), node.remember.as_ref().map(|remember| &remember.grants)),
-            conversation: None,
+            conversation: brief.conversation.clone(),
         };
         drive(task, &self.models, &self.tools, &self.recorded, journal).await
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     model::{Effect, Permission},
     plan::{GraphOutput, GraphPlan, NodeKind, Plan, Power},
-    tool::{Grants, memory},
+    tool::Grants,
 };
 
 /// What the nodes of a workflow ask for, in the order in which they run; nodes without tools are left out.
@@ -79,14 +79,10 @@ impl Surface {
         for node in &graph.nodes {
             let path = format!("{prefix}{}", node.id);
             match &node.kind {
-                NodeKind::Agent(agent) if !agent.tools.is_empty() || agent.recall.is_some() || agent.remember.is_some() => {
+                NodeKind::Agent(agent) if !agent.tools.is_empty() || agent.own_calls().next().is_some() => {
                     let mut tools: Vec<String> = agent.tools.iter().map(ToString::to_string).collect();
-                    let of_memory = [(memory::SEARCH, agent.recall.is_some()), (memory::ADD, agent.remember.is_some())];
-                    for (tool, _) in of_memory.into_iter().filter(|(_, is_called)| *is_called) {
-                        if tools.iter().all(|known| known != tool) {
-                            tools.push(tool.to_owned());
-                        }
-                    }
+                    let own = agent.own_calls().filter(|call| tools.iter().all(|known| known != call)).collect::<Vec<_>>();
+                    tools.extend(own.into_iter().map(str::to_owned));
                     let name = Some(agent.agent.name.to_string());
                     self.nodes.push(surface(path, name, tools, &agent.powers, &agent.grants));
                 }

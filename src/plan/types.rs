@@ -368,6 +368,12 @@ impl AgentNode {
         self.recall.is_some() || self.remember.is_some() || self.conversation.is_some()
     }
 
+    /// The tools that its attempts call by themselves, whatever the model asks for.
+    pub fn own_calls(&self) -> impl Iterator<Item = &'static str> {
+        let recall = self.recall.as_ref().map(|_| memory::SEARCH);
+        recall.into_iter().chain(self.remember.as_ref().map(|_| memory::ADD))
+    }
+
     /// The models of the chain: the one to ask first, then those that stand in.
     pub fn models(&self) -> impl Iterator<Item = &ModelRef> {
         self.model.iter().chain(self.fallback.iter().map(|fallback| &fallback.model))
@@ -384,7 +390,7 @@ impl ToolNode {
             _ => return None,
         };
         let TemplateTree::Map(args) = &self.args else { return None };
-        match &args.iter().find(|(name, _)| name == "collection")?.1 {
+        match &args.iter().find(|(name, _)| *name == "collection")?.1 {
             TemplateTree::Literal(Value::String(collection)) => Some((does, collection)),
             TemplateTree::Text(template) => Some((does, template.source())),
             TemplateTree::Literal(_) | TemplateTree::List(_) | TemplateTree::Map(_) => None,

@@ -18,11 +18,12 @@ fn example<'page>(page: &'page str, info: &str) -> Option<&'page str> {
 }
 
 /// What is wrong with an example, beside the files that examples name.
-fn check(example: &str, is_manifest: bool) -> (Vec<Diagnostic>, Sources) {
+fn check(example: &str, is_manifest: bool, beside: Option<&str>) -> (Vec<Diagnostic>, Sources) {
     let file = |path: &str, text: &str| StoredSource { path: path.to_owned(), text: text.to_owned() };
     let name = if is_manifest { "agents.toml" } else { "workflow.yaml" };
     let files = StoredFiles::new(vec![
         file(name, example),
+        file("beside/agents.toml", beside.unwrap_or_default()),
         file("prompts/summary.md", "Summarize what you know in one sentence."),
         file(
             "parts/summarize.yaml",
@@ -33,7 +34,8 @@ fn check(example: &str, is_manifest: bool) -> (Vec<Diagnostic>, Sources) {
         let read = plan::compile_manifest(Path::new(name), &files);
         return (read.diagnostics, read.sources);
     }
-    let compiled = plan::compile(Path::new(name), ManifestChoice::None, &files, &CompileOptions::default());
+    let manifest = beside.map_or(ManifestChoice::None, |_| ManifestChoice::At("beside/agents.toml".into()));
+    let compiled = plan::compile(Path::new(name), manifest, &files, &CompileOptions::default());
     (compiled.diagnostics, compiled.sources)
 }
 
@@ -51,7 +53,7 @@ fn wrong_examples_give_their_code_and_right_ones_nothing() {
             ),
         };
         for (text, expected) in [(wrong, BTreeSet::from([*code])), (right, BTreeSet::new())] {
-            let (found, sources) = check(text, is_manifest);
+            let (found, sources) = check(text, is_manifest, example(page, "toml manifest"));
             let codes: BTreeSet<Code> = found.iter().map(|diagnostic| diagnostic.code).collect();
             if text.is_empty() || codes != expected {
                 let shown = render(&found, &sources, DiagnosticFormat::Text { color: false, width: 120 });

@@ -29,4 +29,5 @@ mod store;
 mod strace;
 mod tool;
 mod validate;
+mod validate_memory;
 mod validate_tools;

@@ -89,30 +89,28 @@ pub(in crate::agent) async fn open(task: &ConversationTask, budget: Budget, step
         .map_err(|error| Error::new(ErrorKind::Internal, "a conversation was read as something else").source(error))?;
     let mut opening = Opening { earlier: history.messages(), notes: history.notes(id), ..Opening::default() };
     match &task.summarizer {
-        Some(summarizer) if history.is_too_long() => {
-            match steps.summarize(&history, summarizer, most, &budget.models).await? {
-                Ok(text) => {
-                    let count = history.older.len();
-                    let turns = if count == 1 { "the oldest turn".to_owned() } else { format!("the {count} oldest turns") };
-                    opening.notes.push(format!("{turns} of conversation `{id}` went into a summary by `{summarizer}`"));
-                    opening.note = Some(note(&text));
-                    opening.compaction = Some(Compaction {
-                        text,
-                        by: summarizer.clone(),
-                        after: history.summary.map_or(0, |summary| summary.turns),
-                        covers: history.older.into_iter().map(|turn| turn.id).collect(),
-                    });
-                }
-                Err(error) => {
-                    let count = history.older.len() as u64 + history.summary.map_or(0, |summary| summary.turns);
-                    let message = error.message();
-                    opening.notes.push(format!(
-                        "the {count} oldest turns of conversation `{id}` were left out this time, for `{summarizer}` did not \
-                         summarize them: {message}"
-                    ));
-                }
+        Some(summarizer) if history.is_too_long() => match steps.summarize(&history, summarizer, most, &budget.models).await? {
+            Ok(text) => {
+                let count = history.older.len();
+                let turns = if count == 1 { "the oldest turn".to_owned() } else { format!("the {count} oldest turns") };
+                opening.notes.push(format!("{turns} of conversation `{id}` went into a summary by `{summarizer}`"));
+                opening.note = Some(note(&text));
+                opening.compaction = Some(Compaction {
+                    text,
+                    by: summarizer.clone(),
+                    after: history.summary.map_or(0, |summary| summary.turns),
+                    covers: history.older.into_iter().map(|turn| turn.id).collect(),
+                });
             }
-        }
+            Err(error) => {
+                let count = history.older.len() as u64 + history.summary.map_or(0, |summary| summary.turns);
+                let message = error.message();
+                opening.notes.push(format!(
+                    "the {count} oldest turns of conversation `{id}` were left out this time, for `{summarizer}` did not \
+                         summarize them: {message}"
+                ));
+            }
+        },
         _ => opening.note = history.summary.map(|summary| note(&summary.text)),
     }
     Ok(opening)

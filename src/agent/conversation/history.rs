@@ -149,7 +149,8 @@ mod tests {
 
     fn conversation(summary: Option<&str>, turns: &[String]) -> Conversation {
         let mut conversation = Conversation::empty(ConversationId::new(Scope::Project, "c").unwrap());
-        conversation.summary = summary.map(|text| Summary { text: text.to_owned(), turns: 7, by: AgentName::new("clerk").unwrap() });
+        conversation.summary =
+            summary.map(|text| Summary { text: text.to_owned(), turns: 7, by: AgentName::new("clerk").unwrap() });
         for (at, text) in turns.iter().enumerate() {
             let turn = KeptTurn {
                 id: at.to_string(),

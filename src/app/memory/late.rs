@@ -45,7 +45,8 @@ impl LateIndex {
 
     /// The index, if it is there: looking makes no file.
     async fn there(&self) -> Result<Option<&Arc<dyn Index>>> {
-        let is_missing = |file: &std::path::Path| file.symlink_metadata().is_err_and(|err| err.kind() == std::io::ErrorKind::NotFound);
+        let is_missing =
+            |file: &std::path::Path| file.symlink_metadata().is_err_and(|err| err.kind() == std::io::ErrorKind::NotFound);
         if self.opened.get().is_none() && self.place.file().is_some_and(is_missing) {
             return Ok(None);
         }

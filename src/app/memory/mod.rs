@@ -2,6 +2,7 @@
 
 mod download;
 mod late;
+mod used;
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +19,7 @@ use crate::{
     },
     error::Result,
     manifest::{Manifest, MemoryManifest},
-    memory::{CollectionSettings, Memory, Sources, SyncPlan},
+    memory::{CollectionSettings, Memory, Sources, SyncPlan, models::OnTransfer},
     model::CollectionName,
     tool::LiveSecrets,
 };
@@ -45,11 +46,18 @@ struct Paths {
 }
 
 impl ProjectMemory {
-    /// That of the project in `folder`, kept at `place`. Keys that are read are noted in `live`.
+    /// That of the project in `folder`, kept at `place`. Keys that are read are noted in `live`; `on_transfer` hears how far the download
+    /// of a model has come.
     ///
     /// # Errors
     /// `Invalid` when the manifest calls a collection by no name.
-    pub fn of(manifest: Option<&Manifest>, folder: &Path, place: &StorePlace, live: &mut LiveSecrets) -> Result<Self> {
+    pub fn of(
+        manifest: Option<&Manifest>,
+        folder: &Path,
+        place: &StorePlace,
+        on_transfer: Option<OnTransfer>,
+        live: &mut LiveSecrets,
+    ) -> Result<Self> {
         let (mut settings, mut paths) = (BTreeMap::new(), BTreeMap::new());
         for (name, written) in manifest.iter().flat_map(|manifest| &manifest.memory) {
             let name = CollectionName::new(name.value.clone())?;
@@ -59,7 +67,8 @@ impl ProjectMemory {
                 paths.insert(name, Paths { taken: texts(&written.path), ignored: texts(&written.ignore) });
             }
         }
-        let embedders = ProjectEmbedders::of(manifest, folder, live);
+        let embedders = ProjectEmbedders::new(manifest, folder, on_transfer);
+        embedders.note_keys(live);
         let memory = Memory::new(Arc::new(LateIndex::at(place.clone())), Arc::new(embedders), settings);
         let state = place.file().and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_owned);
         Ok(Self { memory: Arc::new(memory), folder: folder.to_owned(), state, paths })
@@ -69,12 +78,12 @@ impl ProjectMemory {
     ///
     /// # Errors
     /// When the manifest cannot be read.
-    pub fn here(settings: &Settings) -> Result<Self> {
+    pub fn here(settings: &Settings, on_transfer: Option<OnTransfer>) -> Result<Self> {
         let path = project::manifest_here(settings.manifest.as_deref())?;
         let folder = path.as_deref().map_or_else(|| PathBuf::from("."), project::folder_of);
         let manifest = path.as_deref().map(read_whole).transpose()?;
         let place = StorePlace::choose(settings.store.as_deref(), manifest.as_ref(), &folder);
-        Self::of(manifest.as_ref(), &folder, &place, &mut LiveSecrets::default())
+        Self::of(manifest.as_ref(), &folder, &place, on_transfer, &mut LiveSecrets::default())
     }
 
     /// The folder that names of files are from.
@@ -88,8 +97,11 @@ impl ProjectMemory {
     /// # Errors
     /// `NotFound` when there is no such folder.
     pub fn sources(&self) -> Result<Sources> {
-        // The working folder may be the state's own, as with `--store sqlite:x.db`: only a folder of its own is left out.
-        let never: Vec<PathBuf> = self.state.iter().filter(|state| !self.folder.starts_with(state)).cloned().collect();
+        let canonical = |path: &Path| path.canonicalize().ok();
+        let folder = canonical(&self.folder);
+        // A store may be kept beside the files themselves, which are no state.
+        let is_own = |state: &PathBuf| folder.as_ref().is_none_or(|folder| !folder.starts_with(state));
+        let never: Vec<PathBuf> = self.state.as_deref().and_then(canonical).filter(is_own).into_iter().collect();
         Sources::new(&self.folder, &never)
     }
 
@@ -101,16 +113,12 @@ impl ProjectMemory {
         let Some(Paths { taken, ignored }) = self.paths.get(name) else { return Ok(None) };
         Ok(Some(SyncPlan { sources: self.sources()?, paths: taken.clone(), ignore: ignored.clone() }))
     }
-
-    /// The collections for which the manifest names files.
-    pub fn with_paths(&self) -> impl Iterator<Item = &CollectionName> {
-        self.paths.keys()
-    }
 }
 
 fn settings_of(written: &MemoryManifest) -> CollectionSettings {
     let usual = CollectionSettings::default();
-    let tokens = |written: Option<&crate::diagnostic::Spanned<u32>>, usual: usize| written.map_or(usual, |tokens| tokens.value as usize);
+    let tokens =
+        |written: Option<&crate::diagnostic::Spanned<u32>>, usual: usize| written.map_or(usual, |tokens| tokens.value as usize);
     CollectionSettings {
         embedder: written.embedder.as_ref().map_or(usual.embedder, |embedder| embedder.value.clone()),
         chunk_tokens: tokens(written.chunk.as_ref(), usual.chunk_tokens),

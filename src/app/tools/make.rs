@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::{ProjectTools, Wanted};
 use crate::{
-    app::{environment, providers::key},
+    app::{environment, memory::ProjectMemory, providers::key},
     error::{Error, ErrorKind, Result},
     manifest::{Manifest, McpManifest, ToolManifest},
     tool::{
@@ -19,6 +19,7 @@ use crate::{
         command::{Command, CommandSettings, Limits},
         files::file_tools,
         mcp::{INHERITED_VARIABLES, McpServer, McpSettings, McpTransport},
+        memory::memory_tools,
         web::{SearchEngine, SearchSettings, WebClient, WebFetch, WebSearch, http_tools_over},
     },
 };
@@ -67,6 +68,13 @@ pub(super) fn built_in(
         made.toolbox.add(tool);
     }
     Ok(())
+}
+
+/// Puts the wanted tools of memory into the box. None of them opens anything before it is called.
+pub(super) fn of_memory(memory: &ProjectMemory, wanted: &Wanted, made: &mut ProjectTools) {
+    for tool in memory_tools(&memory.memory).into_iter().filter(|tool| wanted.has(tool.spec().name.as_str())) {
+        made.toolbox.add(tool);
+    }
 }
 
 fn written<'m>(manifest: Option<&'m Manifest>, name: &str) -> Option<&'m ToolManifest> {

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::{
     agent::{CallLimits, ToolSettings},
+    app::memory::ProjectMemory,
     error::Result,
     manifest::{Manifest, ToolManifest},
     model::{CallRates, ToolPattern},
@@ -38,7 +39,10 @@ impl Wanted {
         let mut patterns = Vec::new();
         for node in plan.nodes() {
             match &node.kind {
-                NodeKind::Agent(agent) => patterns.extend(agent.tools.iter().cloned()),
+                NodeKind::Agent(agent) => {
+                    patterns.extend(agent.tools.iter().cloned());
+                    patterns.extend(agent.own_calls().filter_map(|name| ToolPattern::new(name).ok()));
+                }
                 NodeKind::Tool(tool) => patterns.extend(ToolPattern::new(tool.tool.as_str())),
                 NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {}
             }
@@ -80,7 +84,7 @@ pub struct ProjectTools {
     pub pins: Arc<StorePins>,
 }
 
-/// Makes the wanted tools of the project in `folder`. Keys that are read are noted in `live`. What is `simulated` needs no keys and no
+/// Makes the wanted tools of the project in `folder`; those of memory, if it has one. Keys that are read are noted in `live`. What is `simulated` needs no keys and no
 /// servers.
 ///
 /// # Errors
@@ -89,11 +93,15 @@ pub fn tools(
     manifest: Option<&Manifest>,
     folder: &Path,
     wanted: &Wanted,
+    memory: Option<&ProjectMemory>,
     simulated: bool,
     live: &mut LiveSecrets,
 ) -> Result<ProjectTools> {
     let mut made = ProjectTools::default();
     make::built_in(manifest, folder, wanted, simulated, live, &mut made)?;
+    if let Some(memory) = memory {
+        make::of_memory(memory, wanted, &mut made);
+    }
     let has_servers = manifest.is_some_and(|manifest| manifest.mcp.iter().any(|(name, _)| wanted.has_server(&name.value)));
     if has_servers && !simulated {
         made.pins = Arc::new(StorePins::beside(folder)?);

@@ -46,7 +46,7 @@ struct Note<'a> {
 
 /// Adds what the arguments name; tells each document that could not be.
 pub(super) async fn add(args: &MemoryAddArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let project = ProjectMemory::here(settings)?;
+    let project = ProjectMemory::here(settings, None)?;
     let Gathered { pending, skipped } = gather(args, &project, settings)?;
     let progress = Progress::start(terminal, pending.len() + skipped.len());
     for (source, error) in &skipped {
@@ -59,7 +59,8 @@ pub(super) async fn add(args: &MemoryAddArgs, settings: &Settings, terminal: &Te
         Ended::Done(report) => report,
         Ended::Stopped(code) => {
             let added = numbers::plural(progress.added() as u64, "document");
-            terminal.talk(&format!("stopped: {added} of it are in `{}`; the same command goes on with the rest", args.collection));
+            terminal
+                .talk(&format!("stopped: {added} of it are in `{}`; the same command goes on with the rest", args.collection));
             return Ok(code);
         }
     };

@@ -80,7 +80,8 @@ fn stdin() -> Result<Vec<u8>> {
 
 /// A place of the working folder as one of the project's folder, from which names are.
 fn from_project(place: &str, folder: &Path) -> Result<String> {
-    let here = std::env::current_dir().map_err(|err| Error::new(ErrorKind::Invalid, "the working folder cannot be found").source(err))?;
+    let here = std::env::current_dir()
+        .map_err(|err| Error::new(ErrorKind::Invalid, "the working folder cannot be found").source(err))?;
     if place.trim().is_empty() || Path::new(place).is_absolute() || here == folder {
         return Ok(place.to_owned());
     }

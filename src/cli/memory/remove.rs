@@ -15,11 +15,12 @@ use crate::{
 
 /// Removes documents or a collection, when a person or `--yes` says so.
 pub(super) async fn remove(args: &MemoryRemoveArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let project = ProjectMemory::here(settings)?;
+    let project = ProjectMemory::here(settings, None)?;
     let (memory, name) = (&project.memory, &args.collection);
     let collection = memory.collection(name).await?;
     if args.all {
-        let size = format!("{} and {}", numbers::plural(collection.documents, "document"), numbers::plural(collection.chunks, "chunk"));
+        let size =
+            format!("{} and {}", numbers::plural(collection.documents, "document"), numbers::plural(collection.chunks, "chunk"));
         if confirm(&format!("remove collection `{name}` with {size}?"), args.yes, terminal)? {
             memory.forget(name).await?;
             terminal.note(&format!("removed collection {name}"));
@@ -51,7 +52,9 @@ fn confirm(question: &str, yes: bool, terminal: &Terminal) -> Result<bool> {
         return Ok(true);
     }
     if !terminal.can_ask || !terminal.err.is_terminal {
-        return Err(Error::new(ErrorKind::Invalid, "nobody can be asked here whether it may be removed").hint("say so with `--yes`"));
+        return Err(
+            Error::new(ErrorKind::Invalid, "nobody can be asked here whether it may be removed").hint("say so with `--yes`")
+        );
     }
     drop(io::stderr().write_all(format!("{} [y/N] ", terminal.paint_err(BOLD, question)).as_bytes()));
     let mut line = String::new();

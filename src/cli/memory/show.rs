@@ -30,7 +30,7 @@ struct Shown {
 
 /// Shows the documents of a name: there is one for each scope.
 pub(super) async fn show(args: &MemoryShowArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let project = ProjectMemory::here(settings)?;
+    let project = ProjectMemory::here(settings, None)?;
     let (name, index) = (&args.collection, project.memory.index());
     let mut shown = Vec::new();
     for (source, scope) in project.memory.named(name, std::slice::from_ref(&args.source)).await? {
@@ -80,7 +80,8 @@ fn put(shown: &Shown, page: &mut Page, terminal: &Terminal) {
     let width = terminal.width_out().min(WIDTH) - 2;
     for passage in passages {
         page.gap();
-        let heading = passage.position.heading.as_ref().map(|heading| format!("  {}", clean::one_line(heading))).unwrap_or_default();
+        let heading =
+            passage.position.heading.as_ref().map(|heading| format!("  {}", clean::one_line(heading))).unwrap_or_default();
         let citation = Passage::cite(&document.source, &passage.position);
         let tokens = numbers::plural(u64::from(passage.tokens), "token");
         page.line(&format!("  {}", terminal.paint_out(DIM, &format!("{} ({tokens}){heading}", clean::one_line(&citation)))));

@@ -28,7 +28,7 @@ use crate::{
 
 /// Writes a collection out.
 pub(super) async fn export(args: &MemoryExportArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let project = ProjectMemory::here(settings)?;
+    let project = ProjectMemory::here(settings, None)?;
     let (memory, name, vectors) = (&project.memory, &args.collection, !args.no_vectors);
     memory.collection(name).await?;
     let count = match &args.output {
@@ -74,15 +74,14 @@ fn cannot_write(path: &Path, err: io::Error) -> Error {
 
 /// Reads a collection in.
 pub(super) async fn import(args: &MemoryImportArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let project = ProjectMemory::here(settings)?;
+    let project = ProjectMemory::here(settings, None)?;
     let file = opened(&args.file)?;
     let open = || {
         let mut file = file.try_clone().map_err(unreadable)?;
         file.rewind().map_err(unreadable)?;
         Ok(BufReader::new(file))
     };
-    let options =
-        ImportOptions { name: args.collection.clone(), recompute: args.recompute, untrusted: args.untrusted };
+    let options = ImportOptions { name: args.collection.clone(), recompute: args.recompute, untrusted: args.untrusted };
     let progress = Progress::start(terminal, 0);
     let ended = until_signal(project.memory.import(open, &options, &progress)).await;
     progress.finish();

@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::{RunState, parts::InstanceId};
 use crate::{
+    agent::{ConversationId, ConversationTask},
     error::{Error, ErrorKind, Result},
-    model::Value,
-    plan::{AgentNode, RecallPlan},
+    model::{Scope, Value},
+    plan::{AgentNode, ConversationPlan, ConversationScope, RecallPlan},
     tool::memory::MOST_QUERY,
 };
 
@@ -21,6 +22,8 @@ pub(in crate::engine) struct Brief {
     pub(in crate::engine) recall: Option<Value>,
     /// Where prompt and answer are put: the arguments of the call but for the documents.
     pub(in crate::engine) remember: Option<Value>,
+    /// The conversation that it goes on with.
+    pub(in crate::engine) conversation: Option<ConversationTask>,
 }
 
 impl RunState {
@@ -29,11 +32,13 @@ impl RunState {
         let (system, prompt) = self.prompts(id, agent)?;
         let recall = agent.recall.as_ref().map(|recall| self.search(id, recall, &prompt)).transpose();
         let remember = agent.remember.as_ref().map(|remember| self.render(id, &remember.args)).transpose();
+        let conversation = agent.conversation.as_ref().map(|conversation| self.conversation(id, conversation)).transpose();
         Ok(Brief {
             system,
             prompt,
             recall: recall.map_err(|error| error.context("`recall`"))?,
             remember: remember.map_err(|error| error.context("`remember`"))?,
+            conversation: conversation.map_err(|error| error.context("`conversation`"))?,
         })
     }
 
@@ -45,6 +50,24 @@ impl RunState {
         fields.entry("query").or_insert_with(|| json!(beginning(prompt)));
         fields.insert("max_tokens".to_owned(), json!(recall.max_tokens));
         Ok(arguments)
+    }
+
+    fn conversation(&self, id: InstanceId, plan: &ConversationPlan) -> Result<ConversationTask> {
+        let name = plan.name.render_text(&self.scope_at(id, plan.name.references(), None))?;
+        let scope = match (plan.scope, self.run) {
+            (ConversationScope::Project, _) => Scope::Project,
+            (ConversationScope::Run, Some(run)) => Scope::Run(run),
+            // Before its first event there is no run, and nothing is asked.
+            (ConversationScope::Workflow, _) | (ConversationScope::Run, None) => {
+                Scope::Workflow(self.frame(self.instance(id).frame).plan.name.clone())
+            }
+        };
+        Ok(ConversationTask {
+            id: ConversationId::new(scope, name)?,
+            max_tokens: plan.max_tokens,
+            keep: plan.keep,
+            summarizer: plan.summarizer.clone(),
+        })
     }
 }
 

@@ -85,7 +85,7 @@ fn add(
     let mut left = vec![chunk];
     while let Some(chunk) = left.pop() {
         let shown = &text.text[chunk.clone()];
-        let heading = outline.path(&chunk);
+        let heading = outline.path(&words_of(&text.text, &chunk));
         let embedded = title(&text.source, heading.as_deref(), splitter.meter, chunk_tokens) + shown;
         let tokens = splitter.meter.exact(&embedded);
         if tokens > chunk_tokens {
@@ -99,6 +99,16 @@ fn add(
         let position = position(text, &chunk, heading, lines);
         pieces.push(Piece { position, text: shown.to_owned(), embedded, hash, tokens });
     }
+}
+
+/// A range without what is no letter at its ends: the brace that ends a class does not take its last function out of the function.
+fn words_of(text: &str, range: &Range<usize>) -> Range<usize> {
+    let words = text[range.clone()].trim_matches(|c: char| !c.is_alphanumeric());
+    if words.is_empty() {
+        return range.clone();
+    }
+    let start = range.start + text[range.clone()].find(char::is_alphanumeric).unwrap_or_default();
+    start..start + words.len()
 }
 
 fn position(text: &Text, chunk: &Range<usize>, heading: Option<String>, lines: &Lines) -> Position {

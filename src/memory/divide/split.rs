@@ -7,6 +7,9 @@ use text_splitter::{ChunkConfig, CodeSplitter, MarkdownSplitter, TextSplitter};
 use super::{meter::Meter, outline::grammar};
 use crate::memory::TextKind;
 
+/// What is less than so many parts of a chunk is small.
+const SMALL: usize = 4;
+
 /// Divides segments of a text.
 pub(super) struct Splitter<'a> {
     pub(super) text: &'a str,
@@ -18,7 +21,24 @@ pub(super) struct Splitter<'a> {
 impl Splitter<'_> {
     /// The chunks of a segment, of at most `room` tokens.
     pub(super) fn chunks(&self, segment: Range<usize>, room: usize, overlap: usize) -> Vec<Range<usize>> {
-        self.split(segment, room, overlap, self.kind)
+        self.joined(self.split(segment, room, overlap, self.kind), room)
+    }
+
+    /// Joins what is less than a chunk's quarter, as a heading or the head of a class alone, with what follows, where there is room.
+    fn joined(&self, chunks: Vec<Range<usize>>, room: usize) -> Vec<Range<usize>> {
+        let mut joined: Vec<Range<usize>> = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            if let Some(last) = joined.last_mut() {
+                let both = last.start..chunk.end.max(last.end);
+                let size = |range: &Range<usize>| self.meter.size(&self.text[range.clone()]);
+                if size(last) * SMALL <= room && size(&both) <= room {
+                    *last = both;
+                    continue;
+                }
+            }
+            joined.push(chunk);
+        }
+        joined
     }
 
     /// A chunk in two or more, by its lines and words.

@@ -49,13 +49,13 @@ fn markdown_is_divided_by_its_headings() {
 #[test]
 fn code_is_divided_by_its_items() {
     let content = "use std::fmt;\n\n/// A foo.\nstruct Foo;\n\nimpl Foo {\n    /// Bars.\n    fn bar(&self) -> u32 {\n        let a = 1;\n        a + 2\n    }\n\n    fn baz(&self) -> u32 {\n        let b = 3;\n        b * 4\n    }\n}\n";
-    let found = pieces("src/foo.rs", content, 50, 0);
-    let shown = shown(&found);
-    assert!(shown.contains(&(Some("impl Foo > fn bar"), 7, 11, "    /// Bars.")), "{shown:#?}");
-    assert!(
-        shown.contains(&(Some("impl Foo > fn baz"), 13, 17, "    fn baz(&self) -> u32 {"))
-            || shown.contains(&(Some("impl Foo"), 13, 17, "    fn baz(&self) -> u32 {")),
-        "{shown:#?}"
+    assert_eq!(
+        shown(&pieces("src/foo.rs", content, 50, 0)),
+        [
+            (None, 1, 4, "use std::fmt;"),
+            (Some("impl Foo"), 6, 11, "impl Foo {"),
+            (Some("impl Foo > fn baz"), 13, 17, "fn baz(&self) -> u32 {"),
+        ]
     );
 }
 
@@ -117,21 +117,21 @@ fn what_has_no_text_has_no_chunks() {
 
 #[test]
 fn tokens_are_asked_for_about_once_for_each_word() {
-    let sentence = |at: usize| format!("Word{} is followed by some usual words, number {at}.\n\n", at % 1_000);
-    let content: String = (0..20_000).map(sentence).collect();
+    let sentence = |at: usize| format!("Word{} is followed by some usual words, number {at}.\n\n", at % 200);
+    let content: String = (0..4_000).map(sentence).collect();
     let asked = Cell::new(0_usize);
     let counting = |text: &str| {
         asked.set(asked.get() + text.len());
         count(text)
     };
     let found = divide(&text("a.md", &content), &DivideLimits { chunk_tokens: 256, overlap_tokens: 32 }, &counting);
-    assert!(found.len() > 500);
+    assert!(found.len() > 100);
     assert!(asked.get() < 3 * content.len(), "{} bytes were counted for {}", asked.get(), content.len());
 }
 
 #[test]
 fn a_line_without_end_is_divided_as_well() {
-    for content in ["x".repeat(1 << 16), "word ".repeat(1 << 15), "é".repeat(1 << 15), "😀".repeat(1 << 14)] {
+    for content in ["x".repeat(1 << 14), "word ".repeat(1 << 14), "é".repeat(1 << 13), "😀".repeat(1 << 12)] {
         let found = pieces("a.txt", &content, 64, 8);
         assert!(found.iter().all(|piece| piece.tokens <= 64 && piece.text.len() <= 64 * 16 + 16), "{}", &content[..4]);
         assert!(found.iter().all(|piece| (piece.position.first_line, piece.position.last_line) == (1, 1)));
@@ -150,7 +150,7 @@ fn what_is_nested_without_end_is_divided_by_lines() {
         ("a.py", "(("),
         ("a.go", "{"),
     ] {
-        let found = pieces(name, &part.repeat(20_000), 64, 8);
+        let found = pieces(name, &part.repeat(2_000), 64, 8);
         assert!(!found.is_empty(), "{name} {part}");
     }
 }
@@ -187,6 +187,7 @@ fn check(name: &str, content: &str, chunk_tokens: usize, overlap_tokens: usize) 
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn the_text_of_a_chunk_is_on_the_lines_it_says(
         content in r"([#>\-]{0,3} ?[a-zé😀.(){}]{0,12}[ \n]{0,3}){0,80}",

@@ -27,9 +27,37 @@ pub struct MemoryAdd {
 #[serde(deny_unknown_fields)]
 struct Arguments {
     collection: CollectionName,
-    documents: Vec<Given>,
+    documents: Documents,
     #[serde(default)]
     scope: Scope,
+}
+
+/// What is kept, as models and templates give it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Documents {
+    One(Document),
+    Many(Vec<Document>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Document {
+    Text(String),
+    Given(Given),
+}
+
+impl Documents {
+    fn into_given(self) -> impl Iterator<Item = Given> {
+        let all = match self {
+            Self::One(one) => vec![one],
+            Self::Many(all) => all,
+        };
+        all.into_iter().map(|document| match document {
+            Document::Text(text) => Given { text, source: None, metadata: Map::new() },
+            Document::Given(given) => given,
+        })
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,26 +81,23 @@ impl MemoryAdd {
     pub(super) fn described() -> ToolSpec {
         let description = "Keeps texts in a collection of the project's memory, so that they are found later, by other runs as well. Write \
             each as a text that can be understood by itself. A `source` names it: what is kept under the same name is replaced.";
+        let text = json!({"type": "string", "minLength": 1, "description": "The text, plain or Markdown."});
+        let document = json!({
+            "type": "object",
+            "properties": {
+                "text": text,
+                "source": {"type": "string", "minLength": 1, "maxLength": 500, "description": "Its name; found by itself when absent."},
+                "metadata": {"type": "object", "description": "What is noted about it, for filters."}
+            },
+            "required": ["text"],
+            "additionalProperties": false
+        });
+        let many = json!({"type": "array", "minItems": 1, "maxItems": MOST, "items": {"anyOf": [document, text]}});
         let parameters = json!({
             "type": "object",
             "properties": {
                 "collection": {"type": "string", "minLength": 1, "maxLength": 64, "description": "Which collection."},
-                "documents": {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": MOST,
-                    "description": "What is kept.",
-                    "items": {
-                        "type": "object",
-                        "properties": {
-                            "text": {"type": "string", "minLength": 1, "description": "The text, plain or Markdown."},
-                            "source": {"type": "string", "minLength": 1, "maxLength": 500, "description": "Its name; found by itself when absent."},
-                            "metadata": {"type": "object", "description": "What is noted about it, for filters."}
-                        },
-                        "required": ["text"],
-                        "additionalProperties": false
-                    }
-                },
+                "documents": {"anyOf": [many, document, text], "description": "What is kept: a list of documents, or one."},
                 "scope": {"type": "string", "description": "Whose it is: `project` (when absent), `workflow:NAME`, `agent:NAME`, `run:ID`."}
             },
             "required": ["collection", "documents"],
@@ -115,8 +140,37 @@ impl Tool for MemoryAdd {
             untrusted: true,
             metadata: one.metadata,
         };
-        let items = given.documents.into_iter().enumerate().map(item).collect();
+        let items = given.documents.into_given().enumerate().map(item).collect();
         let added = self.memory.add(&given.collection, items).await?;
         Ok(ToolOutput::new(serde_json::to_value(added).unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Validator;
+
+    #[test]
+    fn documents_are_texts_or_more_one_or_many() {
+        let schema = MemoryAdd::described().parameters;
+        let validator = Validator::new(&schema).unwrap();
+        let whole = json!({"text": "b", "source": "s", "metadata": {"a": 1}});
+        for (documents, texts) in [
+            (json!("a"), vec!["a"]),
+            (whole.clone(), vec!["b"]),
+            (json!(["a", whole]), vec!["a", "b"]),
+            (json!([{"text": "c"}]), vec!["c"]),
+        ] {
+            let arguments = json!({"collection": "notes", "documents": documents});
+            assert_eq!(validator.problems(&arguments), Vec::<String>::new(), "{arguments}");
+            let read: Arguments = read_arguments(&arguments).unwrap();
+            let given: Vec<String> = read.documents.into_given().map(|given| given.text).collect();
+            assert_eq!(given, texts);
+        }
+        for documents in [json!([]), json!(""), json!([{"source": "s"}]), json!({"text": "a", "more": 1}), json!(3)] {
+            let arguments = json!({"collection": "notes", "documents": documents});
+            assert!(!validator.problems(&arguments).is_empty(), "{arguments}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use tree_sitter::{Node, Parser};
 
-use super::{MAX_DEPTH, Part, labelled};
+use super::{MAX_DEPTH, MAX_PARTS, Part, labelled};
 use crate::memory::Language;
 
 /// The kinds of nodes that are items with a name, by language. What a label begins with is the text up to the name.
@@ -55,7 +55,7 @@ pub(in crate::memory::divide) fn grammar(language: Language) -> tree_sitter::Lan
     }
 }
 
-/// The items of a text, in order; `None` when it is nested deeper than anybody writes, or is no code of that language at all.
+/// The items of a text, in order; `None` when it is nested deeper, or has more of them, than anybody writes, or is no code of that language at all.
 pub(super) fn items(text: &str, language: Language) -> Option<Vec<Part>> {
     let mut parser = Parser::new();
     parser.set_language(&grammar(language)).ok()?;
@@ -69,7 +69,7 @@ pub(super) fn items(text: &str, language: Language) -> Option<Vec<Part>> {
     let mut cursor = tree.walk();
     loop {
         let node = cursor.node();
-        if cursor.depth() as usize > MAX_DEPTH {
+        if cursor.depth() as usize > MAX_DEPTH || parts.len() > MAX_PARTS {
             return None;
         }
         if kinds.contains(&node.kind()) {

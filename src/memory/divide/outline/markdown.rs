@@ -2,10 +2,10 @@
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use super::labelled;
+use super::{MAX_PARTS, labelled};
 use crate::memory::Heading;
 
-/// The headings of a text, in order, with their words. What stands in code or in quotations is none.
+/// The headings of a text, in order, with their words; of very many, some. What stands in code, lists or quotations is none.
 pub(super) fn headings(text: &str) -> Vec<(Heading, String)> {
     let mut headings: Vec<(Heading, String)> = Vec::new();
     let (mut words, mut is_in_heading, mut quotations) = (String::new(), false, 0_usize);
@@ -13,6 +13,7 @@ pub(super) fn headings(text: &str) -> Vec<(Heading, String)> {
         match event {
             Event::Start(Tag::BlockQuote(_) | Tag::List(_)) => quotations += 1,
             Event::End(TagEnd::BlockQuote(_) | TagEnd::List(_)) => quotations = quotations.saturating_sub(1),
+            _ if headings.len() > MAX_PARTS => break,
             Event::Start(Tag::Heading { level, .. }) if quotations == 0 => {
                 is_in_heading = true;
                 words.clear();

@@ -12,6 +12,8 @@ use crate::memory::{Heading, Text, TextKind};
 const MAX_PARSED: usize = 4 << 20;
 /// What stands deeper in others is not told from them.
 const MAX_DEPTH: usize = 200;
+/// How many parts a text has; one with more is no text of people.
+const MAX_PARTS: usize = 100_000;
 /// The longest label of a part, in characters.
 const MAX_LABEL: usize = 80;
 
@@ -42,6 +44,7 @@ impl Outline {
             TextKind::Code(_) if text.text.len() > MAX_PARSED => None,
             TextKind::Code(language) => code::items(&text.text, language),
         };
+        let parts = parts.filter(|parts| parts.len() <= MAX_PARTS);
         let kind = if parts.is_none() { TextKind::Plain } else { text.kind };
         Self { kind, parts: parts.unwrap_or_default() }
     }

@@ -202,6 +202,7 @@ impl Searching<'_> {
             source: document.source,
             position: chunk.position,
             text: chunk.text,
+            tokens: chunk.tokens,
             score,
             similarity,
             untrusted: document.untrusted,

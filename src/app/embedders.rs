@@ -83,6 +83,14 @@ impl ProjectEmbedders {
         }
     }
 
+    /// The same, with the keys of the servers that the manifest names noted in `live`.
+    #[must_use]
+    pub fn of(manifest: Option<&Manifest>, folder: &Path, on_transfer: Option<OnTransfer>, live: &mut LiveSecrets) -> Self {
+        let embedders = Self::new(manifest, folder, on_transfer);
+        embedders.note_keys(live);
+        embedders
+    }
+
     /// Notes the keys of the servers that the manifest's collections name, so that they are kept out of what is shown.
     pub fn note_keys(&self, live: &mut LiveSecrets) {
         for name in self.named().filter_map(|name| Some(name.split_once('/')?.0)) {
@@ -182,5 +190,54 @@ impl Embedders for ProjectEmbedders {
         let embedder = known(&found, made.id()).unwrap_or(made);
         found.insert(embedder.id().to_owned(), Arc::clone(&embedder));
         Ok(Arc::clone(found.entry(name.to_owned()).or_insert(embedder)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(name: &str) -> Result<Arc<dyn Embedder>> {
+        ProjectEmbedders::new(None, Path::new("."), None).find(name)
+    }
+
+    #[test]
+    fn embedders_are_found_by_their_names_and_by_the_ids_of_their_vectors() {
+        for (name, id) in [
+            ("mock", "mock"),
+            ("mock/any", "mock"),
+            ("local", "local/all-MiniLM-L6-v2"),
+            ("local/all-MiniLM-L6-v2", "local/all-MiniLM-L6-v2"),
+            ("ollama/nomic-embed-text", "ollama/nomic-embed-text"),
+            ("ollama/hf.co/org/model:Q8", "ollama/hf.co/org/model:Q8"),
+        ] {
+            assert_eq!(find(name).unwrap().id(), id, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_embedder_is_made_once() {
+        let embedders = ProjectEmbedders::new(None, Path::new("."), None);
+        let (one, other) = (embedders.find("local").unwrap(), embedders.find("local/all-MiniLM-L6-v2").unwrap());
+        assert!(Arc::ptr_eq(&one, &other));
+    }
+
+    #[test]
+    fn what_is_no_embedder_is_told_with_what_there_is() {
+        for (name, kind, expected) in [
+            ("", ErrorKind::Invalid, "`` is no embedder"),
+            ("locale", ErrorKind::Invalid, "`locale` is no embedder"),
+            ("openai", ErrorKind::Invalid, "`openai` is no embedder"),
+            ("openai/", ErrorKind::Invalid, "`openai/` is no embedder"),
+            ("openai:small", ErrorKind::Invalid, "`openai:small` is no embedder"),
+            ("lexical", ErrorKind::Invalid, "`lexical` makes no vectors"),
+            ("nobody/small", ErrorKind::Invalid, "provider `nobody` is not known"),
+            ("local/unheard-of", ErrorKind::NotFound, "there is no local model `unheard-of`"),
+            ("local/mine@0123456789ab", ErrorKind::NotFound, "there is no local model `mine@0123456789ab`"),
+            ("local:nowhere", ErrorKind::NotFound, "there is no model in"),
+        ] {
+            let error = find(name).unwrap_err();
+            assert!(error.kind() == kind && error.message().starts_with(expected), "{name}: {error:?}");
+        }
     }
 }

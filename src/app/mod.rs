@@ -53,6 +53,7 @@ use crate::{
     engine::{Clock, Delegates, Engine, RunOptions},
     error::{Error, ErrorKind, Result},
     manifest::Manifest,
+    memory::models::OnTransfer,
     model::{CollectionName, Event, EventBody, ModelRef, RunId, Value},
     plan::{CompileOptions, Compiled, CompiledManifest, ManifestChoice, Plan, compile as compile_file, compile_text},
     provider::Providers,
@@ -76,6 +77,8 @@ pub struct Settings {
     pub models: BTreeMap<String, ModelRef>,
     /// What the operator permits.
     pub policy: PolicySettings,
+    /// Hears how far the download of a local model has come.
+    pub on_transfer: Option<OnTransfer>,
 }
 
 /// How the simulated model answers, as far as it is not as the manifest says.
@@ -208,7 +211,7 @@ impl Services {
         let mut live = LiveSecrets::default();
         secrets.note_all(&mut live);
         let models = providers::models(plan, manifest, folder, mock, &mut live)?;
-        let memory = ProjectMemory::of(manifest, folder, place, None, &mut live)?;
+        let memory = ProjectMemory::of(manifest, folder, place, settings.on_transfer.clone(), &mut live)?;
         if mock.is_none() {
             tools::refuse_what_cannot_work(plan, &policy)?;
         }

@@ -65,7 +65,7 @@ impl Toolkit {
         let (policy, _) = policy::policy(settings, &folder)?;
         let (place, mut live) =
             (StorePlace::choose(settings.store.as_deref(), manifest.as_ref(), &folder), LiveSecrets::default());
-        let memory = ProjectMemory::of(manifest.as_ref(), &folder, &place, None, &mut live)?;
+        let memory = ProjectMemory::of(manifest.as_ref(), &folder, &place, settings.on_transfer.clone(), &mut live)?;
         let tools = tools(manifest.as_ref(), &folder, &Wanted::All, Some(&memory), false, &mut live)?;
         let patterns = |written: &[crate::diagnostic::Spanned<String>]| -> Vec<ToolPattern> {
             written.iter().filter_map(|pattern| ToolPattern::new(pattern.value.clone()).ok()).collect()

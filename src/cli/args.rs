@@ -8,6 +8,7 @@ use crate::{
     cli::{
         audit::args::AuditCommand,
         memory::args::MemoryCommand,
+        models::args::ModelsCommand,
         policy::args::{PolicyArgs, PolicyCommand},
         tools::args::ToolsCommand,
         values::{InputArg, ModelArg, parse_duration},
@@ -104,6 +105,9 @@ pub enum Command {
     /// What the project remembers: add to it, search it, look after it
     #[command(subcommand)]
     Memory(MemoryCommand),
+    /// Look at the local models that make vectors, and get them
+    #[command(subcommand)]
+    Models(ModelsCommand),
     /// Look at what the operator permits tools to touch
     #[command(subcommand)]
     Policy(PolicyCommand),

@@ -21,6 +21,7 @@ mod json;
 mod lock;
 mod man;
 pub mod memory;
+pub mod models;
 mod numbers;
 mod outputs;
 mod page;
@@ -97,7 +98,7 @@ fn run(arguments: &[OsString]) -> u8 {
 }
 
 fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
-    let settings = settings(&cli);
+    let settings = Settings { on_transfer: Some(models::bar(terminal)), ..settings(&cli) };
     let verbose = cli.global.verbose > 0;
     match cli.command {
         Command::Run(args) => run::run(&args, &settings, verbose, terminal),
@@ -119,6 +120,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
         Command::Tools(command) => tools::tools(&command, &settings, verbose, terminal),
         Command::Memory(command) => run::block_on(memory::memory(&command, &settings, terminal)),
+        Command::Models(command) => models::models(&command, terminal),
         Command::Policy(command) => policy::policy(&command, &settings, terminal),
         Command::Audit(command) => run::block_on(audit::audit(&command, &settings, terminal)),
         Command::Schema(args) => schema::schema(&args, terminal),
@@ -169,6 +171,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         | Command::Agents(_)
         | Command::Runs(_)
         | Command::Memory(_)
+        | Command::Models(_)
         | Command::Audit(_)
         | Command::Schema(_)
         | Command::Explain(_)

@@ -68,6 +68,10 @@ impl Memory {
         observer: &dyn AddObserver,
     ) -> Result<AddReport> {
         let target = Target::find(self, name, options.embedder.as_deref()).await?;
+        if let Some(embedder) = &target.embedder {
+            // Tokens are counted before the first text is embedded.
+            embedder.prepare().await?;
+        }
         let division = target.division(self.settings(name));
         let (sender, mut steps) = mpsc::channel(WAITING);
         let read = async move {

@@ -229,6 +229,18 @@ impl NodeSpec {
         Self::new("workflow", json!(path)).set("with", with)
     }
 
+    /// A node that searches memory, e.g. `json!({"collection": "docs", "query": "{{ inputs.question }}"})`.
+    #[must_use]
+    pub fn recall(search: Value) -> Self {
+        Self::new("recall", search)
+    }
+
+    /// A node that keeps something in memory, e.g. `json!({"collection": "notes", "documents": "{{ answer }}"})`.
+    #[must_use]
+    pub fn remember(documents: Value) -> Self {
+        Self::new("remember", documents)
+    }
+
     /// A node with an inner graph. An inner node is ordered by what its templates name.
     #[must_use]
     pub fn graph<'a>(nodes: impl IntoIterator<Item = (&'a str, NodeSpec)>) -> Self {

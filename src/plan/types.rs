@@ -390,7 +390,7 @@ impl ToolNode {
             _ => return None,
         };
         let TemplateTree::Map(args) = &self.args else { return None };
-        match &args.iter().find(|(name, _)| *name == "collection")?.1 {
+        match args.get("collection")? {
             TemplateTree::Literal(Value::String(collection)) => Some((does, collection)),
             TemplateTree::Text(template) => Some((does, template.source())),
             TemplateTree::Literal(_) | TemplateTree::List(_) | TemplateTree::Map(_) => None,

@@ -124,9 +124,9 @@ nodes:
             ("agents.toml", MANIFEST),
         ],
         r#"
-AF023 4:20 "found[0].citaton" `found[0]` has no field `citaton` (did you mean `citation`?)
-AF023 5:20 "kept.stored" `kept` has no field `stored` (it has `added`, `unchanged`, `chunks` and `embedded`)
-AF023 6:44 "passage.page" `passage` has no field `page` (it has `citation`, `source`, `position`, `text`, `tokens`, `score`, `similarity`, `untrusted`, `scope` and `metadata`)
+AF023 4:20 "found[0].citaton" `found[0]` has no field `citaton` (did you mean `found[0].citation`?)
+AF023 5:20 "kept.stored" `kept` has no field `stored` (it has `added`, `unchanged`, `chunks`, `embedded`)
+AF023 6:44 "passage.page" `passage` has no field `page` (it has `citation`, `source`, `position`, `text`, `tokens`, `score`, `similarity`, `untrusted` and 2 more)
 "#,
     );
 }
@@ -253,7 +253,6 @@ AF039 3:41 "ticket" unknown collection `ticket` (did you mean `tickets`?)
 AF039 6:33 "doc" unknown collection `doc` (did you mean `docs`?)
 AF039 warning 7:34 "elsewhere" unknown collection `elsewhere` (describe it in the manifest: `[memory.elsewhere]`, with the `path` of its files if it has some)
 AF007 9:32 "My Notes" `My Notes` is no valid name of a collection (use 1 to 64 of a-z, 0-9, `_` and `-`, beginning with a letter or a digit)
-AF039 warning 9:32 "My Notes" unknown collection `My Notes` (describe it in the manifest: `[memory.My Notes]`, with the `path` of its files if it has some)
 "#,
     );
 }

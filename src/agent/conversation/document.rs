@@ -126,7 +126,7 @@ pub struct Summary {
 /// A summary that takes the place of the oldest turns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Compaction {
+pub(in crate::agent) struct Compaction {
     pub(super) text: String,
     pub(super) by: AgentName,
     /// How many turns the summary before it stood for: what it was made from.

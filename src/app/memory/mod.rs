@@ -67,8 +67,7 @@ impl ProjectMemory {
                 paths.insert(name, Paths { taken: texts(&written.path), ignored: texts(&written.ignore) });
             }
         }
-        let embedders = ProjectEmbedders::new(manifest, folder, on_transfer);
-        embedders.note_keys(live);
+        let embedders = ProjectEmbedders::of(manifest, folder, on_transfer, live);
         let memory = Memory::new(Arc::new(LateIndex::at(place.clone())), Arc::new(embedders), settings);
         let state = place.file().and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_owned);
         Ok(Self { memory: Arc::new(memory), folder: folder.to_owned(), state, paths })
@@ -78,12 +77,12 @@ impl ProjectMemory {
     ///
     /// # Errors
     /// When the manifest cannot be read.
-    pub fn here(settings: &Settings, on_transfer: Option<OnTransfer>) -> Result<Self> {
+    pub fn here(settings: &Settings) -> Result<Self> {
         let path = project::manifest_here(settings.manifest.as_deref())?;
         let folder = path.as_deref().map_or_else(|| PathBuf::from("."), project::folder_of);
         let manifest = path.as_deref().map(read_whole).transpose()?;
         let place = StorePlace::choose(settings.store.as_deref(), manifest.as_ref(), &folder);
-        Self::of(manifest.as_ref(), &folder, &place, on_transfer, &mut LiveSecrets::default())
+        Self::of(manifest.as_ref(), &folder, &place, settings.on_transfer.clone(), &mut LiveSecrets::default())
     }
 
     /// The folder that names of files are from.

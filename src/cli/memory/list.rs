@@ -10,7 +10,7 @@ use crate::{
 
 /// Lists the collections, or the documents of one.
 pub(super) async fn list(args: &MemoryListArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let project = ProjectMemory::here(settings, None)?;
+    let project = ProjectMemory::here(settings)?;
     match &args.collection {
         Some(name) => documents(&project, name, args.format, terminal).await?,
         None => collections(&project.memory.collections().await?, args.format, terminal)?,

@@ -20,7 +20,7 @@ use crate::{
 
 /// Makes all vectors of a collection anew.
 pub(super) async fn reindex(args: &MemoryReindexArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let project = ProjectMemory::here(settings, None)?;
+    let project = ProjectMemory::here(settings)?;
     let name = &args.collection;
     let documents = project.memory.collection(name).await?.documents;
     let progress = Progress::start(terminal, usize::try_from(documents).unwrap_or(usize::MAX));

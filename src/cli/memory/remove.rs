@@ -15,7 +15,7 @@ use crate::{
 
 /// Removes documents or a collection, when a person or `--yes` says so.
 pub(super) async fn remove(args: &MemoryRemoveArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let project = ProjectMemory::here(settings, None)?;
+    let project = ProjectMemory::here(settings)?;
     let (memory, name) = (&project.memory, &args.collection);
     let collection = memory.collection(name).await?;
     if args.all {

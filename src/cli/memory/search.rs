@@ -25,7 +25,7 @@ const MAX_QUERY: u64 = (1 << 20) + 1;
 
 /// Finds passages and shows them.
 pub(super) async fn search(args: &MemorySearchArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let project = ProjectMemory::here(settings, None)?;
+    let project = ProjectMemory::here(settings)?;
     let filter = Filter {
         scopes: args.scope.clone(),
         metadata: noted(&args.meta),

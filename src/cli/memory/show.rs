@@ -30,7 +30,7 @@ struct Shown {
 
 /// Shows the documents of a name: there is one for each scope.
 pub(super) async fn show(args: &MemoryShowArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let project = ProjectMemory::here(settings, None)?;
+    let project = ProjectMemory::here(settings)?;
     let (name, index) = (&args.collection, project.memory.index());
     let mut shown = Vec::new();
     for (source, scope) in project.memory.named(name, std::slice::from_ref(&args.source)).await? {

@@ -23,7 +23,7 @@ struct Stats {
 
 /// Shows how large collections are.
 pub(super) async fn stats(args: &MemoryStatsArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let project = ProjectMemory::here(settings, None)?;
+    let project = ProjectMemory::here(settings)?;
     let collections = match &args.collection {
         Some(name) => vec![project.memory.collection(name).await?],
         None => project.memory.collections().await?,

@@ -28,7 +28,7 @@ use crate::{
 
 /// Writes a collection out.
 pub(super) async fn export(args: &MemoryExportArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let project = ProjectMemory::here(settings, None)?;
+    let project = ProjectMemory::here(settings)?;
     let (memory, name, vectors) = (&project.memory, &args.collection, !args.no_vectors);
     memory.collection(name).await?;
     let count = match &args.output {
@@ -74,7 +74,7 @@ fn cannot_write(path: &Path, err: io::Error) -> Error {
 
 /// Reads a collection in.
 pub(super) async fn import(args: &MemoryImportArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let project = ProjectMemory::here(settings, None)?;
+    let project = ProjectMemory::here(settings)?;
     let file = opened(&args.file)?;
     let open = || {
         let mut file = file.try_clone().map_err(unreadable)?;

@@ -68,8 +68,22 @@ pub struct Transfer<'a> {
     pub total: u64,
 }
 
-/// Is told how far a download has come, from its beginning to its end. Returns at once.
-pub type OnTransfer = Arc<dyn Fn(Transfer<'_>) + Send + Sync>;
+/// Is told how far a download has come, from its beginning to its end.
+#[derive(Clone)]
+pub struct OnTransfer(Arc<dyn Fn(Transfer<'_>) + Send + Sync>);
+
+impl OnTransfer {
+    /// Tells `hear`, which returns at once.
+    pub fn new(hear: impl Fn(Transfer<'_>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+}
+
+impl fmt::Debug for OnTransfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnTransfer").finish_non_exhaustive()
+    }
+}
 
 /// A model, as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -89,16 +103,10 @@ pub struct ModelReport {
 }
 
 /// The models of this machine.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Models {
     settings: ModelSettings,
     on_transfer: Option<OnTransfer>,
-}
-
-impl fmt::Debug for Models {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Models").field("settings", &self.settings).finish_non_exhaustive()
-    }
 }
 
 impl Models {

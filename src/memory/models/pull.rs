@@ -5,7 +5,7 @@ use std::fs;
 use reqwest::Url;
 
 use super::{
-    KnownModel, Models, Transfer,
+    KnownModel, Models, OnTransfer, Transfer,
     fetch::Fetcher,
     files::{make_folder, put_in_place, size, unwritable},
     lock::Lock,
@@ -76,7 +76,7 @@ impl Models {
                 let url = Url::parse(&url).map_err(|err| Error::new(ErrorKind::Invalid, "no URL of a file").source(err))?;
                 let part = partial.join(format!("{}.part", file.path));
                 let tell = |done| {
-                    if let Some(on_transfer) = &self.on_transfer {
+                    if let Some(OnTransfer(on_transfer)) = &self.on_transfer {
                         on_transfer(Transfer { model: model.name, done: before + done, total });
                     }
                 };

@@ -2,7 +2,7 @@
 
 use crate::{
     diagnostic::{Code, Diagnostic, Span, nearest},
-    model::{Access, Permission, Value},
+    model::{Access, CollectionName, Permission, Value},
     plan::{
         compile::Compiler,
         draft::{Args, GraphDraft, KindDraft, TreeDraft},
@@ -63,8 +63,10 @@ fn unknown(compiler: &Compiler<'_>, search: &Search<'_>) -> Option<Diagnostic> {
     let kept = &compiler.kept;
     let Search { collection, span, .. } = *search;
     let access = Access::Remember { collection: collection.to_owned() };
+    // What is no name at all has been told.
+    let is_name = CollectionName::new(collection).is_ok();
     let is_declared = compiler.memory.iter().any(|(name, _)| name.value == collection);
-    if compiler.agents_unknown || is_declared || kept.iter().any(|permission| permission.covers(&access)) {
+    if compiler.agents_unknown || !is_name || is_declared || kept.iter().any(|permission| permission.covers(&access)) {
         return None;
     }
     let names = kept.iter().filter_map(|permission| match permission.as_access() {

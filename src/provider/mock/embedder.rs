@@ -69,7 +69,7 @@ fn vector(text: &str) -> Vec<f32> {
 fn add(word: &str, sum: &mut [f32; DIMENSION]) {
     let hash = Sha256::digest(word);
     for (axis, number) in sum.iter_mut().enumerate() {
-        let is_forth = hash[axis / 8] >> (axis % 8) & 1 == 1;
+        let is_forth = (hash[axis / 8] >> (axis % 8)) & 1 == 1;
         *number += if is_forth { 1.0 } else { -1.0 };
     }
 }

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 39] = [
+const PAGES: [&[&str]; 43] = [
     &[],
     &["run"],
     &["resume"],
@@ -28,6 +28,10 @@ const PAGES: [&[&str]; 39] = [
     &["tools", "show"],
     &["tools", "call"],
     &["tools", "trust"],
+    &["models"],
+    &["models", "list"],
+    &["models", "pull"],
+    &["models", "import"],
     &["policy"],
     &["policy", "show"],
     &["policy", "check"],

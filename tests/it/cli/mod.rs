@@ -12,6 +12,7 @@ mod help;
 mod init;
 mod inputs;
 mod lock;
+mod models;
 mod output;
 mod policy;
 mod project;

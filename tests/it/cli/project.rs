@@ -97,6 +97,8 @@ impl Project {
             command.env_remove(name);
         }
         command.env("XDG_CONFIG_HOME", self.settings.path());
+        // No test downloads a model, or looks at those of the person.
+        command.env("AGENTFLOW_MODELS", self.settings.path().join("models")).env("AGENTFLOW_OFFLINE", "1");
         command
     }
 

@@ -11,7 +11,7 @@ use agentflow::{
     Error, ErrorKind,
     memory::{
         LocalEmbedder,
-        models::{KnownFile, KnownModel, ModelSettings, Models},
+        models::{KnownFile, KnownModel, ModelSettings, Models, OnTransfer},
     },
     provider::Embedder as _,
 };
@@ -101,9 +101,9 @@ async fn the_first_text_brings_the_model_and_the_second_needs_no_network() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let hears = Arc::clone(&told);
     let models = Models::new(settings(&home, &server.uri()))
-        .tell(Arc::new(move |transfer| hears.lock().unwrap().push((transfer.done, transfer.total))));
+        .tell(OnTransfer::new(move |transfer| hears.lock().unwrap().push((transfer.done, transfer.total))));
     let embedder = LocalEmbedder::known(models.clone(), model);
-    assert_eq!(asked(&server).await, []);
+    assert!(asked(&server).await.is_empty());
     // Nobody knows better yet than that a token has a byte.
     assert_eq!(embedder.count_tokens("one two"), 9);
     let vectors = embedder.embed(&texts(&["one two"])).await.unwrap();
@@ -126,7 +126,7 @@ async fn offline_nothing_is_asked_and_the_ways_out_are_told() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.message().contains("model `tiny` is not on this machine") && error.message().contains("AGENTFLOW_OFFLINE"));
     assert_absent(&home, &error);
-    assert_eq!(asked(&server).await, []);
+    assert!(asked(&server).await.is_empty());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use agentflow::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind,
     provider::{Embedder as _, HttpClient, OpenAiEmbedder},
 };
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ async fn what_no_model_would_read_is_not_sent() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_fit_is_malformed() -> Result<()> {
+async fn an_answer_that_does_not_fit_is_malformed() {
     for (body, expected) in [
         (json!({"data": []}), "model `small` of `lab` answered with 0 vectors for 1 texts"),
         (
@@ -109,7 +109,6 @@ async fn an_answer_that_does_not_fit_is_malformed() -> Result<()> {
         let error = failure(ResponseTemplate::new(200).set_body_json(body)).await;
         assert_eq!((error.kind(), error.message()), (ErrorKind::Malformed, expected));
     }
-    Ok(())
 }
 
 #[tokio::test]

@@ -90,10 +90,7 @@ impl LocalEmbedder {
     /// The model, loaded with the first call; a failure is not remembered.
     async fn model(&self) -> Result<Arc<Model>> {
         let load = || async {
-            let folder = match &self.place {
-                Place::Folder(folder) => folder.clone(),
-                Place::Known(models, known) => models.provide(known).await?,
-            };
+            let folder = self.folder().await?;
             let tokens = self.tokens.get().cloned();
             let loaded = blocking(move || {
                 let tokens = match tokens {
@@ -108,6 +105,14 @@ impl LocalEmbedder {
             Ok(model)
         };
         self.model.get_or_try_init(load).await.cloned()
+    }
+
+    /// Where its files are, as soon as they are there.
+    async fn folder(&self) -> Result<PathBuf> {
+        match &self.place {
+            Place::Folder(folder) => Ok(folder.clone()),
+            Place::Known(models, known) => models.provide(known).await,
+        }
     }
 
     /// The tokenizer, if its file is there.
@@ -151,7 +156,7 @@ impl Embedder for LocalEmbedder {
     }
 
     async fn prepare(&self) -> Result<()> {
-        self.model().await.map(drop)
+        self.folder().await.map(drop)
     }
 
     async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {

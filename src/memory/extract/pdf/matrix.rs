@@ -26,8 +26,10 @@ impl Matrix {
 
     /// First this one, then `outer`.
     pub(super) fn then(self, outer: Self) -> Self {
-        let (Self([a, b, c, d, e, f]), Self([oa, ob, oc, od, oe, of])) = (self, outer);
-        Self([a * oa + b * oc, a * ob + b * od, c * oa + d * oc, c * ob + d * od, e * oa + f * oc + oe, e * ob + f * od + of])
+        let outer = outer.0;
+        let across = |x: f32, y: f32| (x * outer[0] + y * outer[2], x * outer[1] + y * outer[3]);
+        let (right, up, origin) = (across(self.0[0], self.0[1]), across(self.0[2], self.0[3]), across(self.0[4], self.0[5]));
+        Self([right.0, right.1, up.0, up.1, origin.0 + outer[4], origin.1 + outer[5]])
     }
 
     /// Where its origin is.

@@ -2,7 +2,7 @@
 
 use agentflow::{
     ErrorKind,
-    memory::{Filter, Index, NewDocument, Search, SqliteIndex},
+    memory::{Filter, NewDocument, Search, SqliteIndex},
 };
 use rusqlite::Connection;
 use serde_json::json;

@@ -9,6 +9,7 @@ mod diff;
 mod end_to_end;
 mod exit_codes;
 mod flows;
+mod flows_of_memory;
 mod help;
 mod init;
 mod inputs;

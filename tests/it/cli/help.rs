@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 0] = [
+const PAGES: [&[&str]; 57] = [
     &[],
     &["run"],
     &["resume"],

@@ -45,7 +45,7 @@ impl Codes {
         products.clear();
         products.resize(range.len(), 0.0);
         let numbers = &self.numbers[range.start * self.dimension..range.end * self.dimension];
-        Arch::new().dispatch(Products { numbers, scales: &self.scales[range], query: &query.numbers, products });
+        Arch::new().dispatch(Products { numbers, scales: &self.scales[range], query: &query.numbers, into: products });
     }
 }
 
@@ -54,7 +54,7 @@ struct Products<'a> {
     numbers: &'a [i8],
     scales: &'a [f32],
     query: &'a [i8],
-    products: &'a mut [f32],
+    into: &'a mut [f32],
 }
 
 impl WithSimd for Products<'_> {
@@ -64,7 +64,7 @@ impl WithSimd for Products<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) {
         let rows = self.numbers.chunks_exact(self.query.len());
-        for ((row, scale), product) in rows.zip(self.scales).zip(self.products) {
+        for ((row, scale), product) in rows.zip(self.scales).zip(self.into) {
             // Cannot overflow: 127 · 127 fits 130,000 times.
             let sum = row.iter().zip(self.query).fold(0_i32, |sum, (a, b)| sum.wrapping_add(i32::from(*a) * i32::from(*b)));
             #[expect(clippy::cast_precision_loss, reason = "what is compared is not exact anyway")]

@@ -89,13 +89,12 @@ pub(super) fn reserve(connection: &Connection, collection: i64, count: usize) ->
     let mut take = connection
         .prepare_cached("UPDATE memory_collections SET next = next + ?2 WHERE id = ?1 RETURNING next - ?2, next <= 4294967295")?;
     let taken = take.query_row(params![collection, count], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    match taken.ok_or_else(gone)? {
-        (first, true) => Ok((first, count)),
-        (_, false) => {
-            let text = "the collection has no numbers left for more chunks";
-            Err(Error::new(ErrorKind::Invalid, text).hint("make it anew with: agentflow memory reindex COLLECTION").into())
-        }
+    let (first, is_left) = taken.ok_or_else(gone)?;
+    if is_left {
+        return Ok((first, count));
     }
+    let text = "the collection has no numbers left for more chunks";
+    Err(Error::new(ErrorKind::Invalid, text).hint("make it anew with: agentflow memory reindex COLLECTION").into())
 }
 
 fn gone() -> Failure {

@@ -229,6 +229,8 @@ fn fuse(near: &[Hit], said: &[Hit]) -> Vec<Hit> {
         }
     }
     let mut best = Best::of(fused.len());
-    fused.iter().for_each(|(number, (score, _))| best.offer(*number, *score));
+    for (number, (score, _)) in &fused {
+        best.offer(*number, *score);
+    }
     best.into_ordered().into_iter().map(|(number, score)| (number, score, fused[&number].1)).collect()
 }

@@ -15,7 +15,9 @@ impl Spans {
         stretches.retain(|one| !one.is_empty());
         stretches.sort_unstable_by_key(|one| one.start);
         let mut spans = Self::default();
-        stretches.into_iter().for_each(|one| spans.push(one));
+        for one in stretches {
+            spans.push(one);
+        }
         spans
     }
 

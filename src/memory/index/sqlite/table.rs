@@ -115,7 +115,9 @@ impl CodeTable {
             nearest
         });
         let mut best = Best::of(keep);
-        nearest.into_iter().for_each(|(number, score)| best.offer(number, score));
+        for (number, score) in nearest {
+            best.offer(number, score);
+        }
         best.into_ordered().into_iter().map(|(number, _)| number).collect()
     }
 

@@ -10,8 +10,9 @@ use tokio::sync::mpsc;
 use crate::{
     error::{Error, Result},
     memory::{
-        AddObserver, AddReport, Added, Item, Memory, Pending, ReadItem,
-        pending::blocking,
+        AddObserver, AddReport, Added, Document, Item, Memory, NewChunk, NewDocument, Pending, ReadItem, StoredChunk,
+        documents::whole,
+        pending::{MODIFIED, blocking},
         prepare::{Division, Prepared, check_source},
     },
     model::CollectionName,
@@ -112,10 +113,15 @@ impl Memory {
             Err(error) => return Ok(Step::Failed(source, error)),
         };
         let known = if exists { self.index().document(name, &item.source, &item.scope).await? } else { None };
-        let is_same =
-            known.is_some_and(|known| known.hash == hash && known.metadata == item.metadata && known.untrusted == item.untrusted);
-        if is_same {
-            return Ok(Step::Unchanged(source));
+        if let Some(known) = known.filter(|known| known.hash == hash) {
+            if known.metadata == item.metadata && known.untrusted == item.untrusted {
+                return Ok(Step::Unchanged(source));
+            }
+            if let Some((known, chunks)) = whole(self.index().as_ref(), name, &known, true).await?
+                && known.hash == hash
+            {
+                return Ok(Step::Ready(Box::new(noted_anew(known, chunks, item))));
+            }
         }
         let division = division.clone();
         Ok(match blocking(move || division.divide(item, hash)).await {
@@ -126,4 +132,31 @@ impl Memory {
             Err(error) => Step::Failed(source, error),
         })
     }
+}
+
+/// The document as it is, but for what is noted about it.
+fn noted_anew(known: Document, chunks: Vec<StoredChunk>, item: Item) -> Prepared {
+    let mut before = known.metadata.clone();
+    let mut now = item.metadata.clone();
+    before.remove(MODIFIED);
+    now.remove(MODIFIED);
+    let is_news = before != now || known.untrusted != item.untrusted;
+    let chunk = |chunk: StoredChunk| NewChunk {
+        position: chunk.position,
+        text: chunk.text,
+        hash: chunk.hash,
+        tokens: chunk.tokens,
+        vector: chunk.vector,
+    };
+    let document = NewDocument {
+        source: known.source,
+        scope: known.scope,
+        hash: known.hash,
+        bytes: known.bytes,
+        writer: item.writer,
+        untrusted: item.untrusted,
+        metadata: item.metadata,
+        chunks: chunks.into_iter().map(chunk).collect(),
+    };
+    Prepared { document, texts: Vec::new(), notes: Vec::new(), is_news }
 }

@@ -128,7 +128,7 @@ fn prepared(line: DocumentLine, chunks: Vec<(StoredChunk, String)>, untrusted: b
         metadata: line.metadata,
         chunks: new,
     };
-    Prepared { document, texts, notes: Vec::new() }
+    Prepared { document, texts, notes: Vec::new(), is_news: true }
 }
 
 /// The lines of an export, one after the other.

@@ -39,6 +39,8 @@ pub(super) struct Prepared {
     pub(super) texts: Vec<String>,
     /// What a reader should know of how it was read.
     pub(super) notes: Vec<String>,
+    /// Whether it says anything else than the one that is there, but for when its file was last written.
+    pub(super) is_news: bool,
 }
 
 /// Refuses names that nobody could cite.
@@ -121,7 +123,7 @@ impl Division {
             metadata: item.metadata,
             chunks,
         };
-        Ok(Prepared { document, texts, notes: text.notes })
+        Ok(Prepared { document, texts, notes: text.notes, is_news: true })
     }
 }
 

@@ -46,12 +46,12 @@ impl Memory {
         let fresh = fresh_name(name);
         let id = embedder.as_ref().map_or(LEXICAL, |embedder| embedder.id());
         // What is left of an attempt with another embedder is of no use.
-        let left = self.index().collection(&fresh).await?;
-        let exists = left.is_some_and(|left| left.embedder == id);
+        let left = self.index().collection(&fresh).await?.filter(|left| left.embedder == id);
+        let (exists, dimension) = (left.is_some(), left.map(|left| left.dimension));
         if !exists {
             self.index().drop_collection(&fresh).await?;
         }
-        let target = Target { embedder, exists };
+        let target = Target { embedder, exists, dimension };
         let mut making = Making { memory: self, name, fresh: &fresh, batch: Batch::new(self.index(), &fresh, target, observer) };
         for _ in 0..ROUNDS {
             let before = self.collection(name).await?;
@@ -116,7 +116,7 @@ impl Making<'_> {
             });
             texts.push(text);
         }
-        Prepared { document: with_chunks(document, new), texts, notes: Vec::new() }
+        Prepared { document: with_chunks(document, new), texts, notes: Vec::new(), is_news: true }
     }
 }
 

@@ -21,8 +21,8 @@ const MAX_EMBEDDER: usize = 300;
 const MAX_CHUNKS: usize = 1_000_000;
 /// The longest text of a chunk, and the largest metadata of a document, in bytes.
 const MAX_TEXT: usize = 1 << 20;
-/// How far the length of a vector may be from 1.
-const TOLERANCE: f32 = 1e-3;
+/// How far the length of a vector may be from 1: a little less than the index lets through.
+const TOLERANCE: f32 = 9e-4;
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -185,7 +185,7 @@ fn vector(text: &str, dimension: usize) -> Result<Vec<f32>> {
     if (length - 1.0).abs() > TOLERANCE {
         return Err(invalid(format!("its vector is of length {length}, not 1")));
     }
-    Ok(vector.into_iter().map(|number| number / length).collect())
+    Ok(vector)
 }
 
 fn is_hash(text: &str) -> bool {

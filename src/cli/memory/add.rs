@@ -47,7 +47,7 @@ struct Note<'a> {
 /// Adds what the arguments name; tells each document that could not be.
 pub(super) async fn add(args: &MemoryAddArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
     let project = ProjectMemory::here(settings)?;
-    let Gathered { pending, skipped } = gather(args, &project, settings)?;
+    let Gathered { pending, skipped, .. } = gather(args, &project, settings)?;
     let progress = Progress::start(terminal, pending.len() + skipped.len());
     for (source, error) in &skipped {
         progress.fail(source, error);

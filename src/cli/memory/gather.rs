@@ -1,6 +1,7 @@
 //! What the places on the command line mean, before any of it is read.
 
 use std::{
+    collections::HashSet,
     io::Read as _,
     path::{Component, Path, PathBuf},
 };
@@ -22,6 +23,8 @@ pub(super) struct Gathered {
     pub(super) pending: Vec<Pending>,
     /// What was found and cannot be read, and why.
     pub(super) skipped: Vec<(String, Error)>,
+    /// The files among it.
+    names: HashSet<String>,
 }
 
 /// Looks for all places.
@@ -102,6 +105,8 @@ fn files(sources: &Sources, place: &str, notes: &Notes, gathered: &mut Gathered)
     for found in sources.find(place)? {
         is_empty = false;
         match found {
+            // A file that two places name is added once.
+            Found::File(file) if !gathered.names.insert(file.name.clone()) => {}
             Found::File(file) => gathered.pending.push(Pending::file(file, notes.clone())),
             Found::Skipped { name, why } => gathered.skipped.push((name, Error::new(ErrorKind::Invalid, why))),
         }

@@ -103,7 +103,12 @@ impl<'a> Batch<'a> {
         let any = documents.iter().flat_map(|document| &document.chunks).find_map(|chunk| chunk.vector.as_deref());
         self.target.make(self.index.as_ref(), self.name, any).await?;
         self.index.put(self.name, documents).await?;
-        for Prepared { document, notes, .. } in waiting {
+        for Prepared { document, notes, is_news, .. } in waiting {
+            if !is_news {
+                self.report.added.unchanged += 1;
+                self.observer.on_step(AddStep::Unchanged { source: &document.source });
+                continue;
+            }
             self.report.added.added += 1;
             self.report.added.chunks += document.chunks.len();
             self.observer.on_step(AddStep::Added { source: &document.source, chunks: document.chunks.len() });
@@ -132,6 +137,9 @@ impl<'a> Batch<'a> {
         order.retain(|hash| !vectors.contains_key(hash));
         let new: Vec<String> = order.iter().map(|hash| texts[hash].clone()).collect();
         let made = embed_all(embedder.as_ref(), &new, |texts| self.observer.on_step(AddStep::Embedded { texts })).await?;
+        if let Some(vector) = made.first() {
+            self.target.check(self.name, vector)?;
+        }
         self.report.added.embedded += made.len();
         vectors.extend(order.into_iter().zip(made));
         Ok(vectors)

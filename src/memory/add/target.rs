@@ -19,6 +19,8 @@ pub(in crate::memory) struct Target {
     pub(in crate::memory) embedder: Option<Arc<dyn Embedder>>,
     /// Whether it is there.
     pub(in crate::memory) exists: bool,
+    /// How many numbers a vector of it has, where that is known.
+    pub(in crate::memory) dimension: Option<usize>,
 }
 
 impl Target {
@@ -47,11 +49,11 @@ impl Target {
                     .hint(format!("make them anew with: agentflow memory reindex {name} --embedder {wanted}"))
                     .hint("or leave `--embedder` out"));
             }
-            return Ok(Self { embedder: memory.embedder_of(&collection)?, exists: true });
+            return Ok(Self { embedder: memory.embedder_of(&collection)?, exists: true, dimension: Some(collection.dimension) });
         }
         let embedder = wanted.map_or_else(|| memory.settings(name).embedder, str::to_owned);
         let embedder = if embedder == LEXICAL { None } else { Some(memory.embedders().find(&embedder)?) };
-        Ok(Self { embedder, exists: false })
+        Ok(Self { embedder, exists: false, dimension: None })
     }
 
     /// How its documents are divided.
@@ -80,7 +82,19 @@ impl Target {
         };
         index.make(name, id, dimension).await?;
         self.exists = true;
+        self.dimension = Some(dimension);
         Ok(())
+    }
+
+    /// Refuses a vector that does not go with those of the collection.
+    ///
+    /// # Errors
+    /// `Invalid`, with the way on.
+    pub(super) fn check(&self, name: &CollectionName, vector: &[f32]) -> Result<()> {
+        let Some(dimension) = self.dimension.filter(|dimension| *dimension != vector.len()) else { return Ok(()) };
+        let id = self.embedder.as_ref().map_or(LEXICAL, |embedder| embedder.id());
+        let text = format!("`{id}` makes vectors of {} numbers now; those of collection `{name}` have {dimension}", vector.len());
+        Err(Error::new(ErrorKind::Invalid, text).hint(format!("make all of them anew with: agentflow memory reindex {name}")))
     }
 }
 

@@ -174,6 +174,18 @@ mod tests {
     }
 
     #[test]
+    fn only_a_file_that_was_left_alone_for_a_while_tells_its_state() {
+        let (_folder, file) = file(b"12345");
+        assert_eq!(file.read(5).unwrap().stamp, None, "it may change again within the same tick");
+        let an_hour_ago = std::time::SystemTime::now() - Duration::from_secs(3_600);
+        File::options().write(true).open(&file.path).unwrap().set_modified(an_hour_ago).unwrap();
+        let stamp = file.read(5).unwrap().stamp.unwrap();
+        assert_eq!((Some(stamp), stamp.bytes), (file.stamp(), 5));
+        fs::write(&file.path, b"54321").unwrap();
+        assert_ne!(file.stamp(), Some(stamp));
+    }
+
+    #[test]
     fn what_became_a_pipe_or_a_link_is_not_read() {
         let (_folder, file) = file(b"1");
         fs::remove_file(&file.path).unwrap();

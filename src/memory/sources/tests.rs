@@ -129,3 +129,32 @@ fn a_file_that_vanishes_while_a_folder_is_walked_ends_nothing() {
     assert_eq!(first.read(10).unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(walk.count(), 2);
 }
+
+#[test]
+fn a_place_covers_names_whether_their_files_are_there_or_not() {
+    let folder = folder(&["docs/a.md"]);
+    let sources = Sources::new(folder.path(), &[]).unwrap();
+    for (place, name) in [
+        ("docs/**/*.md", "docs/gone.md"),
+        ("docs/**/*.md", "docs/b/gone.md"),
+        ("docs", "docs/gone.rs"),
+        ("./docs", "docs/gone.rs"),
+        (".", "gone.md"),
+        ("**", "docs/gone.md"),
+        ("gone.md", "gone.md"),
+        ("gone/*.md", "gone/a.md"),
+    ] {
+        assert!(sources.covers(place, name), "{place} {name}");
+    }
+    for (place, name) in [
+        ("docs/*.md", "docs/b/gone.md"),
+        ("docs/*.md", "docs/gone.rs"),
+        ("docs", "docs2/gone.md"),
+        ("doc", "docs/gone.md"),
+        ("*.md", "docs/gone.md"),
+        ("gone.md", "gone.md.bak"),
+        ("docs/**", "https://example.com/docs/a"),
+    ] {
+        assert!(!sources.covers(place, name), "{place} {name}");
+    }
+}

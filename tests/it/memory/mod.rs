@@ -3,3 +3,4 @@
 mod index;
 mod ingest;
 mod retrieval;
+mod service;

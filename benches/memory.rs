@@ -3,6 +3,8 @@
 //!
 //! `AGENTFLOW_BENCH_VECTORS=100000,1000000` says how many there are; without it, 100,000.
 
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+
 use std::{
     ops::Range,
     path::Path,
@@ -105,7 +107,7 @@ fn commits(table: &mut Table) {
         let one = |_| {
             let time = runtime.block_on(log.append(&store, 1));
             // As far apart as those of a run that has something to do.
-            thread::sleep(Duration::from_millis(2));
+            runtime.block_on(tokio::time::sleep(Duration::from_millis(2)));
             time
         };
         (0..COMMITS).map(one).collect()
@@ -153,9 +155,9 @@ pub(crate) fn queries_only(path: &str, count: &str) {
     let queries: Vec<_> = (0..QUERIES).map(|n| world.vector(&mut Rng::with_seed(u64::MAX - n as u64))).collect();
     let wanted = exact(&world, count.parse().unwrap(), &queries[..COMPARED]);
     let index = runtime.block_on(SqliteIndex::open(path.into())).unwrap();
-    let search = |vector, words, filter| {
+    let search = |vector: &[f32], words: Option<String>, filter: Filter| {
         let start = Instant::now();
-        let search = Search { vector: Some(vector), words, k: K, min_score: None, filter };
+        let search = Search { vector: Some(vector), words: words.as_deref(), k: K, min_score: None, filter };
         let found = runtime.block_on(index.search(&collection(), &search)).unwrap();
         assert_eq!(found.len(), K);
         (start.elapsed(), found)
@@ -172,7 +174,7 @@ pub(crate) fn queries_only(path: &str, count: &str) {
     }
     let mut both: Vec<_> = (0..)
         .zip(&queries)
-        .map(|(seed, query)| search(query, Some(&text(&mut Rng::with_seed(seed), 6)), Filter::default()).0)
+        .map(|(seed, query)| search(query, Some(text(&mut Rng::with_seed(seed), 6)), Filter::default()).0)
         .collect();
     let mut filtered: Vec<_> = (0..)
         .zip(&queries)

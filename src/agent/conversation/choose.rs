@@ -105,7 +105,8 @@ mod tests {
             prop_assert!(gone <= turns.len());
             prop_assert!(choice.summarized == 0 || choice.left_out == 0);
             let summarizes = summarizes && choice.room > 0;
-            prop_assert_eq!(if summarizes { choice.left_out } else { choice.summarized }, 0);
+            let other_way = if summarizes { choice.left_out } else { choice.summarized };
+            prop_assert_eq!(other_way, 0);
             // What is given is the end of the conversation, and fits together with the old summary or with the room for a new one.
             let given: usize = turns[gone..].iter().sum();
             let before = if choice.keeps_summary { summary } else { choice.room };

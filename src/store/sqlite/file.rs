@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     io::{self, ErrorKind as IoErrorKind},
     path::Path,
+    thread,
     time::Duration,
 };
 
@@ -21,8 +22,15 @@ use crate::{
     },
 };
 
-/// How long a statement waits for another process before it gives up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a step of waiting for another writer is, at first. Shorter than the pauses that the index of memory makes between its
+/// transactions, so that a commit waits for one of them at most.
+const STEP: Duration = Duration::from_micros(100);
+/// How many steps there are before they grow longer.
+const SHORT_STEPS: i32 = 1_000;
+/// How long a step is then.
+const LONG_STEP: Duration = Duration::from_millis(10);
+/// How many steps there are before it is given up: half a minute.
+const STEPS: i32 = 4_000;
 
 /// The oldest SQLite that can be trusted with several connections in write-ahead mode.
 ///
@@ -75,9 +83,17 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let mut connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_handler(Some(wait))?;
     Ok(connection)
+}
+
+/// Waits for another connection's lock, for the n-th time; `false` gives up. SQLite's own steps grow to a tenth of a second, in which others
+/// take the lock again and again.
+#[expect(clippy::disallowed_methods, reason = "SQLite waits on its own thread, never on a worker of the runtime")]
+fn wait(times: i32) -> bool {
+    thread::sleep(if times < SHORT_STEPS { STEP } else { LONG_STEP });
+    times < STEPS
 }
 
 fn set_up_writer(connection: &Connection, path: &Path, synchronous: Synchronous) -> Result<(), Failure> {

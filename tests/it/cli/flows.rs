@@ -12,18 +12,26 @@ fn repository() -> &'static Path {
 
 /// The workflows of this repository, with a model whose answers are scripted.
 fn project(answers: &Value) -> Project {
+    project_with(answers, None)
+}
+
+/// The same, with other collections of memory than those of the repository.
+pub(super) fn project_with(answers: &Value, memory: Option<&Value>) -> Project {
     let manifest = fs::read_to_string(repository().join("agents.toml")).unwrap();
     let mut manifest: toml::Table = manifest.parse().unwrap();
     manifest["defaults"]["model"] = toml::Value::String("mock/scripted".to_owned());
     let provider = toml::Value::try_from(json!({ "mock": { "answers": answers } })).unwrap();
     manifest.insert("providers".to_owned(), provider);
+    if let Some(memory) = memory {
+        manifest.insert("memory".to_owned(), toml::Value::try_from(memory).unwrap());
+    }
     let project = Project::new().with("agents.toml", manifest.to_string());
-    ["workflows", "workflows/parts", "prompts/agents", "prompts/repo-report", "prompts/research", "prompts/review-change"]
-        .iter()
-        .fold(project, with_folder)
+    let prompts = ["agents", "ask-docs", "decision", "remembering", "repo-report", "research", "review-change"];
+    let folders: Vec<_> = prompts.iter().map(|folder| format!("prompts/{folder}")).collect();
+    ["workflows", "workflows/parts"].into_iter().chain(folders.iter().map(String::as_str)).fold(project, with_folder)
 }
 
-fn with_folder(project: Project, folder: &&str) -> Project {
+fn with_folder(project: Project, folder: &str) -> Project {
     let files =
         fs::read_dir(repository().join(folder)).unwrap().map(|entry| entry.unwrap()).filter(|entry| entry.path().is_file());
     files.fold(project, |project, file| {
@@ -80,7 +88,7 @@ fn surveyor() -> Value {
 }
 
 /// The results of tools in the last run, by node.
-fn results(project: &Project) -> Vec<(String, Value)> {
+pub(super) fn results(project: &Project) -> Vec<(String, Value)> {
     let events = project.run(&["runs", "events", "last", "--format", "json"]).json();
     let events = events.as_array().unwrap().iter().filter(|event| event["type"] == "tool_returned");
     events.map(|event| (event["node"].as_str().unwrap().to_owned(), event["result"]["outcome"]["output"].clone())).collect()

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 47] = [
+const PAGES: [&[&str]; 57] = [
     &[],
     &["run"],
     &["resume"],
@@ -32,6 +32,16 @@ const PAGES: [&[&str]; 47] = [
     &["tools", "show"],
     &["tools", "call"],
     &["tools", "trust"],
+    &["memory"],
+    &["memory", "add"],
+    &["memory", "search"],
+    &["memory", "list"],
+    &["memory", "show"],
+    &["memory", "rm"],
+    &["memory", "stats"],
+    &["memory", "reindex"],
+    &["memory", "export"],
+    &["memory", "import"],
     &["models"],
     &["models", "list"],
     &["models", "pull"],

@@ -17,7 +17,7 @@ use super::{cosine, distance, texts};
 
 /// Where the real model is; `None`, with a word about it, when the environment does not say.
 #[expect(clippy::disallowed_methods, reason = "the environment names the model of this test")]
-pub(super) fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let folder = std::env::var("AGENTFLOW_TEST_MINILM").ok().filter(|value| !value.is_empty());
     if folder.is_none() {
         eprintln!("skipped: AGENTFLOW_TEST_MINILM is not set");

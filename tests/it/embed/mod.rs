@@ -1,7 +1,7 @@
 //! Embedders on this machine: how they compute, how their files get there, and what is said when they do not.
 
 mod local;
-mod minilm;
+pub(crate) mod minilm;
 mod models;
 
 use std::{collections::HashMap, fs, path::Path};

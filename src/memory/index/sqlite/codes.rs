@@ -60,6 +60,7 @@ struct Products<'a> {
 impl WithSimd for Products<'_> {
     type Output = ();
 
+    #[expect(clippy::inline_always, reason = "what is not inlined is not compiled for the processor")]
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) {
         let rows = self.numbers.chunks_exact(self.query.len());

@@ -86,7 +86,7 @@ impl CodeTable {
             table.add_vectors(connection, collection, &stretch)?;
         }
         let rows: usize = table.blocks.iter().map(|block| block.numbers.len()).sum();
-        if rows > 2 * table.live.len() + MOST_DEAD || table.blocks.len() > 2 * (rows / ROWS) + 64 {
+        if rows > 2 * table.live.len() + MOST_DEAD || table.blocks.len() > 2 * (rows / ROWS) + 8 {
             return Self::load(connection, collection);
         }
         Ok(table)

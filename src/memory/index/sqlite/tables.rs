@@ -36,6 +36,11 @@ impl Tables {
         Ok(Some(table))
     }
 
+    /// Whether a table of this collection has been read, of whatever change.
+    pub(super) fn has(&self, collection: i64) -> bool {
+        lock(&self.kept).iter().any(|(id, slot)| *id == collection && slot.try_lock().is_ok_and(|table| table.is_some()))
+    }
+
     fn slot(&self, collection: i64) -> Slot {
         let mut kept = lock(&self.kept);
         let found = kept.iter().position(|(id, _)| *id == collection).map(|at| kept.remove(at));

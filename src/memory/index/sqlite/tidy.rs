@@ -24,7 +24,9 @@ const ROWS: i64 = 16;
 
 /// Does what is to be done for a collection.
 pub(super) fn collection(writer: &mut Writer, collection: i64, codes_from: u64) -> Result<(), Failure> {
-    writer.transaction(|connection| find_left_behind(connection, collection))?;
+    for first in writer.read(|connection| left_behind(connection, collection))? {
+        writer.transaction(|connection| give_up(connection, collection, first))?;
+    }
     while let Some(numbers) = writer.read(|connection| uncleared(connection, collection))? {
         clear(writer, collection, &numbers)?;
     }
@@ -73,11 +75,12 @@ pub(super) fn merge_words(connection: &Connection, collection: i64) -> Result<bo
     Ok(connection.total_changes() - before >= 2)
 }
 
-fn find_left_behind(connection: &Connection, collection: i64) -> Result<(), Failure> {
+/// The documents that are not complete and that nobody completes any more, by their first chunks.
+fn left_behind(connection: &Connection, collection: i64) -> Result<Vec<u32>, Failure> {
     let before = Timestamp::now().saturating_sub(LEFT_BEHIND).map_or(0, |before: Timestamp| before.as_microsecond());
     let mut select = connection.prepare_cached("SELECT first FROM memory_staged WHERE collection = ?1 AND touched_at < ?2")?;
-    let found: Vec<u32> = select.query_map([collection, before], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    found.into_iter().try_for_each(|first| give_up(connection, collection, first))
+    let found = select.query_map([collection, before], |row| row.get(0))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
 /// The chunks of a document that is gone whose rows are there.

@@ -11,7 +11,7 @@ const MAX_WORDS: usize = 64;
 /// The longest word, in bytes; no text is looked for by a longer one.
 const MAX_WORD: usize = 256;
 /// How many chunks of a collection are ranked at most for words that many of its chunks have.
-const MAX_RANKED: u64 = 50_000;
+const MAX_RANKED: u64 = 20_000;
 
 /// The chunks that have one of the words of `query`, with their BM25 (greater than 0), in the order of their numbers.
 ///

@@ -141,7 +141,7 @@ async fn vectors_that_do_not_belong_there_are_refused(fixture: Fixture) {
 
 async fn a_large_document_is_put_as_a_whole(fixture: Fixture) {
     let docs = fixture.collection("docs").await;
-    let vector = |n: u16| unit(&[f32::from(n), 100.0, 1.0]);
+    let vector = |n: u16| vec![(f32::from(n) / 500.0).cos(), (f32::from(n) / 500.0).sin(), 0.0];
     let texts: Vec<_> = (0..700_u16).map(|n| format!("chunk{n}")).collect();
     let chunks: Vec<_> = (0..).zip(&texts).map(|(n, text)| (text.as_str(), Some(vector(n)))).collect();
     for _ in 0..2 {

@@ -1,5 +1,7 @@
 //! Random collections, changed and searched at random, beside a plain list that is searched by looking at all of it.
 
+#![expect(clippy::cast_precision_loss, reason = "small counts")]
+
 use std::sync::Arc;
 
 use agentflow::{
@@ -217,7 +219,7 @@ async fn ask(index: &Arc<dyn Index>, docs: &CollectionName, list: &List, questio
         let mut fused: Vec<Told> = Vec::new();
         for order in [near, said.into_iter().take(DEPTH).collect()] {
             for (rank, one) in (1_u32..).zip(order) {
-                let share = 61.0 / (60.0 + f64::from(rank)) / 2.0;
+                let share = 11.0 / (10.0 + f64::from(rank)) / 2.0;
                 match fused.iter_mut().find(|two| (&two.0, &two.1, two.2) == (&one.0, &one.1, one.2)) {
                     Some(two) => two.3 += share,
                     None => fused.push((one.0, one.1, one.2, share, None)),

@@ -1,0 +1,86 @@
+//! How well memory finds what people ask for, over real documents and questions whose answers are known. `scripts/retrieval` prints the
+//! table; the figures that are demanded here are a bit below those of docs/memory.md, because documents change.
+
+#![expect(clippy::print_stderr, reason = "a measurement says what it found, and one that is skipped says so")]
+
+mod corpus;
+mod figures;
+mod lab;
+mod questions;
+
+use agentflow::memory::{CollectionSettings, SearchBy};
+
+use self::{corpus::Corpus, figures::Figures, lab::Lab};
+use crate::embed::minilm;
+
+/// What is less similar than this does not belong to the question: the `min_score` that docs/memory.md recommends.
+const UNLIKE: f64 = 0.2;
+
+/// Questions to which the documentation of this project has no answer.
+const BESIDE: [&str; 12] = [
+    "What is the capital of France?",
+    "How long do I boil an egg?",
+    "Who won the world cup in 1998?",
+    "Which medication helps against hay fever?",
+    "How do I change the tyre of a bicycle?",
+    "What does the treaty of Westphalia say?",
+    "When is the next total eclipse of the sun?",
+    "How do I train a puppy not to bite?",
+    "Which wine goes with grilled fish?",
+    "What is the boiling point of ethanol?",
+    "Why did the Roman empire fall?",
+    "Which planet has the most moons?",
+];
+
+/// Asks both corpora, tells what was found, and gives the figures of both together.
+async fn measure(lab: &Lab, by: SearchBy, named: &str) -> Figures {
+    let questions = questions::read();
+    let mut both = Figures::default();
+    for corpus in [Corpus::docs(), Corpus::petgraph()] {
+        let figures = lab.ask(&corpus, &questions, by).await;
+        eprintln!("| {named} | {} | {} | {figures} |", corpus.name, figures.searches());
+        both.add(&figures);
+    }
+    eprintln!("| {named} | both | {} | {both} |", both.searches());
+    both
+}
+
+#[tokio::test]
+async fn by_words_alone_more_than_half_is_found() {
+    let lab = Lab::lexical();
+    for corpus in [Corpus::docs(), Corpus::petgraph()] {
+        let chunks = lab.fill(&corpus).await;
+        eprintln!("{}: {chunks} chunks", corpus.name);
+    }
+    let words = measure(&lab, SearchBy::Words, "by words, without a model").await;
+    assert!(words.hit_at(5) >= 0.5, "{words}");
+}
+
+#[tokio::test]
+async fn with_a_model_most_is_found_and_what_is_not_there_is_not_similar() {
+    let Some(folder) = minilm::folder() else { return };
+    let lab = Lab::local(&folder, &settings()).await;
+    for corpus in [Corpus::docs(), Corpus::petgraph()] {
+        let chunks = lab.fill(&corpus).await;
+        eprintln!("{}: {chunks} chunks", corpus.name);
+    }
+    let words = measure(&lab, SearchBy::Words, "by words").await;
+    let meaning = measure(&lab, SearchBy::Meaning, "by meaning").await;
+    let both = measure(&lab, SearchBy::Both, "by both").await;
+    assert!(both.hit_at(5) >= 0.65 && both.reciprocal_rank() >= 0.45, "{both}");
+    assert!(both.hit_at(5) > words.hit_at(5) + 0.05 && both.hit_at(5) > meaning.hit_at(5) + 0.05, "{words}, {meaning}, {both}");
+    for question in BESIDE {
+        let similarity = lab.nearest(&Corpus::docs(), question).await;
+        assert!(similarity < UNLIKE, "{question} {similarity}");
+    }
+}
+
+/// How the corpora are divided: as collections are unless their manifest says otherwise, or as the environment says, to compare.
+#[expect(clippy::disallowed_methods, reason = "the environment says what is to be compared")]
+fn settings() -> CollectionSettings {
+    let mut settings = CollectionSettings::default();
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    settings.chunk_tokens = number("AGENTFLOW_RETRIEVAL_CHUNK").unwrap_or(settings.chunk_tokens);
+    settings.overlap_tokens = number("AGENTFLOW_RETRIEVAL_OVERLAP").unwrap_or(settings.overlap_tokens);
+    settings
+}

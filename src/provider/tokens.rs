@@ -14,6 +14,8 @@ use crate::model::{ChatMessage, ChatRequest, ToolSpec};
 const PIECE: usize = 4096;
 /// What an estimate takes a count for: more by two fifths, since other vocabularies are smaller.
 const MARGIN: (usize, usize) = (7, 5);
+/// In how many parts of a token lines are estimated: so that nothing is lost, and nothing rounded up for each.
+const PARTS: usize = 60;
 /// How many bytes of ASCII text are a token at most, whatever the vocabulary.
 const DENSEST: usize = 4;
 
@@ -105,22 +107,28 @@ fn count_tool(model: &str, tool: &ToolSpec) -> usize {
 /// The tokens of `text` for a model whose tokenizer is not known.
 ///
 /// It rests on the tokenizer of GPT-4, whose vocabulary is not large for today, and adds what others may do worse: two fifths for
-/// everything, and every digit counts for itself. There are never more tokens than bytes, and one: all of today's
-/// tokenizers fall back to bytes where they have nothing better, and some begin with a space of their own. And there are never fewer than characters that are not ASCII, divided by two, and one for
-/// four others, however long the words are that this one vocabulary has.
+/// everything, and every digit counts for itself. There are never more tokens than bytes: all of today's
+/// tokenizers fall back to bytes where they have nothing better. And there are never fewer than characters that are not ASCII, divided
+/// by two, and one for four others, however long the words are that this one vocabulary has.
 ///
 /// A model whose vocabulary has never learned the script of a text may need more all the same, up to a token for each byte.
 #[must_use]
 pub fn estimate(text: &str) -> usize {
-    let counted = exact(&CL100K, text);
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let others = text.bytes().filter(u8::is_ascii).count() - digits;
-    let foreign = text.chars().filter(|c| !c.is_ascii()).count();
+    // Line by line, so that what is put together line by line has no more than its parts.
+    text.split_inclusive('\n').map(parts_of_line).sum::<usize>().div_ceil(PARTS)
+}
+
+/// What a line is estimated at, in parts of a token.
+fn parts_of_line(line: &str) -> usize {
+    let counted = exact(&CL100K, line);
+    let digits = line.bytes().filter(u8::is_ascii_digit).count();
+    let others = line.bytes().filter(u8::is_ascii).count() - digits;
+    let foreign = line.chars().filter(|c| !c.is_ascii()).count();
     let (more, than) = MARGIN;
     // Three digits are a token at most.
-    let with_margin = (counted * more).div_ceil(than) + (digits * 2).div_ceil(3);
-    let at_least = digits + others.div_ceil(DENSEST) + foreign.div_ceil(2);
-    with_margin.max(at_least).min(text.len() + usize::from(!text.is_empty()))
+    let with_margin = counted * PARTS * more / than + digits * PARTS * 2 / 3;
+    let at_least = digits * PARTS + others * PARTS / DENSEST + foreign * PARTS / 2;
+    with_margin.max(at_least).min(line.len() * PARTS)
 }
 
 /// Loaded when it is first needed.

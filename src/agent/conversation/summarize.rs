@@ -12,7 +12,7 @@ const WORDS_PER_100_TOKENS: usize = 60;
 pub(super) fn pieces(older: &[Said], most: usize, models: &[String]) -> Vec<String> {
     let mut pieces: Vec<(usize, String)> = Vec::new();
     for turn in older {
-        let shown = within(&turn.shown(), most, models);
+        let shown = within(&turn.shown(), most, |text| count(models, text));
         let tokens = count(models, &shown);
         match pieces.last_mut() {
             Some((so_far, piece)) if *so_far + tokens <= most => {
@@ -46,14 +46,14 @@ pub(super) fn task(before: Option<&str>, piece: &str, room: usize) -> String {
 
 /// As much of a summary as has at most `room` tokens with what is around it.
 pub(super) fn fitting(summary: &str, room: usize, models: &[String]) -> String {
-    within(summary.trim(), room.saturating_sub(tokens_of_note(models, "")), models)
+    within(summary.trim(), room, |text| tokens_of_note(models, text))
 }
 
-/// As much of `text` as has at most `most` tokens: its beginning and its end.
-fn within(text: &str, most: usize, models: &[String]) -> String {
+/// As much of `text` as has at most `most` tokens as `count` counts them: its beginning and its end.
+fn within(text: &str, most: usize, count: impl Fn(&str) -> usize) -> String {
     let mut text = text.to_owned();
     loop {
-        let tokens = count(models, &text);
+        let tokens = count(&text);
         if tokens <= most || text.is_empty() {
             return text;
         }

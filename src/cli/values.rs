@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-use crate::model::{AgentName, ModelRef, Permission};
+use crate::model::{AgentName, ModelRef, Permission, Scope};
 
 /// `KEY=VALUE` of `-i`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,11 @@ impl FromStr for ModelArg {
 
 /// Reads a permission as it is written in files.
 pub(super) fn parse_permission(text: &str) -> Result<Permission, String> {
+    text.parse().map_err(|err: crate::Error| err.hints().first().cloned().unwrap_or_else(|| err.to_string()))
+}
+
+/// Reads whose something is.
+pub(super) fn parse_scope(text: &str) -> Result<Scope, String> {
     text.parse().map_err(|err: crate::Error| err.hints().first().cloned().unwrap_or_else(|| err.to_string()))
 }
 

@@ -114,9 +114,9 @@ mod tests {
         for text in ["", "AF", "AF999", "99999999", "x", "-12", "AF1 2"] {
             assert!(text.parse::<Code>().is_err(), "{text}");
         }
-        let error = "AF047".parse::<Code>().unwrap_err();
+        let error = "AF099".parse::<Code>().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
-        assert_eq!(error.message(), "there is no code `AF047`");
+        assert_eq!(error.message(), "there is no code `AF099`");
         assert_eq!(error.hints().len(), 1);
     }
 }

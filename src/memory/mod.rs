@@ -32,6 +32,6 @@ pub use import::{ImportOptions, Imported};
 pub use index::{Collection, Document, Filter, Index, NewChunk, NewDocument, Search, SqliteIndex, StoredChunk, TextHash};
 pub use pending::{Notes, Pending, ReadItem};
 pub use report::{AddObserver, AddReport, AddStep};
-pub use service::{Added, CollectionSettings, Content, Embedders, Item, LEXICAL, Memory, Query, SearchBy};
+pub use service::{Added, CollectionSettings, Content, Embedders, Item, LEXICAL, Memory, Query, SearchBy, WordsOnly};
 pub use sources::{Found, ReadSource, SourceFile, Sources, Stamp, Walk};
 pub use sync::{SyncPlan, Synced};

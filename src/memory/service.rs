@@ -25,6 +25,17 @@ pub trait Embedders: fmt::Debug + Send + Sync {
     fn find(&self, name: &str) -> Result<Arc<dyn Embedder>>;
 }
 
+/// No embedders: collections are searched by words only.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WordsOnly;
+
+impl Embedders for WordsOnly {
+    fn find(&self, name: &str) -> Result<Arc<dyn Embedder>> {
+        Err(Error::new(ErrorKind::Invalid, format!("there is no embedder `{name}` here"))
+            .hint(format!("make the collection with the embedder `{LEXICAL}`")))
+    }
+}
+
 /// What the manifest says of a collection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CollectionSettings {

@@ -80,6 +80,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        memory::{Memory, SqliteIndex, WordsOnly},
         schema::problems_of_schema,
         tool::{
             Tool,
@@ -107,6 +108,11 @@ mod tests {
         ];
         tools.extend(files::file_tools(folder, &[]).unwrap());
         tools.extend(web::http_tools());
+        tools.extend(memory::memory_tools(&Arc::new(Memory::new(
+            Arc::new(SqliteIndex::in_memory()),
+            Arc::new(WordsOnly),
+            BTreeMap::new(),
+        ))));
         tools.sort_by(|one, other| one.spec().name.as_str().cmp(other.spec().name.as_str()));
         tools
     }

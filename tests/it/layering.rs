@@ -165,8 +165,8 @@ fn a_crate_in_the_wrong_place_is_found() {
     assert_eq!(
         check("engine/log.rs", "fn f(error: &rusqlite::Error) {}\nfn g(error: &::rusqlite::Error) {}"),
         [
-            "src/engine/log.rs:1: crate `rusqlite` is known in `src/store/sqlite/` only",
-            "src/engine/log.rs:2: crate `rusqlite` is known in `src/store/sqlite/` only",
+            "src/engine/log.rs:1: crate `rusqlite` is known in `src/memory/index/sqlite/`, `src/store/sqlite/` only",
+            "src/engine/log.rs:2: crate `rusqlite` is known in `src/memory/index/sqlite/`, `src/store/sqlite/` only",
         ]
     );
     assert_eq!(check("engine/log.rs", "use rusqlite;").len(), 1);

@@ -124,8 +124,8 @@ nodes:
             ("agents.toml", MANIFEST),
         ],
         r#"
-AF023 4:20 "found[0].citaton" `found[0]` has no field `citaton` (did you mean `found[0].citation`?)
-AF023 5:20 "kept.stored" `kept` has no field `stored` (it has `added`, `unchanged`, `chunks`, `embedded`)
+AF023 4:19 "found[0].citaton" `found[0]` has no field `citaton` (did you mean `found[0].citation`?)
+AF023 5:19 "kept.stored" `kept` has no field `stored` (it has `added`, `unchanged`, `chunks`, `embedded`)
 AF023 6:44 "passage.page" `passage` has no field `page` (it has `citation`, `source`, `position`, `text`, `tokens`, `score`, `similarity`, `untrusted` and 2 more)
 "#,
     );
@@ -275,9 +275,9 @@ nodes:
         ],
         r#"
 AF048 2:58 "0.5" collection `words` has no vectors: it can be searched by words only (leave `min_score` out, or give the collection an `embedder`, such as `local`)
-  5:12 the collection is made without vectors here
+  4:12 the collection is made without vectors here
 AF048 3:51 "meaning" collection `words` has no vectors: it can be searched by words only (leave `by` out, or give the collection an `embedder`, such as `local`)
-  5:12 the collection is made without vectors here
+  4:12 the collection is made without vectors here
 "#,
     );
 }
@@ -381,7 +381,7 @@ nodes:
   two: { agent: clerk, prompt: x }
 "#,
         r#"
-AF031 3:60 "clrk" unknown agent `clrk` (did you mean `clerk`?)
+AF031 2:60 "clrk" unknown agent `clrk` (did you mean `clerk`?)
 "#,
     );
     check(

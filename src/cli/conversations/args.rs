@@ -2,7 +2,10 @@
 
 use clap::{Args, Subcommand};
 
-use crate::{cli::args::ShowFormat, model::Scope};
+use crate::{
+    cli::{args::ShowFormat, values::parse_scope},
+    model::Scope,
+};
 
 /// `conversations`.
 #[derive(Debug, Subcommand)]
@@ -30,7 +33,7 @@ pub struct ConversationShowArgs {
     #[arg(value_name = "NAME")]
     pub name: String,
     /// Whose it is, where several have the name: project, workflow:NAME or run:ID
-    #[arg(long, value_name = "SCOPE")]
+    #[arg(long, value_name = "SCOPE", value_parser = parse_scope)]
     pub scope: Option<Scope>,
     /// How it is shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -44,6 +47,6 @@ pub struct ConversationRemoveArgs {
     #[arg(value_name = "NAMES", required = true)]
     pub names: Vec<String>,
     /// Whose they are, where several have the name: project, workflow:NAME or run:ID
-    #[arg(long, value_name = "SCOPE")]
+    #[arg(long, value_name = "SCOPE", value_parser = parse_scope)]
     pub scope: Option<Scope>,
 }

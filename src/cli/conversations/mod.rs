@@ -14,7 +14,6 @@ use crate::{
         table::table,
         terminal::{BOLD, DIM, Terminal},
     },
-    crash::crash_point,
     error::{Error, ErrorKind, Result},
     store::Store,
 };
@@ -34,7 +33,6 @@ pub(super) async fn conversations(command: &ConversationsCommand, settings: &Set
             let store = store.ok_or_else(no_store)?;
             for name in &args.names {
                 let removed = kept::remove(&store, name, args.scope.as_ref()).await?;
-                crash_point!("remove.done");
                 terminal.note(&format!("removed {}", clean::one_line(&removed.to_string())));
             }
         }

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use crate::{
-    cli::{args::ShowFormat, policy::args::PolicyArgs, values::InputArg},
+    cli::{
+        args::ShowFormat,
+        policy::args::PolicyArgs,
+        values::{InputArg, parse_scope},
+    },
     memory::SearchBy,
     model::{CollectionName, Scope},
 };
@@ -55,7 +59,7 @@ pub struct MemoryAddArgs {
     #[arg(long, value_name = "NAME", default_value = "stdin")]
     pub name: String,
     /// Whose it is: project, workflow:NAME, agent:NAME or run:ID
-    #[arg(long, value_name = "SCOPE", default_value = "project")]
+    #[arg(long, value_name = "SCOPE", value_parser = parse_scope, default_value = "project")]
     pub scope: Scope,
     /// Note this about each document, for filters; what reads as JSON is JSON; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
@@ -97,7 +101,7 @@ pub struct MemorySearchArgs {
     #[arg(long, value_name = "GLOB")]
     pub source: Vec<String>,
     /// Only what is of this scope; may be given several times
-    #[arg(long, value_name = "SCOPE")]
+    #[arg(long, value_name = "SCOPE", value_parser = parse_scope)]
     pub scope: Vec<Scope>,
     /// Only documents of which this is noted; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]

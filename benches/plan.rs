@@ -1,10 +1,10 @@
 //! From a file's text to a plan: reading, references, rules.
 
-use std::{fmt::Write as _, path::Path};
+use std::{fmt::Write as _, path::Path, time::Duration};
 
 use agentflow::{
     diagnostic::DiskFiles,
-    plan::{CompileOptions, ManifestChoice, compile_text},
+    plan::{AgentStanding, CompileOptions, ManifestChoice, ModelStanding, Standings, compile_text},
 };
 
 use crate::measure::{Table, processor_share, processor_time, quantile, show, time};
@@ -32,6 +32,30 @@ pub(crate) fn run(table: &mut Table) {
             table.told(what, measured);
         }
     }
+    discovery(table);
+}
+
+/// How long it takes to choose one of many agents, all of which can do what is asked.
+fn discovery(table: &mut Table) {
+    const AGENTS: u32 = 1_000;
+    let mut text = "nodes: { one: { value: 1 } }\nagents:\n".to_owned();
+    let mut standings = Standings::default();
+    for n in 0..AGENTS {
+        writeln!(text, "  a{n}: {{ model: mock/m{n}, capabilities: [prose, review, rust] }}").unwrap();
+        let latency = Some(Duration::from_millis(u64::from(n * 7 % 50)));
+        standings.agents.insert(format!("a{n}"), AgentStanding { is_paused: n % 3 == 0, latency });
+        let model = ModelStanding { is_left_alone: n % 5 == 0, usd_per_1k: Some(f64::from(n % 11)) };
+        standings.models.insert(format!("mock/m{n}").parse().unwrap(), model);
+    }
+    let options = CompileOptions { standings, ..CompileOptions::default() };
+    let compiled = compile_text(Path::new("bench.yaml"), text, ManifestChoice::None, &DiskFiles, &options);
+    let choose = || compiled.catalog.choose("bench.yaml", &["review", "rust"], &options);
+    assert!(choose().is_some_and(|choice| choice.among.len() == AGENTS as usize));
+    let before = processor_time();
+    let mut times: Vec<_> = (0..200).map(|_| time(|| drop(choose()))).collect();
+    let p50 = quantile(&mut times, 0.5);
+    let measured = format!("{}{}", show(p50), processor_share(before, 200));
+    table.wanted(format!("choose one of {AGENTS} agents"), "< 1 ms", measured, p50.as_micros() < 1_000);
 }
 
 /// Agent nodes with prompts, schemas, conditions; each reads up to two before it.

@@ -13,6 +13,7 @@ pub mod estimate;
 mod exposed;
 mod facts;
 pub mod inputs;
+pub mod live;
 pub mod lock;
 mod lost_calls;
 pub mod memory;
@@ -20,6 +21,7 @@ pub mod policy;
 pub mod project;
 pub mod providers;
 mod recorded;
+pub mod registry;
 pub mod reuse;
 pub mod runs;
 pub mod servers;
@@ -123,11 +125,18 @@ impl WorkflowSource {
 
 /// Checks a workflow with its manifest, and gives the plan or every problem.
 ///
+/// Where a node asks for capabilities that several agents have, what is known of these agents decides: prices, the health of their
+/// models, and what runs in the store have shown.
+///
 /// # Errors
 /// `NotFound` when a manifest was named that is not there. Everything else is a diagnostic.
-pub fn compile(source: &WorkflowSource, settings: &Settings) -> Result<Compiled> {
+pub async fn compile(source: &WorkflowSource, settings: &Settings) -> Result<Compiled> {
     let choice = project::manifest_choice(settings.manifest.as_deref())?;
-    let compiled = compile_from(&DiskFiles, source, &choice, &settings.models, settings.mock);
+    let options = CompileOptions { model_overrides: settings.models.clone(), ..CompileOptions::default() };
+    let mut compiled = compile_from(&DiskFiles, source, &choice, options.clone(), settings.mock);
+    if let Some(standings) = registry::standings(&compiled, source, settings).await {
+        compiled = compile_from(&DiskFiles, source, &choice, CompileOptions { standings, ..options }, settings.mock);
+    }
     let manifest = compiled.manifest_path.as_deref().unwrap_or(Path::new("none"));
     info!(workflow = %source.path().display(), manifest = %manifest.display(), problems = compiled.diagnostics.len(), "compiled");
     Ok(compiled)
@@ -138,17 +147,14 @@ fn compile_from(
     files: &dyn Files,
     source: &WorkflowSource,
     choice: &ManifestChoice,
-    models: &BTreeMap<String, ModelRef>,
+    mut options: CompileOptions,
     mock: Option<MockOptions>,
 ) -> Compiled {
-    let compile = |models: BTreeMap<String, ModelRef>| {
-        let options = CompileOptions { model_overrides: models, ..CompileOptions::default() };
-        match source {
-            WorkflowSource::File(path) => compile_file(path, choice.clone(), files, &options),
-            WorkflowSource::Text(text) => compile_text(source.path(), text.clone(), choice.clone(), files, &options),
-        }
+    let compile = |options: &CompileOptions| match source {
+        WorkflowSource::File(path) => compile_file(path, choice.clone(), files, options),
+        WorkflowSource::Text(text) => compile_text(source.path(), text.clone(), choice.clone(), files, options),
     };
-    let compiled = compile(models.clone());
+    let compiled = compile(&options);
     let without = match (&compiled.plan, mock) {
         (Some(plan), Some(_)) => providers::agents_without_model(plan),
         _ => return compiled,
@@ -156,9 +162,8 @@ fn compile_from(
     if without.is_empty() {
         return compiled;
     }
-    let mut models = models.clone();
-    models.extend(without.into_iter().map(|agent| (agent, providers::no_model())));
-    compile(models)
+    options.model_overrides.extend(without.into_iter().map(|agent| (agent, providers::no_model())));
+    compile(&options)
 }
 
 /// Checks a manifest alone, and gives its agents.
@@ -256,6 +261,7 @@ pub fn prepare(
         manifest: manifest.map(|(path, _)| path.to_owned()),
         mock: settings.mock,
         models: settings.models.clone(),
+        choices: plan.choices.clone(),
     };
     let store = StorePlace::choose(settings.store.as_deref(), manifest_file, &base);
     let services = Services::find(&plan, manifest_file, &base, &store, &recorded, settings)?;
@@ -337,12 +343,24 @@ pub fn store_here(settings: &Settings) -> Result<StorePlace> {
 /// # Errors
 /// As [`store_here`], and those of the store.
 pub async fn open_existing_store(settings: &Settings) -> Result<Option<Arc<dyn Store>>> {
-    let place = store_here(settings)?;
+    open_if_there(&store_here(settings)?).await
+}
+
+async fn open_if_there(place: &StorePlace) -> Result<Option<Arc<dyn Store>>> {
     if place.file().is_some_and(|file| file.symlink_metadata().is_err_and(|err| err.kind() == std::io::ErrorKind::NotFound)) {
         return Ok(None);
     }
     info!(url = place.url, "opening the store");
     store::open(&place.url, place.synchronous).await.map(Some)
+}
+
+/// The plan of a recorded run with these events, with all choices as they were made; `None` when its stored files cannot be compiled by
+/// this version.
+///
+/// # Errors
+/// `Corrupt` for settings that cannot be read.
+pub fn plan_of(run: RunId, events: &[Event]) -> Result<Option<Plan>> {
+    recorded::plan(run, events)
 }
 
 /// A recorded run that may go on, or be gone on from.
@@ -393,9 +411,10 @@ pub async fn find_resumable(name: &str, purpose: Purpose, files: Option<&Workflo
     let mut former = None;
     if let Some(source) = files {
         let choice = project::manifest_choice(settings.manifest.as_deref())?;
-        compiled = compile_from(&DiskFiles, source, &choice, &recorded.models, recorded.mock);
+        compiled = compile_from(&DiskFiles, source, &choice, recorded.options(), recorded.mock);
         let Some(changed) = compiled.plan.take() else { return Ok(Found::Invalid(Box::new(compiled))) };
         former = Some(Arc::new(std::mem::replace(&mut plan, changed)));
+        recorded.choices.clone_from(&plan.choices);
         recorded.folder = environment::working_folder()?;
         recorded.manifest.clone_from(&compiled.manifest_path);
     }

@@ -402,6 +402,13 @@ impl<'a> Prices<'a> {
         Self { manifest, http: HttpClient::default() }
     }
 
+    /// Whether `model` says nothing of itself.
+    #[must_use]
+    pub fn is_simulated(&self, model: &ModelRef) -> bool {
+        let written = self.manifest.and_then(|manifest| written(manifest, model.provider.as_str()));
+        resolve(model.provider.as_str(), written, Path::new("")).is_some_and(|resolved| resolved.kind == ProviderKind::Mock)
+    }
+
     /// The price of `model`, when it is known; nothing for a simulated one.
     #[must_use]
     pub fn of(&self, model: &ModelRef) -> Option<Price> {

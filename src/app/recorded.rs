@@ -10,7 +10,7 @@ use crate::{
     engine::revised_files,
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, ModelRef, Parent, RunId, Value},
-    plan::{Compiled, ManifestChoice, Plan},
+    plan::{Choice, CompileOptions, Compiled, ManifestChoice, Plan},
 };
 
 /// What is kept of the settings with a run, so that a resume does the same.
@@ -26,9 +26,17 @@ pub(super) struct RecordedSettings {
     pub(super) mock: Option<MockOptions>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) models: BTreeMap<String, ModelRef>,
+    /// Whom nodes that ask for capabilities got.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) choices: Vec<Choice>,
 }
 
 impl RecordedSettings {
+    /// What the files of the run are compiled with: agents are chosen as they were.
+    pub(super) fn options(&self) -> CompileOptions {
+        CompileOptions { model_overrides: self.models.clone(), choices: self.choices.clone(), ..CompileOptions::default() }
+    }
+
     /// As the log keeps them.
     pub(super) fn to_value(&self) -> Result<Value> {
         serde_json::to_value(self)
@@ -80,5 +88,5 @@ pub(super) fn compile(run: RunId, events: &[Event]) -> Result<(Compiled, Recorde
         WorkflowSource::File(PathBuf::from(&workflow.path))
     };
     let files = StoredFiles::new(sources.to_vec());
-    Ok((compile_from(&files, &source, &choice, &recorded.models, recorded.mock), recorded))
+    Ok((compile_from(&files, &source, &choice, recorded.options(), recorded.mock), recorded))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::{
-    app::{Resumable, environment, recorded::RecordedSettings, runs},
+    app::{Resumable, environment, registry::is_simulated, runs},
     engine::{Revision, RunOptions},
     error::Result,
     model::{EventBody, Origin, OriginKind, RunId, Value},
@@ -57,10 +57,6 @@ pub async fn newest(
         }
     }
     Ok(None)
-}
-
-fn is_simulated(settings: &Value) -> bool {
-    serde_json::from_value::<RecordedSettings>(settings.clone()).is_ok_and(|settings| settings.mock.is_some())
 }
 
 impl Resumable {

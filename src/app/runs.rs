@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    app::lost_calls::Attempts,
+    app::{lost_calls::Attempts, registry::stats},
     engine::{CalledSpend, Child, OpenQuestion, children_of, open_questions, read_run},
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{ApprovalRequest, Event, EventBody, NodePath, Origin, Owner, Parent, RunId, RunStatus, Seq, Spend, ToolName, Value},
@@ -248,6 +248,35 @@ fn waits(run: RunId, events: &[Event]) -> bool {
         _ => None,
     });
     !open_questions(events).is_empty() || paused == Some(true) && children_of(run, events).iter().any(|child| !child.has_returned)
+}
+
+/// Whether the last event of a run is its end.
+///
+/// # Errors
+/// Those of the store; `Corrupt` for a log that cannot be read.
+pub async fn has_ended(store: &Arc<dyn Store>, run: RunId) -> Result<bool> {
+    let ends = read_ends(store, &StreamId::run(run)).await?;
+    Ok(ends.is_some_and(|(_, last)| matches!(last.body, EventBody::RunFinished { .. })))
+}
+
+/// Whether the store has anything of a run.
+///
+/// # Errors
+/// Those of the store.
+pub async fn exists(store: &Arc<dyn Store>, run: RunId) -> Result<bool> {
+    Ok(!store.read(&StreamId::run(run), 0, 1).await?.is_empty())
+}
+
+/// Removes what is kept of a run besides its log.
+///
+/// # Errors
+/// Those of the store.
+pub async fn forget(store: &Arc<dyn Store>, run: RunId) -> Result<()> {
+    let key = stats::key(run);
+    match store.get(&key).await? {
+        Some(document) => store.delete(&key, document.version).await,
+        None => Ok(()),
+    }
 }
 
 /// Whether a run was called as a tool by another one. What cannot be read was not.

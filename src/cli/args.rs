@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueP
 
 use crate::{
     cli::{
+        agents::args::AgentsCommand,
         audit::args::AuditCommand,
         conversations::args::ConversationsCommand,
         memory::args::MemoryCommand,
@@ -94,12 +95,14 @@ pub enum Command {
     Lock(LockArgs),
     /// Draw the graph of a workflow
     Graph(GraphArgs),
-    /// Look at the agents of the manifest
+    /// Look at the agents: what they can do, what they cost, how they did
     #[command(subcommand)]
     Agents(AgentsCommand),
     /// Look at the runs in the store
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// List the runs that have not ended: running, waiting for a person, or interrupted
+    Ps(PsArgs),
     /// Look at the tools, and try one
     #[command(subcommand)]
     Tools(ToolsCommand),
@@ -395,15 +398,6 @@ pub enum GraphFormat {
     Json,
 }
 
-/// `agents`.
-#[derive(Debug, Subcommand)]
-pub enum AgentsCommand {
-    /// List the agents
-    List(ListArgs),
-    /// Show one agent
-    Show(AgentShowArgs),
-}
-
 /// How a list or a thing is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ShowFormat {
@@ -411,25 +405,6 @@ pub enum ShowFormat {
     Text,
     /// As JSON
     Json,
-}
-
-/// `agents list`.
-#[derive(Debug, Args)]
-pub struct ListArgs {
-    /// How it is shown
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: ShowFormat,
-}
-
-/// `agents show`.
-#[derive(Debug, Args)]
-pub struct AgentShowArgs {
-    /// The agent's name
-    #[arg(value_name = "AGENT")]
-    pub name: String,
-    /// How it is shown
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: ShowFormat,
 }
 
 /// `runs`.
@@ -441,6 +416,8 @@ pub enum RunsCommand {
     Show(RunShowArgs),
     /// Print everything that happened in a run
     Events(RunEventsArgs),
+    /// Watch a run that another process makes, to its end
+    Watch(RunWatchArgs),
     /// Remove runs for good
     Rm(RunsRemoveArgs),
     /// Read all records of runs and tell whether they are whole
@@ -480,6 +457,28 @@ pub struct RunEventsArgs {
     /// The run: its id, the beginning of it, or `last`
     #[arg(value_name = "RUN")]
     pub run: String,
+    /// How it is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ShowFormat,
+}
+
+/// `runs watch`.
+#[derive(Debug, Args)]
+pub struct RunWatchArgs {
+    /// The run: its id, the beginning of it, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// What standard output carries
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub output: OutputForm,
+}
+
+/// `ps`.
+#[derive(Debug, Args)]
+pub struct PsArgs {
+    /// Also those that other runs called as tools
+    #[arg(long)]
+    pub all: bool,
     /// How it is shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ShowFormat,

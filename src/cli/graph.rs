@@ -7,6 +7,7 @@ use crate::{
     cli::{
         args::{GraphArgs, GraphFormat},
         diagnostics, exit,
+        run::block_on,
         terminal::Terminal,
     },
     error::{Error, ErrorKind, Result},
@@ -19,7 +20,7 @@ const PAGE: usize = 80;
 /// Draws the workflow to standard output or into a file.
 pub(super) fn graph(args: &GraphArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
     let source = WorkflowSource::read(&args.workflow, &mut StandardInput::default())?;
-    let compiled = app::compile(&source, settings)?;
+    let compiled = block_on(app::compile(&source, settings))?;
     diagnostics::tell(terminal, &compiled.diagnostics, &compiled.sources);
     let Some(plan) = compiled.plan else { return Ok(exit::USAGE) };
     let width = if args.output.is_none() && terminal.out.is_terminal { terminal.width_out() } else { PAGE };

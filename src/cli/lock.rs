@@ -23,7 +23,7 @@ pub(super) fn lock(args: &LockArgs, settings: &Settings, terminal: &Terminal) ->
     let mut failed = false;
     let files = validate::files(&args.files)?;
     for path in &files {
-        let compiled = app::compile(&WorkflowSource::read(path, &mut StandardInput::default())?, settings)?;
+        let compiled = run::block_on(app::compile(&WorkflowSource::read(path, &mut StandardInput::default())?, settings))?;
         diagnostics::tell(terminal, &compiled.diagnostics, &compiled.sources);
         let Some(plan) = &compiled.plan else {
             failed = true;

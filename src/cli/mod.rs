@@ -1,6 +1,6 @@
 //! The command line: reads arguments, calls `app`, prints. The only room that writes to standard output and standard error.
 
-mod agents;
+pub mod agents;
 mod approve;
 pub mod args;
 pub mod audit;
@@ -29,6 +29,7 @@ mod page;
 pub mod policy;
 mod problem;
 mod prompt;
+mod ps;
 mod questions;
 mod resume;
 mod reuse;
@@ -43,6 +44,7 @@ mod ui;
 mod validate;
 pub mod values;
 mod verify;
+mod watch;
 mod why;
 
 use std::{
@@ -119,6 +121,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Graph(args) => graph::graph(&args, &settings, terminal),
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
         Command::Runs(command) => run::block_on(runs::runs(&command, &settings, terminal)),
+        Command::Ps(args) => run::block_on(ps::ps(&args, &settings, terminal)),
         Command::Tools(command) => tools::tools(&command, &settings, verbose, terminal),
         Command::Conversations(command) => run::block_on(conversations::conversations(&command, &settings, terminal)),
         Command::Memory(command) => run::block_on(memory::memory(&command, &settings, terminal)),
@@ -172,6 +175,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         | Command::Graph(_)
         | Command::Agents(_)
         | Command::Runs(_)
+        | Command::Ps(_)
         | Command::Conversations(_)
         | Command::Memory(_)
         | Command::Models(_)

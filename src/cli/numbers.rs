@@ -38,6 +38,14 @@ pub(super) fn plural(number: u64, thing: &str) -> String {
     format!("{number} {thing}{ending}")
 }
 
+/// `$0.0002`, `$0.00003`: with two digits that count, and at least four behind the point.
+pub(super) fn small_usd(usd: f64) -> String {
+    let digits = if usd > 0.0 { (1.0 - usd.log10().floor()).clamp(4.0, 9.0) } else { 4.0 };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 4 and 9")]
+    let digits = digits as usize;
+    format!("${usd:.digits$}")
+}
+
 /// `13 calls · 34k tokens · $0.0213`; `no calls` for none.
 pub(super) fn spend(spend: &Spend) -> String {
     if spend.calls == 0 {

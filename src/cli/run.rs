@@ -39,7 +39,7 @@ use crate::{
 pub(super) fn run(args: &RunArgs, settings: &Settings, verbose: bool, terminal: &Terminal) -> Result<u8> {
     let mut stdin = StandardInput::default();
     let source = WorkflowSource::read(&args.workflow, &mut stdin)?;
-    let mut compiled = app::compile(&source, settings)?;
+    let mut compiled = block_on(app::compile(&source, settings))?;
     diagnostics::tell(terminal, &compiled.diagnostics, &compiled.sources);
     let Some(plan) = compiled.plan.take() else { return Ok(exit::USAGE) };
     let given: Vec<GivenInput> =
@@ -75,7 +75,7 @@ pub(super) fn run_source(
     verbose: bool,
     terminal: &Terminal,
 ) -> Result<u8> {
-    let mut compiled = app::compile(source, settings)?;
+    let mut compiled = block_on(app::compile(source, settings))?;
     diagnostics::tell(terminal, &compiled.diagnostics, &compiled.sources);
     let Some(plan) = compiled.plan.take() else { return Ok(exit::USAGE) };
     let manifest = compiled.manifest_path.as_deref().zip(compiled.manifest.as_ref());
@@ -162,7 +162,7 @@ pub(super) struct Showing<'a> {
 }
 
 impl Showing<'_> {
-    fn style(&self, terminal: &Terminal) -> Style {
+    pub(super) fn style(&self, terminal: &Terminal) -> Style {
         let events_on_screen = self.output == OutputForm::Jsonl && terminal.out.is_terminal;
         if terminal.quiet || events_on_screen {
             Style::Silent
@@ -272,7 +272,7 @@ async fn drive_once(
 }
 
 /// Writes the outputs of a run that succeeded.
-fn print_outputs(result: &RunResult, output: OutputForm, terminal: &Terminal) -> Result<()> {
+pub(super) fn print_outputs(result: &RunResult, output: OutputForm, terminal: &Terminal) -> Result<()> {
     match (result.status, output) {
         (RunStatus::Succeeded, OutputForm::Text) => terminal.print(&outputs::text(terminal, &result.outputs)),
         (RunStatus::Succeeded, OutputForm::Json) => terminal.print(&json::document(&result.outputs)?),

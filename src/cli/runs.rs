@@ -16,7 +16,7 @@ use crate::{
         problem,
         table::table,
         terminal::{BOLD, CYAN, GREEN, RED, Terminal, YELLOW},
-        verify,
+        verify, watch,
     },
     crash::crash_point,
     engine::read_run,
@@ -50,6 +50,7 @@ pub(super) async fn runs(command: &RunsCommand, settings: &Settings, terminal: &
             let recorded = read_run(&store, run).await?;
             events(recorded.run, &recorded.events, args.format, terminal)?;
         }
+        RunsCommand::Watch(args) => return watch::watch(args, &store.ok_or_else(no_store)?, settings, terminal).await,
         RunsCommand::Verify(args) => return verify::verify(store.as_ref(), args, terminal).await,
         RunsCommand::Repair(args) => verify::repair(&store.ok_or_else(no_store)?, &args.run, terminal).await?,
         RunsCommand::Rm(args) => {
@@ -63,6 +64,7 @@ pub(super) async fn runs(command: &RunsCommand, settings: &Settings, terminal: &
             found.dedup();
             for run in found {
                 store.remove_stream(&StreamId::run(run)).await?;
+                runs::forget(&store, run).await?;
                 crash_point!("remove.done");
                 terminal.note(&format!("removed {run}"));
             }
@@ -250,12 +252,13 @@ fn told(body: &EventBody) -> String {
             format!("by {owner}{files}")
         }
         EventBody::NodeSkipped { reason, .. } => reason.clone(),
-        EventBody::AttemptStarted { attempt, agent, model, elements, .. } => {
+        EventBody::AttemptStarted { attempt, agent, chosen, model, elements, .. } => {
             let agent = agent.as_ref().map(|agent| format!(", {agent}")).unwrap_or_default();
+            let chosen = chosen.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
             let model = model.as_ref().map(|model| format!(" · {model}")).unwrap_or_default();
             let elements =
                 elements.map(|elements| format!(", {}", numbers::plural(elements as u64, "element"))).unwrap_or_default();
-            format!("attempt {attempt}{agent}{model}{elements}")
+            format!("attempt {attempt}{agent}{model}{elements}{chosen}")
         }
         EventBody::ModelResponded { model, response, cost, duration_ms, ordinal, .. } => {
             let spend = Spend::of_call(response.usage, *cost);

@@ -14,6 +14,7 @@ use crate::{
         diagnostics::{Problems, counted},
         exit, lock,
         numbers::plural,
+        run::block_on,
         table,
         terminal::{GREEN, RED, Terminal, YELLOW},
     },
@@ -91,7 +92,7 @@ fn check(path: &Path, locked: bool, settings: &Settings, stdin: &mut StandardInp
         return Ok(Checked { diagnostics, sources, surface: Surface::default(), changes: Vec::new() });
     }
     let source = WorkflowSource::read(path, stdin)?;
-    let compiled = app::compile(&source, settings)?;
+    let compiled = block_on(app::compile(&source, settings))?;
     let surface = compiled.plan.as_ref().map(Surface::of).unwrap_or_default();
     let changes = if locked { lock::changes(path, &compiled)? } else { Vec::new() };
     Ok(Checked { diagnostics: compiled.diagnostics, sources: compiled.sources, surface, changes })

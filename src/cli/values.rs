@@ -90,6 +90,12 @@ impl FromStr for SinceArg {
     }
 }
 
+/// Reads an amount of money above nothing.
+pub(super) fn parse_usd(text: &str) -> Result<f64, String> {
+    let usd = text.strip_prefix('$').unwrap_or(text).parse::<f64>().ok();
+    usd.filter(|usd| usd.is_finite() && *usd > 0.0).ok_or_else(|| "write an amount in USD above 0, e.g. 0.002".to_owned())
+}
+
 /// Reads a duration as it is written in files.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     crate::manifest::parse_duration(text)

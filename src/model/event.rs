@@ -98,6 +98,9 @@ pub enum EventBody {
         /// For an agent node, the agent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<AgentName>,
+        /// For an agent that was chosen by what it can do, why it is that one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        chosen: Option<String>,
         /// For an agent node, `provider/model` that is asked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         model: Option<String>,

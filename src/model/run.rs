@@ -104,6 +104,12 @@ impl Price {
             + usage.output_tokens as f64 * self.output)
             / 1_000_000.0
     }
+
+    /// USD for 1,000 tokens, of which three in four are read and one is written: one number to compare models by.
+    #[must_use]
+    pub fn per_thousand(&self) -> f64 {
+        (3.0 * self.input + self.output) / 4_000.0
+    }
 }
 
 /// What a call cost: known, or unpriced. An unknown price is never $0.

@@ -137,6 +137,7 @@ pub(super) fn plan(
         output_schema: json!({"type": "object", "properties": schemas, "required": required, "additionalProperties": false}),
         agents: assembler.agents,
         delegates: BTreeMap::new(),
+        choices: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::{fmt, path::PathBuf};
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, json};
 
 use crate::{
@@ -31,7 +32,7 @@ pub struct GraphBuilder {
     name: String,
     description: Option<String>,
     inputs: Map<String, Value>,
-    agents: Map<String, Value>,
+    agents: Vec<(String, Value)>,
     limits: Map<String, Value>,
     nodes: Vec<(String, NodeSpec)>,
     edges: Vec<Value>,
@@ -47,7 +48,7 @@ impl GraphBuilder {
             name: name.into(),
             description: None,
             inputs: Map::new(),
-            agents: Map::new(),
+            agents: Vec::new(),
             limits: Map::new(),
             nodes: Vec::new(),
             edges: Vec::new(),
@@ -70,10 +71,11 @@ impl GraphBuilder {
         self
     }
 
-    /// Defines an agent, with the fields it would have in a manifest.
+    /// Registers an agent, with the fields it would have in a manifest. Nodes name it, or what it can do ([`NodeSpec::capability`]). Two
+    /// of one name are a problem that [`GraphBuilder::build`] reports, with both places.
     #[must_use]
     pub fn agent(mut self, name: impl Into<String>, fields: Value) -> Self {
-        self.agents.insert(name.into(), fields);
+        self.agents.push((name.into(), fields));
         self
     }
 
@@ -155,22 +157,27 @@ impl GraphBuilder {
     /// The workflow as JSON in the interchange form, as `build` compiles it.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut workflow = Map::new();
-        workflow.insert("name".to_owned(), json!(self.name));
+        let mut workflow = Vec::from([("name", Part::Value(json!(self.name)))]);
         if let Some(text) = &self.description {
-            workflow.insert("description".to_owned(), json!(text));
+            workflow.push(("description", Part::Value(json!(text))));
         }
-        let parts = [("inputs", &self.inputs), ("agents", &self.agents), ("limits", &self.limits)];
-        for (key, fields) in parts.into_iter().filter(|(_, fields)| !fields.is_empty()) {
-            workflow.insert(key.to_owned(), Value::Object(fields.clone()));
+        if !self.inputs.is_empty() {
+            workflow.push(("inputs", Part::Value(Value::Object(self.inputs.clone()))));
+        }
+        if !self.agents.is_empty() {
+            workflow.push(("agents", Part::Entries(&self.agents)));
+        }
+        if !self.limits.is_empty() {
+            workflow.push(("limits", Part::Value(Value::Object(self.limits.clone()))));
         }
         let nodes = self.nodes.iter().map(|(id, node)| json!({"node_id": id, "node_type": node.kind, "config": node.fields}));
-        workflow.insert("nodes".to_owned(), nodes.collect());
-        workflow.insert("edges".to_owned(), Value::Array(self.edges.clone()));
+        workflow.push(("nodes", Part::Value(nodes.collect())));
+        workflow.push(("edges", Part::Value(Value::Array(self.edges.clone()))));
         if !self.outputs.is_empty() {
-            workflow.insert("outputs".to_owned(), Value::Object(self.outputs.clone()));
+            workflow.push(("outputs", Part::Value(Value::Object(self.outputs.clone()))));
         }
-        format!("{:#}\n", Value::Object(workflow))
+        let text = serde_json::to_string_pretty(&Document(&workflow)).expect("values with texts as keys are JSON");
+        text + "\n"
     }
 
     /// Checks the workflow and makes a plan of it. Paths in it are relative to the working directory.
@@ -190,6 +197,31 @@ impl GraphBuilder {
         let path = PathBuf::from(format!("<graph {}>", self.name.replace(['/', '\\'], "_")));
         let compiled = compile_text(&path, self.to_json(), self.manifest.clone(), files, options);
         compiled.plan.ok_or(GraphProblems { diagnostics: compiled.diagnostics, sources: compiled.sources })
+    }
+}
+
+/// A workflow as JSON text, its parts in the order given.
+struct Document<'a>(&'a [(&'a str, Part<'a>)]);
+
+/// A part of a workflow.
+enum Part<'a> {
+    Value(Value),
+    /// All of them are written, also two of one name: the reader reports these.
+    Entries(&'a [(String, Value)]),
+}
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, part)| (name, part)))
+    }
+}
+
+impl Serialize for Part<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Value(value) => value.serialize(serializer),
+            Self::Entries(entries) => serializer.collect_map(entries.iter().map(|(name, value)| (name, value))),
+        }
     }
 }
 

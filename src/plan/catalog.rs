@@ -35,6 +35,7 @@ pub struct CatalogEntry {
     tools: Vec<Spanned<ToolPattern>>,
     span: Span,
     inline: bool,
+    hides: Option<Span>,
 }
 
 impl CatalogEntry {
@@ -54,6 +55,12 @@ impl CatalogEntry {
     #[must_use]
     pub fn is_inline(&self) -> bool {
         self.inline
+    }
+
+    /// Where the agent of the manifest is written that has the same name; the one in the workflow wins.
+    #[must_use]
+    pub fn hides(&self) -> Option<Span> {
+        self.hides
     }
 
     /// For the nodes that run it.
@@ -108,27 +115,9 @@ impl Catalog {
         found
     }
 
-    /// The name of the agent that has all of `wanted`, and why it is that one; the first by name when there are several.
-    pub(super) fn choose(&self, wanted: &[&str]) -> Option<(&str, String)> {
-        let has_all = |entry: &CatalogEntry| {
-            let profile = entry.profile.as_deref();
-            profile
-                .is_some_and(|profile| wanted.iter().all(|capability| profile.capabilities.iter().any(|has| has == capability)))
-        };
-        let fitting: Vec<&str> = self.entries().filter(|(_, entry)| has_all(entry)).map(|(name, _)| name).collect();
-        let asked = wanted.iter().map(|capability| format!("`{capability}`")).collect::<Vec<_>>().join(" and ");
-        match fitting[..] {
-            [] => None,
-            [only] => Some((only, format!("the only agent with {asked}"))),
-            [first, ..] => {
-                let all = fitting.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-                Some((first, format!("the first by name of {} agents with {asked}: {all}", fitting.len())))
-            }
-        }
-    }
-
     /// All capabilities that some agent has.
-    pub(super) fn capabilities(&self) -> BTreeSet<&str> {
+    #[must_use]
+    pub fn capabilities(&self) -> BTreeSet<&str> {
         let profiles = self.entries.values().filter_map(|entry| entry.profile.as_deref());
         profiles.flat_map(|profile| &profile.capabilities).map(String::as_str).collect()
     }
@@ -187,7 +176,8 @@ impl Reader<'_> {
     pub(super) fn with_inline(&mut self, base: &Catalog, inline: &Entries<AgentManifest>) -> Catalog {
         let mut catalog = base.clone();
         for (name, agent) in inline {
-            let entry = self.read(name, agent, true);
+            let hides = base.get(&name.value).map(CatalogEntry::span);
+            let entry = CatalogEntry { hides, ..self.read(name, agent, true) };
             catalog.entries.insert(name.value.clone(), entry);
         }
         for (_, entry) in catalog.entries().filter(|(_, entry)| entry.inline) {
@@ -240,7 +230,7 @@ impl Reader<'_> {
             })
         });
         let memory = agent.memory.clone();
-        CatalogEntry { profile, system, retry: agent.retry.clone(), memory, tools, span: agent.span, inline }
+        CatalogEntry { profile, system, retry: agent.retry.clone(), memory, tools, span: agent.span, inline, hides: None }
     }
 
     fn system(&mut self, agent: &AgentManifest) -> Option<(Place, Template)> {

@@ -15,7 +15,7 @@ use crate::{
     },
     model::{ModelRef, Permission, ProviderName, ToolName},
     plan::{
-        Plan, assemble,
+        Choice, Plan, Standings, assemble,
         catalog::{Catalog, Reader, catalog, catalog_with, folder, providers, unknown_provider},
         certain, collections,
         delegates::Delegates,
@@ -59,6 +59,10 @@ pub struct CompileOptions {
     pub tools: BTreeSet<ToolName>,
     /// MCP servers that a program brings itself.
     pub servers: BTreeSet<String>,
+    /// What is known of agents when one of several that can do the same is chosen.
+    pub standings: Standings,
+    /// Choices that were made before, and are made again where they still can.
+    pub choices: Vec<Choice>,
 }
 
 /// What compiling gave.
@@ -74,6 +78,8 @@ pub struct Compiled {
     pub manifest: Option<Manifest>,
     /// The path of the manifest, if there is one.
     pub manifest_path: Option<PathBuf>,
+    /// The agents that the workflow may use: its own and those of the manifest.
+    pub catalog: Catalog,
 }
 
 impl Compiled {
@@ -188,6 +194,8 @@ fn finish(read: Read<'_>, choice: ManifestChoice, files: &dyn Files, options: &C
         levels: Vec::new(),
         inner: HashMap::new(),
         delegates: Delegates::default(),
+        choices: BTreeMap::new(),
+        of_workflow: None,
     };
     let mut plan = written.as_ref().and_then(|written| compiler.workflow(written, 0));
     if let Some(plan) = &mut plan {
@@ -196,15 +204,16 @@ fn finish(read: Read<'_>, choice: ManifestChoice, files: &dyn Files, options: &C
     if let Some(written) = &written {
         compiler.check_overrides(written.file, plan.as_ref());
     }
-    let Compiler { sources, mut problems, delegates, .. } = compiler;
+    let Compiler { sources, mut problems, delegates, choices, catalog, of_workflow, .. } = compiler;
     sort(&mut problems);
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         plan = None;
     }
     if let Some(plan) = &mut plan {
         assemble::with_sources(plan, &sources, &delegates.made);
+        plan.choices = choices.into_values().collect();
     }
-    Compiled { plan, diagnostics: problems, sources, manifest, manifest_path }
+    Compiled { plan, diagnostics: problems, sources, manifest, manifest_path, catalog: of_workflow.unwrap_or(catalog) }
 }
 
 /// By file and position; the same problem of the same place once.
@@ -259,6 +268,10 @@ pub(super) struct Compiler<'a> {
     pub(super) levels: Vec<Level>,
     /// What is called as a tool.
     pub(super) delegates: Delegates,
+    /// Whom nodes that ask for capabilities get, by the file of their workflow and the capabilities.
+    pub(super) choices: BTreeMap<(FileId, Vec<String>), Choice>,
+    /// The agents of the outermost workflow.
+    of_workflow: Option<Catalog>,
     calls: Vec<Call>,
     inner: HashMap<PathBuf, Inner>,
 }
@@ -311,8 +324,13 @@ impl Compiler<'_> {
         shapes::fill(&world, &scope);
         let crossings =
             rules::check(self, &rules::Checked { world: &world, draft: &draft, scope: &scope, output_reads: &output_reads });
-        (self.errors() == before)
-            .then(|| assemble::plan(self, &world, &draft, &scope, &output_reads, &agents, (&levels, crossings)))
+        let plan = (self.errors() == before)
+            .then(|| assemble::plan(self, &world, &draft, &scope, &output_reads, &agents, (&levels, crossings)));
+        // Those that it calls are done before it, and what is called as a tool comes later.
+        if self.calls.len() == 1 && self.of_workflow.is_none() {
+            self.of_workflow = Some(agents);
+        }
+        plan
     }
 
     /// Compiles the workflow that another one calls at `span`. Its problems are reported where they are; `None` when it has some.

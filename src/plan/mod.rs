@@ -3,13 +3,14 @@
 //! `compile` runs the passes in order: `catalog` (agents), `resolve` (manifest → `draft`), `links` (names in a `scope`, edges; `graph`
 //! orders them and is the only user of petgraph), `certain` (what is there when a node runs), `shapes` (schemas), `rules`, `assemble`.
 //! `builder` makes a workflow in code; `delegates` are agents and workflows that are
-//! called as tools; `draw` shows a plan; `definition` says what a node is, so that two can be compared; `paths` finds
+//! called as tools; `choice` takes one of several agents that can do the same; `draw` shows a plan; `definition` says what a node is, so that two can be compared; `paths` finds
 //! nodes by name.
 
 mod assemble;
 mod builder;
 mod catalog;
 mod certain;
+mod choice;
 mod collections;
 mod compile;
 mod definition;
@@ -35,6 +36,7 @@ mod ways;
 
 pub use builder::{GraphBuilder, GraphProblems, NodeSpec};
 pub use catalog::{Catalog, CatalogEntry, catalog};
+pub use choice::{AgentStanding, Choice, ModelStanding, Standings};
 pub use compile::{
     CompileOptions, Compiled, CompiledManifest, MANIFEST_NAMES, ManifestChoice, compile, compile_manifest, compile_text,
     find_manifest,

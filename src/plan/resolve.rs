@@ -16,7 +16,7 @@ use crate::{
     },
     model::{AgentProfile, ModelRef, ToolPattern, Value},
     plan::{
-        Plan,
+        Choice, Plan,
         catalog::{Catalog, CatalogEntry, folder, parse_fallback, parse_model, parse_template},
         compile::Compiler,
         draft::{AgentDraft, CodeId, CodeKind, Codes, GraphDraft, KindDraft, NodeDraft, Place, ToolDraft, TreeDraft, place_of},
@@ -362,8 +362,8 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
             }
             AgentChoice::Capabilities(wanted) => {
                 let names: Vec<&str> = wanted.iter().map(|capability| capability.value.as_str()).collect();
-                if let Some((name, why)) = self.agents.choose(&names) {
-                    return (Some(name.to_owned()), Some(why));
+                if let Some((agent, why)) = self.choose_by(&names) {
+                    return (Some(agent), Some(why));
                 }
                 if !self.compiler.agents_unknown {
                     self.report_unknown_capabilities(wanted);
@@ -371,6 +371,25 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
                 (None, None)
             }
         }
+    }
+
+    /// Who is chosen for `wanted`, and why: as before, if that agent still has it all, or else anew.
+    fn choose_by(&mut self, wanted: &[&str]) -> Option<(String, String)> {
+        let file = self.workflow.file;
+        let key = (file, wanted.iter().map(|&capability| capability.to_owned()).collect::<Vec<_>>());
+        if let Some(known) = self.compiler.choices.get(&key) {
+            return Some((known.agent.clone(), known.why.clone()));
+        }
+        let path = self.compiler.sources.get(file).path.display().to_string();
+        let is_this = |choice: &&Choice| choice.workflow == path && choice.capabilities == key.1;
+        let before = self.compiler.options.choices.iter().find(is_this);
+        let choice = match before.filter(|choice| self.agents.has_all(&choice.agent, wanted)) {
+            Some(before) => before.clone(),
+            None => self.agents.choose(&path, wanted, self.compiler.options)?,
+        };
+        let chosen = (choice.agent.clone(), choice.why.clone());
+        self.compiler.choices.insert(key, choice);
+        Some(chosen)
     }
 
     fn unknown_agent(&self, name: &Spanned<String>) -> Diagnostic {

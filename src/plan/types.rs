@@ -13,7 +13,7 @@ use crate::{
     model::{
         AgentName, AgentProfile, Effect, FallbackModel, ModelRef, NodeId, OnAmbiguous, StoredSource, ToolName, ToolPattern, Value,
     },
-    plan::{Power, rules::Crossings},
+    plan::{Choice, Power, rules::Crossings},
     resilience::RetryPolicy,
     template::{Expression, Template, TemplateTree},
     tool::{Grants, Level, memory},
@@ -54,6 +54,9 @@ pub struct Plan {
     /// The agents and workflows that its nodes, or those of one another, may call as tools: each a plan of its own, in runs of its own.
     /// Only the outermost plan has them.
     pub delegates: BTreeMap<ToolName, Arc<Plan>>,
+    /// Whom nodes that ask for capabilities got, those of inner workflows and of what is called as a tool included. Only the outermost
+    /// plan has them.
+    pub choices: Vec<Choice>,
 }
 
 /// One input.

@@ -3,6 +3,9 @@
 use agentflow::plan::{DrawFormat, draw};
 use serde_json::json;
 
+#[path = "../../examples/agents_by_capability.rs"]
+#[expect(dead_code, reason = "`main` is for people")]
+mod agents_by_capability;
 #[path = "../../examples/conditional_branch.rs"]
 #[expect(dead_code, reason = "`main` is for people")]
 mod conditional_branch;
@@ -65,4 +68,17 @@ async fn an_own_provider_answers_and_is_paid() {
     let result = custom_provider::count("one two three").await.unwrap();
     assert_eq!(result.outputs["count"], "3 words");
     assert_eq!(result.spend.to_string(), "$0.0130");
+}
+
+#[test]
+fn agents_registered_at_run_time_are_chosen_by_what_they_can_do() {
+    let plan = agents_by_capability::staffed(&agents_by_capability::known().unwrap()).unwrap();
+    let told: Vec<_> = plan.choices.iter().map(|choice| format!("{}: {}", choice.agent, choice.why)).collect();
+    assert_eq!(
+        told,
+        [
+            "junior: the cheapest ($0.000140 for 1,000 tokens) of 3 agents with `review`: `junior`, `expert`, `local`",
+            "expert: the only agent with `rust`",
+        ]
+    );
 }

@@ -264,3 +264,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn two_agents_of_one_name_are_a_problem_with_both_places() {
+    let graph = GraphBuilder::new("twice")
+        .agent("writer", json!({ "model": "mock/a" }))
+        .agent("writer", json!({ "model": "mock/b" }))
+        .add_node("write", NodeSpec::agent("writer").prompt("hi"));
+    let problems = graph.build().unwrap_err();
+    let twice = problems.diagnostics.iter().find(|problem| problem.message == "the key `writer` is given twice").unwrap();
+    let lines = [twice.span, twice.related[0].span].map(|span| problems.sources.position(span).line);
+    assert_eq!(lines, [7, 4], "{}", graph.to_json());
+}

@@ -43,7 +43,16 @@ pub(super) fn created(run: RunId) -> EventBody {
 
 pub(super) fn started() -> EventBody {
     let agent = Some(AgentName::new("writer").unwrap());
-    EventBody::AttemptStarted { node: node(), attempt: 1, agent, model: None, basis: None, elements: None, inputs: None }
+    EventBody::AttemptStarted {
+        node: node(),
+        attempt: 1,
+        agent,
+        chosen: None,
+        model: None,
+        basis: None,
+        elements: None,
+        inputs: None,
+    }
 }
 
 /// A call of `tool` that reads from a host, permitted by a rule.

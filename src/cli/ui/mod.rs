@@ -71,13 +71,18 @@ enum Message {
 impl Ui {
     /// Begins to show a run of `plan`. `past` is what has happened to it before, when it is resumed.
     pub(super) fn start(plan: &Plan, terminal: &Terminal, style: Style, past: &[Event]) -> Self {
+        Self::start_at(plan, terminal, style, past, Timestamp::now())
+    }
+
+    /// The same for a run that began at some other time.
+    pub(super) fn start_at(plan: &Plan, terminal: &Terminal, style: Style, past: &[Event], began: Timestamp) -> Self {
         let (voice, messages) = channel();
         let copy = terminal.clone();
         let past = past.iter().filter_map(Note::of_event);
         let (drawer, watcher) = match style {
             Style::Silent => (None, None),
             Style::Live => {
-                let mut board = Board::new(Outline::of(plan), Timestamp::now());
+                let mut board = Board::new(Outline::of(plan), began);
                 past.for_each(|note| board.apply(note));
                 let board = Arc::new(Mutex::new(board));
                 let watcher = Watcher::Live(Arc::clone(&board));
@@ -105,7 +110,12 @@ impl Ui {
 
     /// Tells on one line how the run as a whole went.
     pub(super) fn sum_up(&self, run: RunId, status: RunStatus, spend: &Spend) {
-        let text = draw::summary(&self.name, status, self.began.elapsed(), spend, &run.to_string(), self.terminal.err.color);
+        self.sum_up_in(self.began.elapsed(), run, status, spend);
+    }
+
+    /// The same for a run that took `time`.
+    pub(super) fn sum_up_in(&self, time: Duration, run: RunId, status: RunStatus, spend: &Spend) {
+        let text = draw::summary(&self.name, status, time, spend, &run.to_string(), self.terminal.err.color);
         self.terminal.note(&text);
     }
 

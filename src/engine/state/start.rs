@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    model::{AgentName, Basis, EventBody, ModelRef, NodePath, NodeStatus, Seq, Value},
+    model::{Basis, EventBody, ModelRef, NodePath, NodeStatus, Seq, Value},
     plan::{AgentNode, GraphPlan, NodeKind, ToolNode},
 };
 
@@ -159,15 +159,14 @@ impl RunState {
             Affords::Later => return Ok(None),
             Affords::Never(error) => return Err(error),
         };
-        let name = Some(agent.agent.name.clone());
-        let start = self.start_of(id, name, self.target(id), Some(basis), Given::Brief(Box::new(brief)));
+        let start = self.start_of(id, Some(agent), self.target(id), Some(basis), Given::Brief(Box::new(brief)));
         Ok(Some((start, reserve)))
     }
 
     fn start_of(
         &self,
         id: InstanceId,
-        agent: Option<AgentName>,
+        agent: Option<&AgentNode>,
         model: Option<&ModelRef>,
         basis: Option<Basis>,
         given: Given,
@@ -181,7 +180,8 @@ impl RunState {
             event: EventBody::AttemptStarted {
                 node: path.clone(),
                 attempt,
-                agent,
+                agent: agent.map(|agent| agent.agent.name.clone()),
+                chosen: agent.and_then(|agent| agent.chosen_by.clone()),
                 model: model.map(ToString::to_string),
                 basis,
                 elements: None,

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 57] = [
+const PAGES: [&[&str]; 60] = [
     &[],
     &["run"],
     &["resume"],
@@ -16,13 +16,16 @@ const PAGES: [&[&str]; 57] = [
     &["agents"],
     &["agents", "list"],
     &["agents", "show"],
+    &["agents", "find"],
     &["runs"],
     &["runs", "list"],
     &["runs", "show"],
     &["runs", "events"],
+    &["runs", "watch"],
     &["runs", "rm"],
     &["runs", "verify"],
     &["runs", "repair"],
+    &["ps"],
     &["conversations"],
     &["conversations", "list"],
     &["conversations", "show"],

@@ -27,4 +27,5 @@ mod terminal;
 mod tools;
 mod validate;
 mod verify;
+mod watch;
 mod web_search;

@@ -263,13 +263,13 @@ fn a_search_by_meaning_needs_vectors() {
         &[
             (
                 "flow.yaml",
-                r#"
+                r"
 nodes:
   a: { recall: { collection: words, query: x, min_score: 0.5 } }
   b: { recall: { collection: words, query: x, by: meaning } }
   c: { recall: { collection: words, query: x, by: words } }
   d: { recall: { collection: docs, query: x, min_score: 0.5 } }
-"#,
+",
             ),
             ("agents.toml", MANIFEST),
         ],
@@ -372,24 +372,24 @@ AF025 2:57 "secrets.KEY" secrets cannot be read here (`secrets.NAME` stands in `
 #[test]
 fn a_summarizer_must_be_an_agent_and_may_not_come_to_call_itself() {
     check(
-        r#"
+        r"
 agents:
   a: { model: mock/m, conversation: { name: x, summarizer: clrk } }
   clerk: { model: mock/m, conversation: { name: y, summarizer: clerk } }
 nodes:
   one: { agent: a, prompt: x }
   two: { agent: clerk, prompt: x }
-"#,
+",
         r#"
 AF031 2:60 "clrk" unknown agent `clrk` (did you mean `clerk`?)
 "#,
     );
     check(
-        r#"
+        r"
 agents: { clerk: { model: mock/m, conversation: { name: y, summarizer: clerk } } }
 nodes:
   two: { agent: clerk, prompt: x }
-"#,
+",
         r#"
 AF046 1:72 "clerk" `agent:clerk` comes to call itself: `agent:clerk` → `agent:clerk` (take one of these tools away from the agent that has it)
 "#,

@@ -110,7 +110,7 @@ fn what_cannot_become_text_is_told_and_stops_nothing() {
     for (name, bytes) in files {
         fs::write(folder.path().join(name), bytes).unwrap();
     }
-    fs::set_permissions(folder.path().join("j-secret.txt"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(folder.path().join("j-secret.txt"), fs::Permissions::from_mode(0o0)).unwrap();
     rustix::fs::mknodat(rustix::fs::CWD, folder.path().join("k-pipe.md"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     let may_read_all = fs::read(folder.path().join("j-secret.txt")).is_ok();
     let expected = [

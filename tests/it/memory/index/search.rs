@@ -106,7 +106,7 @@ async fn what_is_first_in_both_orders_scores_one(fixture: Fixture) {
     assert!((found[0].score - 1.0).abs() < 1e-12);
     // Second by words and third by meaning, after second by meaning alone.
     assert_eq!(sources(&found[1..]), ["words:1", "meaning:1"]);
-    let wanted = [(11.0 / 12.0 + 11.0 / 13.0) / 2.0, 11.0 / 12.0 / 2.0];
+    let wanted = [f64::midpoint(11.0 / 12.0, 11.0 / 13.0), 11.0 / 12.0 / 2.0];
     for (passage, wanted) in found[1..].iter().zip(wanted) {
         assert!((passage.score - wanted).abs() < 1e-12, "{passage:?}");
     }

@@ -188,7 +188,9 @@ pub(crate) fn queries_only(path: &str, count: &str) {
         quantile(&mut both, 0.95),
         quantile(&mut filtered, 0.95),
     ];
-    figures.iter().for_each(|time| print!("{} ", time.as_micros()));
+    for time in &figures {
+        print!("{} ", time.as_micros());
+    }
     println!("{} {}", hits * 10_000 / (COMPARED * K), peak_memory().unwrap_or(0));
 }
 

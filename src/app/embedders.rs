@@ -111,7 +111,7 @@ impl ProjectEmbedders {
             None if name == MOCK => Ok(Arc::new(MockEmbedder)),
             None if name == LOCAL => self.local(DEFAULT_MODEL),
             Some((LOCAL, model)) if name[LOCAL.len()..].starts_with('/') && !model.is_empty() => self.local(model),
-            Some((LOCAL, path)) if !path.is_empty() => self.at(&self.folder.join(path)),
+            Some((LOCAL, path)) if !path.is_empty() => Self::at(&self.folder.join(path)),
             Some((provider, model)) if name[provider.len()..].starts_with('/') && !model.is_empty() => {
                 self.on_server(&ProviderName::new(provider)?, model)
             }
@@ -144,7 +144,7 @@ impl ProjectEmbedders {
         let id = format!("local/{written}");
         let in_folders = self.named().filter_map(|name| name.strip_prefix("local:"));
         for path in in_folders {
-            if let Some(embedder) = self.at(&self.folder.join(path)).ok().filter(|embedder| embedder.id() == id) {
+            if let Some(embedder) = Self::at(&self.folder.join(path)).ok().filter(|embedder| embedder.id() == id) {
                 return Ok(embedder);
             }
         }
@@ -156,7 +156,7 @@ impl ProjectEmbedders {
     }
 
     /// The model in a folder, called as the folder is.
-    fn at(&self, folder: &Path) -> Result<Arc<dyn Embedder>> {
+    fn at(folder: &Path) -> Result<Arc<dyn Embedder>> {
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or("model").to_owned();
         Ok(Arc::new(LocalEmbedder::at(folder, &name)?))
     }

@@ -55,7 +55,9 @@ pub(super) async fn watch(args: &RunWatchArgs, store: &Arc<dyn Store>, settings:
     let mut ui = Ui::start_at(&plan, terminal, showing.style(terminal), &[], began);
     let lines = (args.output == OutputForm::Jsonl).then(EventLines::start);
     view.observers = ui.observer().into_iter().chain(lines.as_ref().map(EventLines::observer)).collect();
-    past.iter().for_each(|event| view.take(event));
+    for event in &past {
+        view.take(event);
+    }
     let suffix = settings.store.as_deref().map(|url| format!(" --store {url}")).unwrap_or_default();
     let watched = view.follow(store, &mut pages, past, &|line| ui.speaker().say(format!("{line}{suffix}"))).await;
     ui.close();
@@ -80,7 +82,7 @@ pub(super) async fn watch(args: &RunWatchArgs, store: &Arc<dyn Store>, settings:
 /// How the view ended.
 enum Watched {
     /// With the run, then.
-    Ended(RunResult, Timestamp),
+    Ended(Box<RunResult>, Timestamp),
     /// By a signal, with this exit code; the run goes on.
     Left(u8),
 }
@@ -133,7 +135,7 @@ impl View {
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         loop {
             if let Some((result, at)) = self.end.take() {
-                return Ok(Watched::Ended(result, at));
+                return Ok(Watched::Ended(Box::new(result), at));
             }
             let page = pages.next().await?;
             for (event, _) in page {

@@ -73,7 +73,7 @@ impl Memory {
             // Tokens are counted before the first text is embedded.
             embedder.prepare().await?;
         }
-        let division = target.division(self.settings(name));
+        let division = target.division(&self.settings(name));
         let (sender, mut steps) = mpsc::channel(WAITING);
         let read = async move {
             let mut prepared =

@@ -51,7 +51,7 @@ impl Memory {
         let wanted = plan.clone();
         let files = blocking(move || Files::of(&wanted)).await.map_err(|err| err.context(format!("collection `{name}`")))?;
         let there = if target.exists { self.there(name).await? } else { HashMap::new() };
-        let division = target.division(self.settings(name));
+        let division = target.division(&self.settings(name));
         let is_same = |file: &SourceFile| {
             there.get(&file.name).is_some_and(|(hash, stamp)| stamp.is_some() && division.made(hash) && file.stamp() == *stamp)
         };

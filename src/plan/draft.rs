@@ -277,6 +277,7 @@ impl NodeDraft<'_> {
 
 /// What a node does.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most nodes are of the large kind")]
 pub(super) enum KindDraft<'m> {
     Agent(AgentDraft),
     Tool(ToolDraft),

@@ -138,7 +138,7 @@ pub(in crate::agent) struct Compaction {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Added {
     /// Whether the turn is new.
-    pub(super) added: bool,
+    pub(super) is_new: bool,
     /// How many turns the summary took the place of.
     pub(super) summarized: usize,
     /// How many of the oldest turns were dropped because the conversation became too long to be kept.
@@ -187,7 +187,7 @@ impl Conversation {
         cut(&mut turn.prompt);
         cut(&mut turn.answer);
         self.turns.push_back(turn);
-        done.added = true;
+        done.is_new = true;
         let mut length: usize = self.turns.iter().map(KeptTurn::length).sum();
         while length > MAX_TURNS && self.turns.len() > 1 {
             let Some(oldest) = self.turns.pop_front() else { break };
@@ -211,7 +211,9 @@ impl Conversation {
         cut(&mut text);
         self.summary = Some(Summary { text, turns: before + covers.len() as u64, by });
         let count = covers.len();
-        covers.into_iter().for_each(|id| self.forget(id));
+        for id in covers {
+            self.forget(id);
+        }
         count
     }
 
@@ -269,9 +271,9 @@ mod tests {
         }
     }
 
-    fn summary(after: u64, covers: &[&str]) -> Option<Compaction> {
+    fn summary(after: u64, covers: &[&str]) -> Compaction {
         let covers = covers.iter().map(|id| (*id).to_owned()).collect();
-        Some(Compaction { text: "in short".to_owned(), by: AgentName::new("clerk").unwrap(), after, covers })
+        Compaction { text: "in short".to_owned(), by: AgentName::new("clerk").unwrap(), after, covers }
     }
 
     fn ids(conversation: &Conversation) -> Vec<&str> {
@@ -292,7 +294,7 @@ mod tests {
     fn a_document_is_read_as_it_was_written_and_none_of_a_newer_version() {
         let mut conversation = Conversation::empty(id());
         conversation.add(turn("a"), None);
-        conversation.add(turn("b"), summary(0, &["a"]));
+        conversation.add(turn("b"), Some(summary(0, &["a"])));
         let mut value = serde_json::to_value(&conversation).unwrap();
         let read = |value: &Value| {
             let document = Versioned { version: crate::store::Version(1), value: value.clone() };
@@ -308,9 +310,9 @@ mod tests {
     #[test]
     fn a_turn_that_is_known_is_not_added_again_not_even_when_it_was_summarized() {
         let mut conversation = Conversation::empty(id());
-        assert!(conversation.add(turn("a"), None).added);
+        assert!(conversation.add(turn("a"), None).is_new);
         assert_eq!(conversation.add(turn("a"), None), Added::default());
-        conversation.add(turn("b"), summary(0, &["a"]));
+        conversation.add(turn("b"), Some(summary(0, &["a"])));
         assert_eq!((ids(&conversation), conversation.total()), (vec!["b"], 2));
         assert_eq!(conversation.add(turn("a"), None), Added::default());
         assert_eq!((ids(&conversation), conversation.total()), (vec!["b"], 2));
@@ -322,15 +324,15 @@ mod tests {
         for id in ["a", "b", "c"] {
             conversation.add(turn(id), None);
         }
-        assert_eq!(conversation.add(turn("d"), summary(0, &["a", "b"])).summarized, 2);
+        assert_eq!(conversation.add(turn("d"), Some(summary(0, &["a", "b"]))).summarized, 2);
         // Made at the same time from the same turns, and added later.
-        let done = conversation.add(turn("e"), summary(0, &["a", "b"]));
-        assert_eq!((done.added, done.summarized), (true, 0));
+        let done = conversation.add(turn("e"), Some(summary(0, &["a", "b"])));
+        assert_eq!((done.is_new, done.summarized), (true, 0));
         assert_eq!(ids(&conversation), ["c", "d", "e"]);
         assert_eq!(conversation.summary.as_ref().unwrap().turns, 2);
         // One that covers a turn in the middle would lose those before it.
-        assert_eq!(conversation.add(turn("f"), summary(2, &["d"])).summarized, 0);
-        assert_eq!(conversation.add(turn("g"), summary(2, &["c"])).summarized, 1);
+        assert_eq!(conversation.add(turn("f"), Some(summary(2, &["d"]))).summarized, 0);
+        assert_eq!(conversation.add(turn("g"), Some(summary(2, &["c"]))).summarized, 1);
         assert_eq!(conversation.total(), 7);
     }
 

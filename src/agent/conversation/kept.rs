@@ -35,7 +35,7 @@ pub(super) async fn add(
             None => (Version::ABSENT, Conversation::empty(id.clone())),
         };
         let added = conversation.add(turn.clone(), compaction.cloned());
-        if !added.added {
+        if !added.is_new {
             return Ok(added);
         }
         let value = serde_json::to_value(&conversation)

@@ -63,17 +63,14 @@ impl Registry {
     /// # Errors
     /// `NotFound` when there is no manifest and no workflow; those of the store.
     pub async fn read(workflow: Option<&WorkflowSource>, settings: &Settings) -> Result<Self> {
-        let (catalog, manifest, manifest_path, diagnostics, sources, folder) = match workflow {
-            Some(source) => {
-                let Compiled { catalog, manifest, manifest_path, diagnostics, sources, .. } = compile(source, settings).await?;
-                (catalog, manifest, manifest_path, diagnostics, sources, project::folder_of(source.path()))
-            }
-            None => {
-                let path = manifest_of(settings)?;
-                let CompiledManifest { catalog, manifest, diagnostics, sources } = compile_manifest(&path);
-                let folder = project::folder_of(&path);
-                (catalog, manifest, Some(path), diagnostics, sources, folder)
-            }
+        let (catalog, manifest, manifest_path, diagnostics, sources, folder) = if let Some(source) = workflow {
+            let Compiled { catalog, manifest, manifest_path, diagnostics, sources, .. } = compile(source, settings).await?;
+            (catalog, manifest, manifest_path, diagnostics, sources, project::folder_of(source.path()))
+        } else {
+            let path = manifest_of(settings)?;
+            let CompiledManifest { catalog, manifest, diagnostics, sources } = compile_manifest(&path);
+            let folder = project::folder_of(&path);
+            (catalog, manifest, Some(path), diagnostics, sources, folder)
         };
         let place = place(settings, manifest.as_ref(), manifest_path.as_deref(), &folder);
         let store = open_if_there(&place).await?;

@@ -16,7 +16,7 @@ use crate::{
 fn created(run: RunId, settings: Value) -> EventBody {
     EventBody::RunCreated {
         run,
-        workflow: "story".to_owned(),
+        workflow: "events".to_owned(),
         plan_digest: String::new(),
         sources: Vec::new(),
         inputs: IndexMap::new(),
@@ -106,7 +106,7 @@ async fn calls_and_attempts_are_counted_for_the_agent_that_made_them() {
         error: Error::new(ErrorKind::Timeout, "no").to_record(),
         retry_at: Timestamp::now(),
     };
-    let story = [
+    let events = [
         created(run, Value::Null),
         started("a", "writer", "openai/x"),
         started("b", "critic", "openai/x"),
@@ -124,7 +124,7 @@ async fn calls_and_attempts_are_counted_for_the_agent_that_made_them() {
         failed("d", ErrorKind::Schema),
         finished(),
     ];
-    write(&store, run, Timestamp::now(), &story).await;
+    write(&store, run, Timestamp::now(), &events).await;
     let measured = measured(&store).await;
     let (writer, critic) = (&measured.agents["writer"].real, &measured.agents["critic"]);
     assert_eq!(*writer, Figures { calls: 2, calls_ms: 400, attempts: 2, failed: 1 });
@@ -146,9 +146,9 @@ async fn simulated_answers_are_counted_apart() {
         (Value::Null, "openai/x", Cost::Unpriced),
     ] {
         let run = RunId::generate();
-        let story =
+        let events =
             [created(run, settings), started("a", "writer", model), answered("a", model, cost, 9), succeeded("a"), finished()];
-        write(&store, run, Timestamp::now(), &story).await;
+        write(&store, run, Timestamp::now(), &events).await;
     }
     let measured = measured(&store).await;
     let writer = &measured.agents["writer"];
@@ -161,12 +161,12 @@ async fn simulated_answers_are_counted_apart() {
 #[tokio::test]
 async fn what_an_ended_run_has_shown_is_kept_and_an_open_one_is_read_again() {
     let (store, ended, open) = (memory(), RunId::generate(), RunId::generate());
-    let story =
+    let events =
         |run| vec![created(run, Value::Null), started("a", "writer", "openai/x"), answered("a", "openai/x", Cost::Unpriced, 7)];
-    let mut whole = story(ended);
+    let mut whole = events(ended);
     whole.extend([succeeded("a"), finished()]);
     write(&store, ended, Timestamp::now(), &whole).await;
-    write(&store, open, Timestamp::now(), &story(open)).await;
+    write(&store, open, Timestamp::now(), &events(open)).await;
     let first = measured(&store).await;
     assert_eq!(first.agents["writer"].real, Figures { calls: 2, calls_ms: 14, attempts: 1, failed: 0 });
     assert!(store.get(&stats::key(ended)).await.unwrap().is_some());
@@ -187,11 +187,11 @@ async fn what_an_ended_run_has_shown_is_kept_and_an_open_one_is_read_again() {
 #[tokio::test]
 async fn old_runs_and_damaged_ones_are_not_counted() {
     let (store, old, damaged, good) = (memory(), RunId::generate(), RunId::generate(), RunId::generate());
-    let story = |run| [created(run, Value::Null), started("a", "writer", "openai/x"), succeeded("a"), finished()];
+    let events = |run| [created(run, Value::Null), started("a", "writer", "openai/x"), succeeded("a"), finished()];
     let month_ago = Timestamp::now().checked_sub(SignedDuration::from_hours(24 * 31)).unwrap();
-    write(&store, old, month_ago, &story(old)).await;
-    write(&store, damaged, Timestamp::now(), &story(good)).await;
-    write(&store, good, Timestamp::now(), &story(good)).await;
+    write(&store, old, month_ago, &events(old)).await;
+    write(&store, damaged, Timestamp::now(), &events(good)).await;
+    write(&store, good, Timestamp::now(), &events(good)).await;
     let measured = measured(&store).await;
     assert_eq!(measured.agents["writer"].real.attempts, 1);
     assert_eq!((measured.window.runs, measured.window.not_counted), (1, 1));
@@ -201,8 +201,8 @@ async fn old_runs_and_damaged_ones_are_not_counted() {
 #[tokio::test]
 async fn a_long_history_is_read_bit_by_bit() {
     let (store, run) = (memory(), RunId::generate());
-    let story = [created(run, Value::Null), started("a", "writer", "openai/x"), succeeded("a"), finished()];
-    write(&store, run, Timestamp::now(), &story).await;
+    let events = [created(run, Value::Null), started("a", "writer", "openai/x"), succeeded("a"), finished()];
+    write(&store, run, Timestamp::now(), &events).await;
     let mut budget = 3;
     assert_eq!(stats::count(&store, run, Version::ABSENT, &mut budget).await.unwrap(), None);
     assert_eq!(budget, 0, "nothing more is read for this answer");

@@ -14,7 +14,7 @@ use crate::{
     },
     error::{Error, ErrorKind, Result},
     memory::{Document, StoredChunk},
-    model::Passage,
+    model::{AgentName, NodePath, Passage},
 };
 
 /// The widest that text is shown.
@@ -72,8 +72,8 @@ fn put(shown: &Shown, page: &mut Page, terminal: &Terminal) {
     row("trust", if document.untrusted { "strangers or models may have written it" } else { "" });
     let writer = &document.writer;
     row("run", &writer.run.map(|run| run.to_string()).unwrap_or_default());
-    row("node", writer.node.as_ref().map(|node| node.as_str()).unwrap_or_default());
-    row("agent", writer.agent.as_ref().map(|agent| agent.as_str()).unwrap_or_default());
+    row("node", writer.node.as_ref().map(NodePath::as_str).unwrap_or_default());
+    row("agent", writer.agent.as_ref().map(AgentName::as_str).unwrap_or_default());
     for (key, value) in &document.metadata {
         row("noted", &clean::printable(&format!("{key} = {value}")));
     }

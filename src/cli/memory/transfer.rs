@@ -23,49 +23,53 @@ use crate::{
         terminal::{Terminal, cannot_print},
     },
     error::{Error, ErrorKind, Result},
-    memory::ImportOptions,
+    memory::{ImportOptions, Memory},
 };
 
 /// Writes a collection out.
 pub(super) async fn export(args: &MemoryExportArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
     let project = ProjectMemory::here(settings)?;
-    let (memory, name, vectors) = (&project.memory, &args.collection, !args.no_vectors);
-    memory.collection(name).await?;
+    let name = &args.collection;
+    project.memory.collection(name).await?;
     let count = match &args.output {
-        Some(path) => {
-            let failed = |err| cannot_write(path, err);
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            // The file is there as a whole or not at all.
-            let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-            let count = {
-                let mut writer = BufWriter::new(file.as_file_mut());
-                let count = memory.export(name, vectors, &mut |line| writeln!(writer, "{line}").map_err(failed)).await?;
-                writer.flush().map_err(failed)?;
-                count
-            };
-            file.persist(path).map_err(|err| cannot_write(path, err.error))?;
-            count
-        }
-        None => {
-            let mut writer = BufWriter::new(io::stdout());
-            let mut is_gone = false;
-            let mut write = |line: &str| match writeln!(writer, "{line}") {
-                _ if is_gone => Ok(()),
-                Err(err) if err.kind() == io::ErrorKind::BrokenPipe => {
-                    is_gone = true;
-                    Ok(())
-                }
-                written => written.map_err(cannot_print),
-            };
-            let count = memory.export(name, vectors, &mut write).await?;
-            match writer.flush() {
-                Err(err) if err.kind() != io::ErrorKind::BrokenPipe => return Err(cannot_print(err)),
-                _ => count,
-            }
-        }
+        Some(path) => into_file(&project.memory, args, path).await?,
+        None => to_standard_output(&project.memory, args).await?,
     };
     terminal.note(&format!("{name}: {} written", numbers::plural(count as u64, "document")));
     Ok(exit::SUCCEEDED)
+}
+
+/// Writes a collection into a file, which is there as a whole or not at all; returns how many documents it has.
+async fn into_file(memory: &Memory, args: &MemoryExportArgs, path: &Path) -> Result<usize> {
+    let failed = |err| cannot_write(path, err);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let mut writer = BufWriter::new(file.as_file_mut());
+    let mut write = |line: &str| writeln!(writer, "{line}").map_err(failed);
+    let count = memory.export(&args.collection, !args.no_vectors, &mut write).await?;
+    writer.flush().map_err(failed)?;
+    drop(writer);
+    file.persist(path).map_err(|err| cannot_write(path, err.error))?;
+    Ok(count)
+}
+
+/// Prints a collection; who reads it may stop at any time.
+async fn to_standard_output(memory: &Memory, args: &MemoryExportArgs) -> Result<usize> {
+    let mut writer = BufWriter::new(io::stdout());
+    let mut is_gone = false;
+    let mut write = |line: &str| match writeln!(writer, "{line}") {
+        _ if is_gone => Ok(()),
+        Err(err) if err.kind() == io::ErrorKind::BrokenPipe => {
+            is_gone = true;
+            Ok(())
+        }
+        written => written.map_err(cannot_print),
+    };
+    let count = memory.export(&args.collection, !args.no_vectors, &mut write).await?;
+    match writer.flush() {
+        Err(err) if err.kind() != io::ErrorKind::BrokenPipe => Err(cannot_print(err)),
+        _ => Ok(count),
+    }
 }
 
 fn cannot_write(path: &Path, err: io::Error) -> Error {

@@ -73,6 +73,5 @@ impl RunState {
 
 /// As much of a prompt as a query may have.
 fn beginning(prompt: &str) -> &str {
-    let end = (0..=prompt.len().min(MOST_QUERY)).rev().find(|end| prompt.is_char_boundary(*end));
-    &prompt[..end.unwrap_or(0)]
+    &prompt[..prompt.floor_char_boundary(MOST_QUERY)]
 }

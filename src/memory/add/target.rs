@@ -57,8 +57,8 @@ impl Target {
     }
 
     /// How its documents are divided.
-    pub(in crate::memory) fn division(&self, settings: CollectionSettings) -> Division {
-        let CollectionSettings { chunk_tokens, overlap_tokens, .. } = settings;
+    pub(in crate::memory) fn division(&self, settings: &CollectionSettings) -> Division {
+        let CollectionSettings { chunk_tokens, overlap_tokens, .. } = *settings;
         Division { chunk_tokens, overlap_tokens, embedder: self.embedder.clone() }
     }
 

@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_far_too_long_is_not_counted() {
-        let meter = Meter::new(&|text: &str| if text.is_empty() { 0 } else { 1 }, 10);
+        let meter = Meter::new(&|text: &str| usize::from(!text.is_empty()), 10);
         assert_eq!(meter.size(&"x".repeat(300)), 18);
         assert_eq!(meter.size(&"x".repeat(1 << 20)), 1 << 16);
         let words: Vec<_> = words(" a  b\n").collect();

@@ -56,8 +56,7 @@ fn by_media_type(media_type: &str) -> Option<TextKind> {
         "text/markdown" | "text/x-markdown" => TextKind::Markdown,
         "application/pdf" | "application/x-pdf" => TextKind::Pdf,
         "text/javascript" | "application/javascript" | "application/ecmascript" => TextKind::Code(Language::JavaScript),
-        // A server says this of whatever it does not know.
-        "text/plain" | "application/octet-stream" => return None,
+        // Servers call whatever they do not know `text/plain` or `application/octet-stream`.
         _ => return None,
     })
 }

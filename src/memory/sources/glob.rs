@@ -23,13 +23,11 @@ impl Glob {
         };
         // What other globs can do is refused rather than taken for a part of a name.
         let permission = format!("fs:read:{rest}").parse().ok().filter(|_| !rest.contains(['{', '?', '[']));
-        match permission {
-            Some(permission) => Ok((folder.to_owned(), Self(permission))),
-            None => {
-                let text = format!("`{}` is no glob", place.escape_debug());
-                Err(Error::new(ErrorKind::Invalid, text).hint("write `docs/*.md` or `docs/**/*.md`, with `*` and `**` only"))
-            }
-        }
+        let permission = permission.ok_or_else(|| {
+            let text = format!("`{}` is no glob", place.escape_debug());
+            Error::new(ErrorKind::Invalid, text).hint("write `docs/*.md` or `docs/**/*.md`, with `*` and `**` only")
+        })?;
+        Ok((folder.to_owned(), Self(permission)))
     }
 
     /// Whether it means the path, which is one from the folder in which it begins.

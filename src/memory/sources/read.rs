@@ -146,7 +146,7 @@ fn unreadable(err: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, time::SystemTime};
 
     use super::*;
 
@@ -177,7 +177,7 @@ mod tests {
     fn only_a_file_that_was_left_alone_for_a_while_tells_its_state() {
         let (_folder, file) = file(b"12345");
         assert_eq!(file.read(5).unwrap().stamp, None, "it may change again within the same tick");
-        let an_hour_ago = std::time::SystemTime::now() - Duration::from_secs(3_600);
+        let an_hour_ago = SystemTime::from(Timestamp::now()) - Duration::from_secs(3_600);
         File::options().write(true).open(&file.path).unwrap().set_modified(an_hour_ago).unwrap();
         let stamp = file.read(5).unwrap().stamp.unwrap();
         assert_eq!((Some(stamp), stamp.bytes), (file.stamp(), 5));

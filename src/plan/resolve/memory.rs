@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-impl<'m> Resolver<'_, '_, 'm> {
+impl Resolver<'_, '_, '_> {
     /// A `recall` node.
     pub(super) fn recall_node(&mut self, id: &Spanned<String>, written: &RecallManifest) -> ToolDraft {
         let call = self.recall(id, written, None);

@@ -94,6 +94,7 @@ fn a_folder_of_documents_becomes_chunks_that_say_where_they_stand() {
 fn what_cannot_become_text_is_told_and_stops_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let own = fs::read(std::env::current_exe().unwrap()).unwrap();
+    let large = vec![b'a'; (1 << 20) + 1];
     let files: &[(&str, &[u8])] = &[
         ("a-empty.md", b""),
         ("b-blank.txt", b" \n\n\t"),
@@ -101,7 +102,7 @@ fn what_cannot_become_text_is_told_and_stops_nothing() {
         ("d-program", &own[..1_000]),
         ("e-image.md", b"\x89PNG\r\n\x1a\n\0\0"),
         ("f-bytes.txt", b"a line\xff\xfe\xfd\xfc\xfb"),
-        ("g-large.txt", &[b'a'; (1 << 20) + 1]),
+        ("g-large.txt", &large),
         ("h-scan.pdf", &pdf(&["q Q"])),
         ("i-broken.pdf", b"%PDF-1.7\n%%EOF"),
         ("j-secret.txt", b"nobody may read this"),

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::{Duration, SystemTime},
 };
 
 use agentflow::{
@@ -19,6 +20,7 @@ use agentflow::{
     provider::{Embedder, MockEmbedder},
 };
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 /// The mock's vectors, counted.
 #[derive(Debug, Default)]
@@ -166,7 +168,7 @@ async fn a_file_whose_size_and_time_are_known_is_not_read_again() {
     let (memory, counted, name) = memory();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.md");
-    let hour = |ago: u64| std::time::SystemTime::now() - std::time::Duration::from_secs(3_600 * ago);
+    let hour = |ago: u64| SystemTime::from(Timestamp::now()) - Duration::from_secs(3_600 * ago);
     let write = |text: &str, at| {
         fs::write(&path, text).unwrap();
         fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();

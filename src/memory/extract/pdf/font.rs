@@ -127,7 +127,7 @@ impl<'a> Font<'a> {
 
     /// How many codes the bytes are, and how many of them are spaces.
     pub(super) fn count(&self, bytes: &[u8]) -> (usize, usize) {
-        if self.is_composite { (bytes.len() / 2, 0) } else { (bytes.len(), bytes.iter().filter(|byte| **byte == b' ').count()) }
+        if self.is_composite { (bytes.len() / 2, 0) } else { (bytes.len(), bytes.split(|byte| *byte == b' ').count() - 1) }
     }
 }
 

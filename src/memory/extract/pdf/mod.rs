@@ -67,17 +67,14 @@ fn read(bytes: &[u8], max_text: usize) -> Result<Pages> {
     let (mut contents, mut length, mut unread) = (0, 0, Vec::new());
     for (number, id) in ids.into_iter().take(MAX_PAGES).enumerate() {
         let left = MAX_CONTENTS.saturating_sub(contents).min(MAX_STREAM);
-        let text = match document.get_page_content_with_limit(id, left) {
-            Ok(content) => {
-                contents += content.len();
-                let mut letters = Letters::new(max_text.saturating_sub(length));
-                letters.draw(&document, &mut fonts, id, &content);
-                letters.text()
-            }
-            Err(_) => {
-                unread.push((number + 1).to_string());
-                String::new()
-            }
+        let text = if let Ok(content) = document.get_page_content_with_limit(id, left) {
+            contents += content.len();
+            let mut letters = Letters::new(max_text.saturating_sub(length));
+            letters.draw(&document, &mut fonts, id, &content);
+            letters.text()
+        } else {
+            unread.push((number + 1).to_string());
+            String::new()
         };
         length += text.len();
         pages.texts.push(text);

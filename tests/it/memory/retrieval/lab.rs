@@ -47,13 +47,12 @@ impl Lab {
     /// A memory whose vectors the model in `folder` makes. They are kept between tests: making them takes minutes.
     pub(crate) async fn local(folder: &Path, settings: &CollectionSettings) -> Self {
         let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("retrieval");
-        let index = match open(&kept).await {
-            Ok(index) => index,
+        let index = if let Ok(index) = open(&kept).await {
+            index
+        } else {
             // It was made by another version of this program.
-            Err(_) => {
-                fs::remove_dir_all(&kept).unwrap();
-                open(&kept).await.unwrap()
-            }
+            fs::remove_dir_all(&kept).unwrap();
+            open(&kept).await.unwrap()
         };
         let embedder = LocalEmbedder::at(folder, "all-MiniLM-L6-v2").unwrap();
         Self::over(Arc::new(index), Some(Arc::new(embedder)), settings)
@@ -91,7 +90,7 @@ impl Lab {
         let name = CollectionName::new(corpus.name).unwrap();
         let mut figures = Figures::default();
         for question in questions.iter().filter(|question| question.is_about(corpus)) {
-            let text = question.question.clone();
+            let text = question.text.clone();
             let query = Query { text, k: DEPTH, min_score: None, by, filter: Filter::default() };
             let found = self.memory.search(&name, &query).await.unwrap();
             figures.count(found.iter().position(|passage| question.is_answered_by(passage)).map(|at| at + 1));

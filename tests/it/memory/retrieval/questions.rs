@@ -12,7 +12,8 @@ use super::corpus::Corpus;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Question {
     /// As a user would ask it.
-    pub(crate) question: String,
+    #[serde(rename = "question")]
+    pub(crate) text: String,
     /// Whether it names what it looks for.
     pub(crate) kind: Kind,
     #[serde(flatten)]
@@ -79,7 +80,7 @@ fn every_answer_stands_once_in_its_document() {
             assert_eq!(text.matches(&in_one_line(&answer.contains)).count(), 1, "{}: {:?}", answer.source, answer.contains);
         }
     }
-    let asked: HashSet<_> = questions.iter().map(|question| &question.question).collect();
+    let asked: HashSet<_> = questions.iter().map(|question| &question.text).collect();
     assert_eq!(asked.len(), questions.len(), "a question is asked twice");
 }
 

@@ -11,8 +11,9 @@
 //! | [`plan`] | from a manifest to a checked graph | `manifest`, `template` |
 //! | [`manifest`] | what the author wrote, with positions | `diagnostic` |
 //! | [`diagnostic`] | problems in an author's file, and how they are shown | |
+//! | [`tool`] | what can be called, and who permits it | `memory` |
 //! | [`memory`] | what is remembered beyond a run: documents, chunks, vectors, searches | `provider::Embedder` |
-//! | [`store`], [`provider`], [`tool`], [`resilience`] | siblings that do not know each other | `model` |
+//! | [`store`], [`provider`], [`resilience`] | siblings that do not know each other | `model` |
 //! | [`template`] | `{{ … }}` and `when:` over run values | `model` |
 //! | [`schema`] | JSON Schema over values | `model` |
 //! | `http_client` | HTTP clients as `provider` and `tool` begin them: trust, no redirects, no retries | |

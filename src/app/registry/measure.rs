@@ -31,7 +31,7 @@ pub struct Measured {
 }
 
 /// Over what it was measured.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Window {
     /// How many runs were looked at.
     pub runs: usize,
@@ -43,6 +43,13 @@ pub struct Window {
     pub most_days: i64,
     /// Runs of the window that are not counted: their logs are damaged, or have yet to be read.
     pub not_counted: usize,
+}
+
+/// The usual bounds, and nothing looked at.
+impl Default for Window {
+    fn default() -> Self {
+        Self { runs: 0, since: None, most_runs: MOST_RUNS, most_days: MOST_DAYS, not_counted: 0 }
+    }
 }
 
 /// What was measured of all agents.
@@ -59,8 +66,7 @@ pub struct Measurements {
 /// # Errors
 /// Those of the store.
 pub async fn measure(store: &Arc<dyn Store>, now: Timestamp) -> Result<Measurements> {
-    let window = Window { most_runs: MOST_RUNS, most_days: MOST_DAYS, ..Window::default() };
-    let mut measured = Measurements { window, ..Measurements::default() };
+    let mut measured = Measurements::default();
     let all = runs::all(store).await?;
     let newest = &all[all.len().saturating_sub(MOST_RUNS)..];
     let Some(oldest) = newest.first() else { return Ok(measured) };

@@ -162,7 +162,7 @@ fn agents_are_found_by_what_they_can_do_cheapest_first() {
 fn what_nobody_can_do_is_told_with_the_nearest_name() {
     let project = Project::new().with("agents.toml", TEAM);
     let find = |more: &[&str]| project.run(&[&["agents", "find", "--capability"], more].concat());
-    find(&["revue"]).exit(2).says("no agent has the capability `revue`").says("did you mean `review`?").prints_nothing();
+    find(&["revew"]).exit(2).says("no agent has the capability `revew`").says("did you mean `review`?").prints_nothing();
     find(&["\u{1b}[31mreview"]).exit(2).says(r"\u{1b}[31mreview").prints_nothing();
     find(&["review", "--under-cost", "0.0001"]).exit(2).says("the cheapest is `cheap`").says("the price of 1 is not known");
     for amount in ["0", "-1", "NaN", "inf", "cheap"] {

@@ -130,7 +130,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Workload> {
 }
 
 /// Those that call nothing but models.
-pub(crate) const MODELS: [Workload; 10] = [
+pub(crate) const MODELS: [Workload; 11] = [
     Workload {
         name: "chain",
         files: &[(
@@ -334,6 +334,30 @@ outputs: { last: "{{ last }}" }
         width: 4,
         // The fourth call waits for a third of a second, whoever it is.
         manifest: "rate = { requests = \"3/s\" }\n",
+        ..Workload::EMPTY
+    },
+    Workload {
+        name: "memory",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents:
+  a:
+    model: lab/small
+    recall: { collection: notes, query: "barley malt", scope: run }
+    remember: { collection: notes, scope: run }
+    conversation: { name: talk, scope: run }
+nodes:
+  keep: { remember: { collection: notes, documents: "Barley becomes malt.", scope: run } }
+  one: { agent: a, prompt: "[[first]] What is barley?", needs: keep }
+  two: { agent: a, prompt: "[[second]] And malt? {{ one }}" }
+  found: { recall: { collection: notes, query: "barley malt", scope: run }, needs: two }
+outputs: { two: "{{ two }}", found: "{{ found | length }}", kept: "{{ keep.added + keep.unchanged }}" }
+"#,
+        )],
+        // What memory and the conversation say of the first call is in the prompt of the second.
+        calls: &[Call::new("second", Slowly("the best of it")), Call::new("first", Slowly("a grain"))],
+        manifest: "[memory.notes]\nembedder = \"lexical\"\n",
         ..Workload::EMPTY
     },
     Workload {

@@ -107,7 +107,7 @@ fn commits(table: &mut Table) {
         let one = |_| {
             let time = runtime.block_on(log.append(&store, 1));
             // As far apart as those of a run that has something to do.
-            runtime.block_on(tokio::time::sleep(Duration::from_millis(2)));
+            runtime.block_on(async { tokio::time::sleep(Duration::from_millis(2)).await });
             time
         };
         (0..COMMITS).map(one).collect()

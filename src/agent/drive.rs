@@ -154,9 +154,7 @@ impl Attempt<'_> {
     /// Keeps what was asked and answered, where the task says so.
     async fn remember(&mut self, answer: &Value) -> Result<()> {
         let Some(remember) = self.task.remember else { return Ok(()) };
-        if let Some(answer) = self.pending.take() {
-            self.journal.note(Entry::Answer(answer));
-        }
+        self.keep_answer();
         let said = (self.task.prompt.as_str(), answer);
         memory::remember(said, remember, self.around(), self.tools, self.recorded, self.journal).await
     }
@@ -174,14 +172,19 @@ impl Attempt<'_> {
 
     /// Adds what was asked and answered to the conversation, where the task goes on with one.
     async fn go_on(&mut self, answer: &Value, opening: &Opening) -> Result<Vec<String>> {
-        if self.task.conversation.is_some()
-            && let Some(answer) = self.pending.take()
-        {
-            self.journal.note(Entry::Answer(answer));
+        if self.task.conversation.is_some() {
+            self.keep_answer();
         }
         let Some(task) = &self.task.conversation else { return Ok(Vec::new()) };
         let said = (self.task.prompt.as_str(), answer);
         conversation::go_on(task, said, opening, &self.task.model.model, &self.steps()).await
+    }
+
+    /// Has the last answer kept before what follows it.
+    fn keep_answer(&mut self) {
+        if let Some(answer) = self.pending.take() {
+            self.journal.note(Entry::Answer(answer));
+        }
     }
 
     fn steps(&self) -> Steps<'_> {
@@ -256,9 +259,7 @@ impl Attempt<'_> {
 
     /// Makes the calls that an answer asks for, all at once; returns what the model is told of each, in order.
     async fn call_tools(&mut self, turn: u32, requests: &[ToolRequest]) -> Result<Vec<String>> {
-        if let Some(answer) = self.pending.take() {
-            self.journal.note(Entry::Answer(answer));
-        }
+        self.keep_answer();
         let around = self.around();
         let steps = requests.iter().zip(0..).map(|(request, index)| {
             let step = self.step(StepId { turn, index }, request);

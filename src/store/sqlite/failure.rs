@@ -27,6 +27,11 @@ impl From<rusqlite::Error> for Failure {
 }
 
 impl Failure {
+    /// Whether another connection was in the way.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+    }
+
     /// The error to show, for the store at `path`.
     pub(super) fn into_error(self, path: &Path) -> Error {
         match self {

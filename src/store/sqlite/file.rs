@@ -5,7 +5,7 @@ use std::{
     io::{self, ErrorKind as IoErrorKind},
     path::Path,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
@@ -22,6 +22,8 @@ use crate::{
     },
 };
 
+/// How long a statement waits for another process while a store is opened.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a step of waiting for another writer is, at first. Shorter than the pauses that the index of memory makes between its
 /// transactions, so that a commit waits for one of them at most.
 const STEP: Duration = Duration::from_micros(100);
@@ -69,8 +71,18 @@ pub(super) fn reopen(path: &Path, synchronous: Synchronous) -> Result<Connection
 }
 
 fn open_writer(path: &Path, synchronous: Synchronous) -> Result<Connection> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| describe(path, &error))?;
-    set_up_writer(&connection, path, synchronous).map_err(|failure| failure.into_error(path))?;
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| describe(path, &error))?;
+    let begun = Instant::now();
+    let mut times = 0;
+    while let Err(failure) = set_up_writer(&connection, path, synchronous) {
+        // Of two that fill an empty file, SQLite refuses one without waiting, for each might wait for the other.
+        if !failure.is_busy() || begun.elapsed() >= BUSY_TIMEOUT {
+            return Err(failure.into_error(path));
+        }
+        wait(times);
+        times += 1;
+    }
+    connection.busy_handler(Some(wait)).map_err(|error| describe(path, &error))?;
     crash_point!("store.open");
     Ok(connection)
 }
@@ -83,8 +95,8 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
-    let mut connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_handler(Some(wait))?;
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
 }
 

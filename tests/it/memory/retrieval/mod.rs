@@ -82,7 +82,6 @@ async fn with_a_model_most_is_found_and_what_is_not_there_is_not_similar() {
     assert!(similar.len() <= 2, "{similar:?}");
 }
 
-#[expect(clippy::disallowed_methods, reason = "the environment says what is to be measured")]
 fn is_asked(name: &str) -> bool {
     std::env::var_os(name).is_some()
 }

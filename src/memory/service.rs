@@ -208,11 +208,11 @@ impl Memory {
             let text = format!("the query has {} bytes; {MAX_QUERY} are the most", query.text.len());
             return Err(Error::new(ErrorKind::Invalid, text).hint("ask in fewer words"));
         }
-        if self.settings.contains_key(name) && self.index.collection(name).await?.is_none() {
+        let collection = match self.collection(name).await {
             // Nothing has been added yet.
-            return Ok(Vec::new());
-        }
-        let collection = self.collection(name).await?;
+            Err(error) if error.kind() == ErrorKind::NotFound && self.settings.contains_key(name) => return Ok(Vec::new()),
+            found => found?,
+        };
         let embedder = self.embedder_of(&collection)?;
         if embedder.is_none() && (query.by == SearchBy::Meaning || query.min_score.is_some()) {
             let text = format!("collection `{name}` has no vectors: it can be searched by words only");

@@ -131,6 +131,13 @@ fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<(
         page.gap();
         page.block(&nodes(&detail.nodes, terminal));
     }
+    let choices = choices(&detail.nodes);
+    if !choices.is_empty() {
+        page.gap();
+    }
+    for (agent, why) in choices {
+        page.line(&format!("{} {}", terminal.paint_out(BOLD, &format!("{agent}:")), clean::one_line(why)));
+    }
     let noted: Vec<_> = detail.nodes.iter().flat_map(|node| node.notes.iter().map(move |note| (&node.node, note))).collect();
     if !noted.is_empty() {
         page.gap();
@@ -186,6 +193,17 @@ fn nodes(nodes: &[NodeSummary], terminal: &Terminal) -> String {
         row
     });
     table(terminal, &headings, rows.collect())
+}
+
+/// Agents that were chosen by what they can do, and why; each once, however many instances a node has.
+fn choices(nodes: &[NodeSummary]) -> Vec<(&str, &str)> {
+    let mut choices = Vec::new();
+    for choice in nodes.iter().filter_map(|node| node.agent.as_deref().zip(node.chosen.as_deref())) {
+        if !choices.contains(&choice) {
+            choices.push(choice);
+        }
+    }
+    choices
 }
 
 /// A question that is open, with all that is to be known to answer it.

@@ -2,7 +2,7 @@
 //!
 //! `compile` runs the passes in order: `catalog` (agents), `resolve` (manifest → `draft`), `links` (names in a `scope`, edges; `graph`
 //! orders them and is the only user of petgraph), `certain` (what is there when a node runs), `shapes` (schemas), `rules`, `assemble`.
-//! `builder` makes a workflow in code; `delegates` are agents and workflows that are
+//! `builder` makes a workflow in code; `registered` are agents that a program adds; `delegates` are agents and workflows that are
 //! called as tools; `choice` takes one of several agents that can do the same; `draw` shows a plan; `definition` says what a node is, so that two can be compared; `paths` finds
 //! nodes by name.
 
@@ -24,6 +24,7 @@ mod lock;
 mod needs;
 mod paths;
 mod powers;
+mod registered;
 mod resolve;
 mod rules;
 mod scope;
@@ -44,6 +45,7 @@ pub use compile::{
 pub use draw::{DrawFormat, draw};
 pub use lock::{Lock, LockChange, NodeLock, OfferedLock, ServerLock, WorkflowLock};
 pub use powers::{Power, asks};
+pub use registered::RegisteredAgents;
 pub use surface::{LevelSurface, NodeSurface, Surface};
 pub use types::{
     AgentNode, ConversationPlan, ConversationScope, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits,

@@ -23,6 +23,7 @@ mod positions;
 mod provider;
 mod readme;
 mod real_server;
+mod registered;
 mod reliability;
 mod schema_agreement;
 mod store;

@@ -185,6 +185,10 @@ impl RunState {
                 Ok(output) => Some(self.success(id, output).unwrap_or_else(|error| self.failure(id, &error, now))),
                 Err(error) => Some(self.failure(id, &error, now)),
             },
+            NodeKind::Approval(_) | NodeKind::Wait(_) | NodeKind::Send(_) | NodeKind::Receive(_) => {
+                let error = Error::new(ErrorKind::Internal, format!("`{}` is not there yet", node.kind.word()));
+                Some(self.failure(id, &error, now))
+            }
             NodeKind::Workflow { plan, with } => match self.inner_inputs(id, plan, with) {
                 Ok(inputs) => Some(started(Some(inputs))),
                 Err(error) => Some(self.failure(id, &error, now)),

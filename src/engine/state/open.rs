@@ -174,6 +174,7 @@ impl Instance {
             horizon: seq,
             recorded: Recorded::default(),
             paused: None,
+            due: None,
             inner: Inner::Nothing,
             queued: false,
         }

@@ -97,6 +97,14 @@ name!(
     CollectionName, "name of a collection"
 );
 name!(
+    /// The name of a mailbox: an agent's, a key of `mailboxes`, or what a node receives from.
+    MailboxName, "name of a mailbox"
+);
+name!(
+    /// The type of a message: a key of `messages`.
+    MessageType, "type of a message"
+);
+name!(
     /// The name of a provider: a key of `[providers]`, or a built-in one.
     ProviderName, "provider name"
 );

@@ -167,7 +167,7 @@ impl Estimator<'_> {
         let uncalled = Calls { least: 0, expected: 0.0, most: 0 };
         let mut entry = NodeEstimate {
             node: path.to_owned(),
-            kind: "value",
+            kind: node.kind.word(),
             tool: None,
             agent: None,
             chosen_by: None,
@@ -180,9 +180,10 @@ impl Estimator<'_> {
         // Every attempt of a container runs what is in it again.
         let attempts = Times { least: 1, expected: 1.0, most: u64::from(node.retry.max_attempts) };
         match &node.kind {
-            NodeKind::Value(_) => self.nodes.push(entry),
+            NodeKind::Value(_) | NodeKind::Approval(_) | NodeKind::Wait(_) | NodeKind::Send(_) | NodeKind::Receive(_) => {
+                self.nodes.push(entry)
+            }
             NodeKind::Tool(tool) => {
-                entry.kind = tool.of_memory().map_or("tool", |(does, _)| does);
                 entry.tool = Some(tool.tool.clone());
                 self.nodes.push(entry);
             }
@@ -193,24 +194,24 @@ impl Estimator<'_> {
             // A graph that `compile` made around a looped node is that node.
             NodeKind::Graph(inner) if inner.output == GraphOutput::Single && inner.nodes.len() == 1 => {
                 entry.notes.extend(notes(&inner.nodes[0]));
+                entry.kind = inner.nodes[0].kind.word();
                 match &inner.nodes[0].kind {
                     NodeKind::Agent(agent) => {
                         self.agent(agent, &inner.nodes[0], instances.of(attempts), &mut entry);
                         self.nodes.push(entry);
                     }
-                    NodeKind::Value(_) => self.nodes.push(entry),
+                    NodeKind::Value(_) | NodeKind::Approval(_) | NodeKind::Wait(_) | NodeKind::Send(_) | NodeKind::Receive(_) => {
+                        self.nodes.push(entry)
+                    }
                     NodeKind::Tool(tool) => {
-                        entry.kind = tool.of_memory().map_or("tool", |(does, _)| does);
                         entry.tool = Some(tool.tool.clone());
                         self.nodes.push(entry);
                     }
                     NodeKind::Workflow { plan, .. } => {
-                        entry.kind = "workflow";
                         self.nodes.push(entry);
                         self.graph(&plan.graph, &format!("{path}."), instances.of(attempts), None);
                     }
                     NodeKind::Graph(_) => {
-                        entry.kind = "nodes";
                         self.nodes.push(entry);
                         self.graph(inner, &format!("{path}."), instances.of(attempts), scope);
                     }

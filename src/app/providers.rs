@@ -149,7 +149,12 @@ impl Needs {
                 }
                 NodeKind::Graph(inner) => self.add_graph(inner, &format!("{path}.")),
                 NodeKind::Workflow { plan, .. } => self.add_graph(&plan.graph, &format!("{path}.")),
-                NodeKind::Tool(_) | NodeKind::Value(_) => {}
+                NodeKind::Tool(_)
+                | NodeKind::Value(_)
+                | NodeKind::Approval(_)
+                | NodeKind::Wait(_)
+                | NodeKind::Send(_)
+                | NodeKind::Receive(_) => {}
             }
         }
     }

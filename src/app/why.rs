@@ -140,7 +140,14 @@ impl Side {
     fn agent(&self, path: &NodePath) -> Option<&AgentNode> {
         match &self.plan.as_ref()?.node_at(&path.without_instances())?.1.kind {
             NodeKind::Agent(agent) => Some(agent),
-            NodeKind::Tool(_) | NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => None,
+            NodeKind::Tool(_)
+            | NodeKind::Value(_)
+            | NodeKind::Approval(_)
+            | NodeKind::Wait(_)
+            | NodeKind::Send(_)
+            | NodeKind::Receive(_)
+            | NodeKind::Workflow { .. }
+            | NodeKind::Graph(_) => None,
         }
     }
 }

@@ -71,6 +71,9 @@ pub struct EngineSettings {
     pub grace: Duration,
     /// How long what happened is tried to be recorded while the store is down. Nothing new starts meanwhile.
     pub store_patience: Duration,
+    /// How long a process is held for a run that does nothing but wait for a time. For what is further away it ends, and the run is
+    /// gone on with later.
+    pub hold: Duration,
 }
 
 impl Default for EngineSettings {
@@ -80,6 +83,7 @@ impl Default for EngineSettings {
             flush_after: Duration::from_millis(200),
             grace: Duration::from_secs(10),
             store_patience: Duration::from_secs(30),
+            hold: Duration::from_secs(60),
         }
     }
 }

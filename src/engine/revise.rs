@@ -144,6 +144,13 @@ fn definition(plan: &Plan, path: &str) -> Option<String> {
 fn models<'a>(plan: &'a Plan, path: &str) -> Option<Vec<&'a ModelRef>> {
     match &plan.node_at(path)?.1.kind {
         NodeKind::Agent(agent) => Some(agent.models().collect()),
-        NodeKind::Tool(_) | NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => None,
+        NodeKind::Tool(_)
+        | NodeKind::Value(_)
+        | NodeKind::Approval(_)
+        | NodeKind::Wait(_)
+        | NodeKind::Send(_)
+        | NodeKind::Receive(_)
+        | NodeKind::Workflow { .. }
+        | NodeKind::Graph(_) => None,
     }
 }

@@ -95,6 +95,7 @@ impl Scheduler {
             if self.is_done() {
                 break;
             }
+            self.keep_time();
             match self.wait(&mut wishes).await {
                 Woken::Written(events) => self.on_written(&events?),
                 Woken::Told(id, told) => self.on_told(id, told)?,
@@ -117,9 +118,22 @@ impl Scheduler {
         self.state.ending().is_some() || stopped || self.is_blocked()
     }
 
-    /// Whether nothing can go on before a person has decided.
+    /// Whether nothing can go on for so long that no process is to be held for it.
     fn is_blocked(&self) -> bool {
-        self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked()
+        let hold = self.engine.settings.hold;
+        self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked(self.clock.now(), hold)
+    }
+
+    /// No time limit runs while the run does nothing but wait.
+    fn keep_time(&mut self) {
+        if self.state.stands_still() {
+            self.deadlines.stop();
+        } else if self.deadlines.are_stopped() {
+            self.deadlines = Deadlines::of_run(self.state.run_time_left());
+            for id in self.state.timed() {
+                self.deadlines.set(id, self.state.time_left(id));
+            }
+        }
     }
 
     /// Records every decision that the events so far allow.
@@ -328,7 +342,7 @@ impl Scheduler {
             },
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Divergent => return Err(error),
-            Err(error) if error.kind() == ErrorKind::Waiting => self.state.paused(id),
+            Err(error) if error.kind() == ErrorKind::Waiting => self.state.paused(id, None),
             Err(error) => self.failure(id, error),
         };
         self.record(body)?;

@@ -5,12 +5,14 @@
 //! Nothing here judges meaning (that is `plan`): a manifest is well-formed, not yet right.
 
 mod agents;
+mod approval;
 mod check;
 mod grammar;
 mod interchange;
 mod json_schema;
 mod load;
 mod memory;
+mod messages;
 mod names;
 mod policy;
 mod read;
@@ -23,8 +25,10 @@ pub use agents::{
     AgentManifest, ApiKey, BreakerManifest, FallbackManifest, Manifest, ManifestDefaults, McpManifest, ProviderKind,
     ProviderManifest, RateManifest, StoreManifest, ToolManifest,
 };
+pub use approval::{ApprovalManifest, WaitManifest};
 pub use json_schema::{SchemaOf, json_schema};
 pub use memory::{AgentMemoryManifest, ConversationManifest, MemoryManifest, RecallManifest, RememberManifest};
+pub use messages::{MailboxManifest, ReceiveManifest, SendManifest, WaitMessageManifest};
 pub use policy::{PolicyManifest, ProjectManifest, RulesManifest};
 pub use read::{read_data, read_data_text, read_manifest, read_policy_text, read_workflow, read_workflow_text};
 pub use tree::{Tree, TreeKind};

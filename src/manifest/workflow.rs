@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use crate::{
     diagnostic::{FileId, Span, Spanned},
-    manifest::{AgentManifest, AgentMemoryManifest, FallbackManifest, RecallManifest, RememberManifest, Tree},
+    manifest::{
+        AgentManifest, AgentMemoryManifest, ApprovalManifest, FallbackManifest, MailboxManifest, RecallManifest, ReceiveManifest,
+        RememberManifest, SendManifest, Tree, WaitManifest,
+    },
     model::{OnAmbiguous, Value},
 };
 
@@ -41,6 +44,10 @@ pub struct WorkflowManifest {
     pub agents: Entries<AgentManifest>,
     /// Environment variables it may read.
     pub env: Vec<Spanned<String>>,
+    /// What bodies of messages must be, by type.
+    pub messages: Entries<Schema>,
+    /// Mailboxes of a run.
+    pub mailboxes: Entries<MailboxManifest>,
     /// What its tools may touch at most.
     pub permissions: Option<Vec<Spanned<String>>>,
     /// What happens.
@@ -193,6 +200,14 @@ pub enum NodeKindManifest {
         /// `approve: human`, where it is written.
         calls: CallsManifest,
     },
+    /// Waits for a person.
+    Approval(ApprovalManifest),
+    /// Waits for a while, a time or a message.
+    Wait(WaitManifest),
+    /// Sends a message.
+    Send(SendManifest),
+    /// Takes messages.
+    Receive(ReceiveManifest),
     /// An inner graph in its own scope.
     Nodes(Entries<NodeManifest>),
     /// Its kind could not be read, which has been reported: nothing is known of its output, and nothing of it need be checked.

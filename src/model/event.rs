@@ -169,12 +169,15 @@ pub enum EventBody {
         /// What is asked.
         request: ApprovalRequest,
     },
-    /// An attempt waits for a person; it goes on when all its questions are answered.
+    /// An attempt waits: for a person, until all its questions are answered; or for a time.
     AttemptPaused {
         /// Which node.
         node: NodePath,
         /// From 1.
         attempt: u32,
+        /// When it goes on, whatever has come until then. Absent: it waits for as long as it takes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
     /// A person has decided.
     ApprovalGiven {

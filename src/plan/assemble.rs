@@ -1,5 +1,7 @@
 //! From a draft without errors to a plan: nodes in topological order, defaults applied, everything looked up for good.
 
+mod waits;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -130,6 +132,8 @@ pub(super) fn plan(
         inputs: inputs(draft, workflow),
         limits: assembler.limits,
         env: workflow.env.iter().map(|name| name.value.clone()).collect(),
+        messages: waits::messages(workflow),
+        mailboxes: waits::mailboxes(workflow),
         graph: Arc::new(graph),
         outputs,
         levels: levels.to_vec(),
@@ -281,6 +285,10 @@ impl Assembler<'_> {
                 }
                 NodeKind::Workflow { plan, with: with.iter().map(|(name, tree)| (name.value.clone(), self.tree(tree))).collect() }
             }
+            KindDraft::Approval(draft) => NodeKind::Approval(Box::new(self.approval(draft))),
+            KindDraft::Wait(draft) => NodeKind::Wait(Box::new(self.wait(draft))),
+            KindDraft::Send(draft) => NodeKind::Send(Box::new(self.send(draft))),
+            KindDraft::Receive(draft) => NodeKind::Receive(Box::new(self.receive(draft))),
             KindDraft::Broken => unreachable!("{CHECKED}"),
         }
     }
@@ -416,7 +424,13 @@ fn may_be_repeated(kind: &NodeKind) -> bool {
     match kind {
         NodeKind::Agent(_) => true,
         NodeKind::Tool(node) => node.effect != Effect::Write,
-        NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => false,
+        NodeKind::Value(_)
+        | NodeKind::Approval(_)
+        | NodeKind::Wait(_)
+        | NodeKind::Send(_)
+        | NodeKind::Receive(_)
+        | NodeKind::Workflow { .. }
+        | NodeKind::Graph(_) => false,
     }
 }
 

@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     model::{Value, short_hex},
     plan::{
-        AgentNode, ConversationPlan, ConversationScope, EdgeKind, EdgePlan, GraphOutput, GraphPlan, JoinMode, NodeKind, NodePlan,
-        OnError, Plan, ToolNode,
+        AgentNode, ConversationPlan, ConversationScope, EdgeKind, EdgePlan, GraphOutput, GraphPlan, JoinMode, MessageSource,
+        NodeKind, NodePlan, OnError, Plan, ToolNode, WaitNode,
     },
     template::{Expression, Template, TemplateTree},
     tool::Grants,
@@ -98,7 +98,21 @@ fn kind(kind: &NodeKind) -> Value {
             json!({"workflow": workflow(plan), "with": with})
         }
         NodeKind::Graph(graph) => json!({"nodes": graph.whole()}),
+        NodeKind::Approval(node) => {
+            json!({"approval": [node.message.source(), node.options, node.form.as_deref(), node.on_timeout]})
+        }
+        NodeKind::Wait(node) => match &**node {
+            WaitNode::For(duration) => json!({"wait": duration.as_millis().to_string()}),
+            WaitNode::Until(time) => json!({"wait": {"until": time.source()}}),
+            WaitNode::Message { from, goes_on, .. } => json!({"wait": [source(from), goes_on]}),
+        },
+        NodeKind::Send(node) => json!({"send": [node.to.source(), node.kind.source(), tree(&node.body)]}),
+        NodeKind::Receive(node) => json!({"receive": [source(&node.from), node.count, node.takes_fewer]}),
     }
+}
+
+fn source(from: &MessageSource) -> Value {
+    json!([from.mailbox.source(), from.kind.as_ref().map(Template::source)])
 }
 
 /// An inner workflow: what it takes, does and gives.

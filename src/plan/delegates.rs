@@ -258,7 +258,13 @@ fn called<'p>(graph: &GraphPlan, plan: &'p Plan) -> Vec<&'p ToolName> {
                     found.extend(plan.delegates.keys().filter(has));
                 }
                 NodeKind::Tool(tool) => found.extend(plan.delegates.get_key_value(&tool.tool).map(|(name, _)| name)),
-                NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {}
+                NodeKind::Value(_)
+                | NodeKind::Approval(_)
+                | NodeKind::Wait(_)
+                | NodeKind::Send(_)
+                | NodeKind::Receive(_)
+                | NodeKind::Workflow { .. }
+                | NodeKind::Graph(_) => {}
             }
         }
     }

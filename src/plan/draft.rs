@@ -8,7 +8,14 @@ use crate::{
     diagnostic::{FileId, Sources, Span, Spanned},
     manifest::{NodeManifest, OnErrorManifest, RetryManifest},
     model::{AgentName, FallbackModel, ModelRef, OnAmbiguous, ToolName, ToolPattern, Value},
-    plan::{ConversationScope, Plan, certain::Certain, links::Links, powers::Power, scope::Target},
+    plan::{
+        ConversationScope, Plan,
+        certain::Certain,
+        links::Links,
+        powers::Power,
+        resolve::{ApprovalDraft, ReceiveDraft, SendDraft, WaitDraft},
+        scope::Target,
+    },
     template::{Expression, Reference, Template},
     tool::Grants,
 };
@@ -240,9 +247,15 @@ impl NodeDraft<'_> {
     pub(super) fn inner(&self) -> Option<&GraphDraft<'_>> {
         match &self.kind {
             KindDraft::Graph(graph) => Some(graph),
-            KindDraft::Agent(_) | KindDraft::Tool(_) | KindDraft::Value(_) | KindDraft::Workflow { .. } | KindDraft::Broken => {
-                None
-            }
+            KindDraft::Agent(_)
+            | KindDraft::Tool(_)
+            | KindDraft::Value(_)
+            | KindDraft::Workflow { .. }
+            | KindDraft::Approval(_)
+            | KindDraft::Wait(_)
+            | KindDraft::Send(_)
+            | KindDraft::Receive(_)
+            | KindDraft::Broken => None,
         }
     }
 
@@ -261,7 +274,15 @@ impl NodeDraft<'_> {
             KindDraft::Tool(tool) => tool.args.iter().for_each(|(_, tree)| tree.codes(&mut body)),
             KindDraft::Value(tree) => tree.codes(&mut body),
             KindDraft::Workflow { with, .. } => with.iter().for_each(|(_, tree)| tree.codes(&mut body)),
-            KindDraft::Graph(_) | KindDraft::Broken => {}
+            KindDraft::Approval(approval) => body.push(approval.message),
+            KindDraft::Wait(WaitDraft::Until(time)) => body.push(*time),
+            KindDraft::Wait(WaitDraft::Message { from, .. }) => body.extend(from.codes()),
+            KindDraft::Send(send) => {
+                body.extend([send.to, send.kind]);
+                send.body.codes(&mut body);
+            }
+            KindDraft::Receive(receive) => body.extend(receive.from.codes()),
+            KindDraft::Graph(_) | KindDraft::Wait(WaitDraft::For(_)) | KindDraft::Broken => {}
         }
         found.extend(body.into_iter().map(|code| (Role::Body, code)));
         found.extend(self.until.map(|code| (Role::Until, code)));
@@ -288,6 +309,10 @@ pub(super) enum KindDraft<'m> {
         with: Vec<(&'m Spanned<String>, TreeDraft)>,
     },
     Graph(GraphDraft<'m>),
+    Approval(ApprovalDraft),
+    Wait(WaitDraft),
+    Send(SendDraft),
+    Receive(ReceiveDraft),
     /// It could not be read, which has been reported.
     Broken,
 }

@@ -4,7 +4,7 @@
 //! orders them and is the only user of petgraph), `certain` (what is there when a node runs), `shapes` (schemas), `rules`, `assemble`.
 //! `builder` makes a workflow in code; `delegates` are agents and workflows that are
 //! called as tools; `choice` takes one of several agents that can do the same; `draw` shows a plan; `definition` says what a node is, so that two can be compared; `paths` finds
-//! nodes by name.
+//! nodes by name; `waits` are nodes that no task works on.
 
 mod assemble;
 mod builder;
@@ -32,6 +32,7 @@ mod surface;
 mod texts;
 mod tools;
 mod types;
+mod waits;
 mod ways;
 
 pub use builder::{GraphBuilder, GraphProblems, NodeSpec};
@@ -49,3 +50,4 @@ pub use types::{
     AgentNode, ConversationPlan, ConversationScope, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits,
     LoopPlan, MapPlan, NodeKind, NodePlan, OnError, Plan, RecallPlan, RememberPlan, RoutePlan, ToolNode,
 };
+pub use waits::{ApprovalNode, MailboxPlan, MessageSource, ReceiveNode, SendNode, WaitNode};

@@ -16,7 +16,13 @@ impl NodePlan {
         match &self.kind {
             NodeKind::Graph(graph) => Some(graph),
             NodeKind::Workflow { plan, .. } => Some(&plan.graph),
-            NodeKind::Agent(_) | NodeKind::Tool(_) | NodeKind::Value(_) => None,
+            NodeKind::Agent(_)
+            | NodeKind::Tool(_)
+            | NodeKind::Value(_)
+            | NodeKind::Approval(_)
+            | NodeKind::Wait(_)
+            | NodeKind::Send(_)
+            | NodeKind::Receive(_) => None,
         }
     }
 }
@@ -35,7 +41,14 @@ impl Plan {
     pub fn models(&self) -> impl Iterator<Item = &ModelRef> {
         self.nodes().flat_map(|node| match &node.kind {
             NodeKind::Agent(agent) => agent.models().collect(),
-            NodeKind::Tool(_) | NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => Vec::new(),
+            NodeKind::Tool(_)
+            | NodeKind::Value(_)
+            | NodeKind::Approval(_)
+            | NodeKind::Wait(_)
+            | NodeKind::Send(_)
+            | NodeKind::Receive(_)
+            | NodeKind::Workflow { .. }
+            | NodeKind::Graph(_) => Vec::new(),
         })
     }
 

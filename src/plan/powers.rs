@@ -55,7 +55,13 @@ impl Plan {
                 let (powers, grants) = match &node.kind {
                     NodeKind::Agent(agent) => (&agent.powers, &agent.grants),
                     NodeKind::Tool(tool) => (&tool.powers, &tool.grants),
-                    NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => continue,
+                    NodeKind::Value(_)
+                    | NodeKind::Approval(_)
+                    | NodeKind::Wait(_)
+                    | NodeKind::Send(_)
+                    | NodeKind::Receive(_)
+                    | NodeKind::Workflow { .. }
+                    | NodeKind::Graph(_) => continue,
                 };
                 found.extend(powers.iter().cloned().map(|power| Power {
                     by: power.by.or_else(|| Some(format!("workflow `{file}`"))),

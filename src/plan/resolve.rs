@@ -1,6 +1,7 @@
 //! From a manifest to a draft: names are checked, agents, models, prompt files and inner workflows looked up, templates parsed.
 
 mod memory;
+mod waits;
 
 use std::{
     cell::OnceCell,
@@ -8,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+pub(super) use self::waits::{ApprovalDraft, ReceiveDraft, SendDraft, SourceDraft, WaitDraft, sent};
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Span, Spanned, nearest},
     manifest::{
@@ -136,6 +138,10 @@ impl<'c, 'a, 'm> Resolver<'c, 'a, 'm> {
             NodeKindManifest::Value(tree) => KindDraft::Value(self.tree(tree)),
             NodeKindManifest::Workflow { path, with } => self.inner_workflow(path, with),
             NodeKindManifest::Nodes(nodes) => KindDraft::Graph(self.graph(nodes, Some(ids))),
+            NodeKindManifest::Approval(approval) => self.approval(approval),
+            NodeKindManifest::Wait(wait) => self.wait(wait),
+            NodeKindManifest::Send(send) => self.send(send),
+            NodeKindManifest::Receive(receive) => self.receive(receive),
             NodeKindManifest::Broken => {
                 self.is_incomplete = true;
                 KindDraft::Broken

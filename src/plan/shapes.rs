@@ -9,6 +9,7 @@ use crate::{
     model::Value,
     plan::{
         draft::{Code, Codes, KindDraft, NodeDraft, Read, Role, TreeDraft},
+        resolve::sent,
         scope::{STATE_FIELDS, Scope, Target},
     },
     schema::{Field, field},
@@ -72,6 +73,10 @@ pub(super) fn fill(world: &World<'_>, scope: &Scope<'_, '_>) {
             KindDraft::Tool(tool) => tool.output.clone(),
             KindDraft::Value(tree) => of_tree(world, scope, index, tree).map(Arc::new),
             KindDraft::Workflow { plan, .. } => plan.as_ref().map(|plan| Arc::new(plan.output_schema.clone())),
+            KindDraft::Approval(approval) => Some(Arc::clone(&approval.output)),
+            KindDraft::Wait(wait) => wait.output(),
+            KindDraft::Send(_) => Some(sent()),
+            KindDraft::Receive(receive) => Some(Arc::new(json!({"type": "array", "items": *receive.from.message}))),
             KindDraft::Broken => None,
             KindDraft::Graph(inner) => {
                 fill(world, &Scope { graph: inner, outer: Some((scope, index)) });

@@ -96,7 +96,12 @@ impl Surface {
                 NodeKind::Graph(inner) if inner.output == GraphOutput::Single => self.add(inner, prefix),
                 NodeKind::Graph(inner) => self.add(inner, &format!("{path}.")),
                 NodeKind::Workflow { plan, .. } => self.add(&plan.graph, &format!("{path}.")),
-                NodeKind::Agent(_) | NodeKind::Value(_) => {}
+                NodeKind::Agent(_)
+                | NodeKind::Value(_)
+                | NodeKind::Approval(_)
+                | NodeKind::Wait(_)
+                | NodeKind::Send(_)
+                | NodeKind::Receive(_) => {}
             }
         }
     }

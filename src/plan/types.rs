@@ -11,9 +11,10 @@ use indexmap::IndexMap;
 use crate::{
     diagnostic::Sources,
     model::{
-        AgentName, AgentProfile, Effect, FallbackModel, ModelRef, NodeId, OnAmbiguous, StoredSource, ToolName, ToolPattern, Value,
+        AgentName, AgentProfile, Effect, FallbackModel, MailboxName, MessageType, ModelRef, NodeId, OnAmbiguous, StoredSource,
+        ToolName, ToolPattern, Value,
     },
-    plan::{Choice, Power, rules::Crossings},
+    plan::{ApprovalNode, Choice, MailboxPlan, Power, ReceiveNode, SendNode, WaitNode, rules::Crossings},
     resilience::RetryPolicy,
     template::{Expression, Template, TemplateTree},
     tool::{Grants, Level, memory},
@@ -39,6 +40,10 @@ pub struct Plan {
     pub limits: Limits,
     /// Environment variables its templates may read.
     pub env: Vec<String>,
+    /// What bodies of messages must be, by type: JSON Schema. A type that is not here may say anything.
+    pub messages: IndexMap<MessageType, Arc<Value>>,
+    /// The mailboxes that are described; there are others.
+    pub mailboxes: IndexMap<MailboxName, MailboxPlan>,
     /// The outermost graph.
     pub graph: Arc<GraphPlan>,
     /// What it gives, in the order written.
@@ -246,6 +251,32 @@ pub enum NodeKind {
     },
     /// Runs an inner graph.
     Graph(Arc<GraphPlan>),
+    /// Waits for a person.
+    Approval(Box<ApprovalNode>),
+    /// Waits for a while, a time or a message.
+    Wait(Box<WaitNode>),
+    /// Sends a message.
+    Send(Box<SendNode>),
+    /// Takes messages.
+    Receive(Box<ReceiveNode>),
+}
+
+impl NodeKind {
+    /// What it is, as the format calls it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Agent(_) => "agent",
+            Self::Tool(tool) => tool.of_memory().map_or("tool", |(does, _)| does),
+            Self::Value(_) => "value",
+            Self::Workflow { .. } => "workflow",
+            Self::Graph(_) => "nodes",
+            Self::Approval(_) => "approval",
+            Self::Wait(_) => "wait",
+            Self::Send(_) => "send",
+            Self::Receive(_) => "receive",
+        }
+    }
 }
 
 /// A node that runs an agent, with everything the agent and the node say about it.

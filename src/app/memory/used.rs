@@ -35,7 +35,14 @@ fn readers(plan: &Plan) -> Vec<&Grants> {
                 }
             }
             NodeKind::Tool(tool) if tool.tool.as_str() == SEARCH => found.push(&tool.grants),
-            NodeKind::Tool(_) | NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {}
+            NodeKind::Tool(_)
+            | NodeKind::Value(_)
+            | NodeKind::Approval(_)
+            | NodeKind::Wait(_)
+            | NodeKind::Send(_)
+            | NodeKind::Receive(_)
+            | NodeKind::Workflow { .. }
+            | NodeKind::Graph(_) => {}
         }
     }
     found.retain(|grants| !grants.levels.is_empty());

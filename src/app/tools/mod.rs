@@ -44,7 +44,13 @@ impl Wanted {
                     patterns.extend(agent.own_calls().filter_map(|name| ToolPattern::new(name).ok()));
                 }
                 NodeKind::Tool(tool) => patterns.extend(ToolPattern::new(tool.tool.as_str())),
-                NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {}
+                NodeKind::Value(_)
+                | NodeKind::Approval(_)
+                | NodeKind::Wait(_)
+                | NodeKind::Send(_)
+                | NodeKind::Receive(_)
+                | NodeKind::Workflow { .. }
+                | NodeKind::Graph(_) => {}
             }
         }
         patterns.sort_by(|one: &ToolPattern, other| one.as_str().cmp(other.as_str()));

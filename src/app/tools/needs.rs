@@ -20,7 +20,13 @@ pub(in crate::app) fn refuse_what_cannot_work(plan: &Plan, policy: &Policy) -> R
         let (patterns, grants) = match &node.kind {
             NodeKind::Agent(agent) => (agent.tools.clone(), &agent.grants),
             NodeKind::Tool(tool) => (ToolPattern::new(tool.tool.as_str()).into_iter().collect(), &tool.grants),
-            NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => continue,
+            NodeKind::Value(_)
+            | NodeKind::Approval(_)
+            | NodeKind::Wait(_)
+            | NodeKind::Send(_)
+            | NodeKind::Receive(_)
+            | NodeKind::Workflow { .. }
+            | NodeKind::Graph(_) => continue,
         };
         for (name, reach) in reaches(&patterns) {
             if let Some((class, why)) = policy.lacks(reach, grants) {

@@ -87,7 +87,13 @@ fn inner_graph(node: &NodePlan) -> Option<&GraphPlan> {
     match &node.kind {
         NodeKind::Graph(graph) => Some(graph),
         NodeKind::Workflow { plan, .. } => Some(&plan.graph),
-        NodeKind::Agent(_) | NodeKind::Tool(_) | NodeKind::Value(_) => None,
+        NodeKind::Agent(_)
+        | NodeKind::Tool(_)
+        | NodeKind::Value(_)
+        | NodeKind::Approval(_)
+        | NodeKind::Wait(_)
+        | NodeKind::Send(_)
+        | NodeKind::Receive(_) => None,
     }
 }
 

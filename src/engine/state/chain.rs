@@ -59,7 +59,14 @@ impl RunState {
     fn agent_node(&self, id: InstanceId) -> Option<&AgentNode> {
         match &self.node(id).kind {
             NodeKind::Agent(node) => Some(node),
-            NodeKind::Tool(_) | NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => None,
+            NodeKind::Tool(_)
+            | NodeKind::Value(_)
+            | NodeKind::Approval(_)
+            | NodeKind::Wait(_)
+            | NodeKind::Send(_)
+            | NodeKind::Receive(_)
+            | NodeKind::Workflow { .. }
+            | NodeKind::Graph(_) => None,
         }
     }
 }

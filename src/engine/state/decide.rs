@@ -1,7 +1,5 @@
 //! What is to be done next, as far as the events so far tell.
 
-use std::cmp::Reverse;
-
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
@@ -47,12 +45,9 @@ impl RunState {
                 }
                 continue;
             }
-            while let Some(Reverse((at, id))) = self.wakes.peek().copied() {
-                if at > now {
-                    break;
-                }
-                self.wakes.pop();
-                self.enqueue(id);
+            self.wake_due(now);
+            if !self.dirty.is_empty() {
+                continue;
             }
             if let Some(step) = self.next_ready(now) {
                 return Some(step);
@@ -190,6 +185,10 @@ impl RunState {
                 Ok(output) => Some(self.success(id, output).unwrap_or_else(|error| self.failure(id, &error, now))),
                 Err(error) => Some(self.failure(id, &error, now)),
             },
+            NodeKind::Approval(_) | NodeKind::Wait(_) | NodeKind::Send(_) | NodeKind::Receive(_) => {
+                let error = Error::new(ErrorKind::Internal, format!("`{}` is not there yet", node.kind.word()));
+                Some(self.failure(id, &error, now))
+            }
             NodeKind::Workflow { plan, with } => match self.inner_inputs(id, plan, with) {
                 Ok(inputs) => Some(started(Some(inputs))),
                 Err(error) => Some(self.failure(id, &error, now)),

@@ -32,7 +32,13 @@ impl RunState {
         }
         let frame = self.instance(id).frame;
         let (inner_plan, graph) = match &self.node(id).kind {
-            NodeKind::Agent(_) | NodeKind::Tool(_) | NodeKind::Value(_) => return Ok(()),
+            NodeKind::Agent(_)
+            | NodeKind::Tool(_)
+            | NodeKind::Value(_)
+            | NodeKind::Approval(_)
+            | NodeKind::Wait(_)
+            | NodeKind::Send(_)
+            | NodeKind::Receive(_) => return Ok(()),
             NodeKind::Graph(graph) => (None, Arc::clone(graph)),
             NodeKind::Workflow { plan, .. } => (Some(Arc::clone(plan)), Arc::clone(&plan.graph)),
         };
@@ -168,6 +174,7 @@ impl Instance {
             horizon: seq,
             recorded: Recorded::default(),
             paused: None,
+            due: None,
             inner: Inner::Nothing,
             queued: false,
         }

@@ -119,9 +119,9 @@ impl RunState {
         }
     }
 
-    /// The event of an attempt that waits for a person.
-    pub(in crate::engine) fn paused(&self, id: InstanceId) -> EventBody {
-        EventBody::AttemptPaused { node: self.path(id).clone(), attempt: self.instance(id).attempt }
+    /// The event of an attempt that waits, until a time if there is one.
+    pub(in crate::engine) fn paused(&self, id: InstanceId, until: Option<Timestamp>) -> EventBody {
+        EventBody::AttemptPaused { node: self.path(id).clone(), attempt: self.instance(id).attempt, until }
     }
 
     /// The event of what happened around a call.

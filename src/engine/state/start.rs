@@ -143,7 +143,13 @@ impl RunState {
                 let start = self.start_of(id, None, None, Some(basis), Given::Arguments(arguments));
                 Ok(Begun::Step(Step::Start(Box::new(start))))
             }
-            NodeKind::Value(_) | NodeKind::Workflow { .. } | NodeKind::Graph(_) => {
+            NodeKind::Value(_)
+            | NodeKind::Workflow { .. }
+            | NodeKind::Graph(_)
+            | NodeKind::Approval(_)
+            | NodeKind::Wait(_)
+            | NodeKind::Send(_)
+            | NodeKind::Receive(_) => {
                 Ok(self.begin(id, now).map_or(Begun::Nothing, |body| Begun::Step(Step::Record(Box::new(body)))))
             }
         }

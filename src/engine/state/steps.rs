@@ -1,4 +1,6 @@
-//! How calls of tools, and what people say of them, change the state; whether the run waits for a person.
+//! How calls of tools, and what people say of them, change the state.
+
+use jiff::Timestamp;
 
 use super::{RunState, apply::misfit, parts::InstanceId};
 use crate::{
@@ -26,7 +28,7 @@ impl RunState {
             EventBody::AttemptPaused { node, .. } | EventBody::ApprovalGiven { node, .. } if self.is_final(id) => {
                 return Err(misfit(&format!("node `{node}` has ended, but the log goes on with it")));
             }
-            EventBody::AttemptPaused { .. } => self.on_paused(id, seq),
+            EventBody::AttemptPaused { until, .. } => self.on_paused(id, *until, seq),
             EventBody::ApprovalGiven { approval, .. } => {
                 self.on_step(id, seq, |recorded| recorded.take_approval(approval.clone()));
                 self.go_on_if_answered(id);
@@ -42,13 +44,14 @@ impl RunState {
         take(&mut instance.recorded);
     }
 
-    /// The attempt gives its place back and waits for a person: for answers to its questions, or for a run that it called.
-    fn on_paused(&mut self, id: InstanceId, seq: Seq) {
-        self.set_status(id, NodeStatus::Waiting);
+    /// The attempt gives its place back and waits: for answers to its questions, for a run that it called, or for a time.
+    fn on_paused(&mut self, id: InstanceId, until: Option<Timestamp>, seq: Seq) {
         let active = self.course.active();
         let instance = self.instance_mut(id);
         instance.horizon = seq;
         instance.paused = Some(active);
+        self.set_status(id, NodeStatus::Waiting);
+        self.set_timer(id, until);
         // Another node may have failed meanwhile, so that nobody need answer any more.
         self.dirty.push_back(id);
     }
@@ -60,20 +63,12 @@ impl RunState {
         if let Some(since) = instance.paused
             && instance.recorded.questions().next().is_none()
         {
-            instance.paused = None;
             // The time of waiting is not that of the node.
             instance.active_before += active.saturating_sub(since);
             self.set_status(id, NodeStatus::Pending);
+            self.instance_mut(id).paused = None;
             self.dirty.push_back(id);
         }
-    }
-
-    /// Whether nothing can go on before a person has answered: nothing is under way, due or ready.
-    #[must_use]
-    pub fn is_blocked(&self) -> bool {
-        let idle = self.ending.is_none() && self.dirty.is_empty() && self.ready.is_empty() && self.running == 0;
-        idle && self.wakes.is_empty()
-            && self.instances.iter().any(|instance| instance.paused.is_some() && !instance.status.is_final())
     }
 
     /// Whether the instance waits for a person.

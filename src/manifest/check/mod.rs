@@ -205,7 +205,7 @@ impl Checker {
             }
             return;
         };
-        let is_later = self.check_kinds(object, entries, place);
+        self.check_kinds(object, entries, place);
         let kind = match object.written_kinds(&|name| tree.get(name).is_some())[..] {
             [kind] => Some(kind),
             _ => None,
@@ -214,7 +214,7 @@ impl Checker {
             if self.is_full() {
                 return;
             }
-            self.entry(object, kind, is_later, key, value);
+            self.entry(object, kind, key, value);
         }
         for field in object.fields.iter().filter(|field| field.required && tree.get(field.name).is_none()) {
             self.missing(object, field, entries, place);
@@ -224,10 +224,10 @@ impl Checker {
         }
     }
 
-    /// Reports a missing or ambiguous kind. Returns whether the object is of a kind that this version does not have.
-    fn check_kinds(&mut self, object: &'static Object, entries: &[(Spanned<String>, Tree)], place: &Place<'_>) -> bool {
+    /// Reports a missing or ambiguous kind.
+    fn check_kinds(&mut self, object: &'static Object, entries: &[(Spanned<String>, Tree)], place: &Place<'_>) {
         if object.kinds.is_empty() {
-            return false;
+            return;
         }
         let names = || object.kinds.iter().map(|kind| kind.field.name);
         let kinds = object.written_kinds(&|name| entries.iter().any(|(key, _)| key.value == name));
@@ -235,7 +235,6 @@ impl Checker {
         let written: Vec<&Spanned<String>> = entries.iter().map(|(key, _)| key).filter(is_kind).collect();
         match written[..] {
             [] => {
-                let later = entries.iter().find(|(key, _)| object.later_kinds.contains(&key.value.as_str()));
                 let is_slip = || {
                     entries.iter().any(|(key, _)| {
                         object.all_fields().all(|field| field.name != key.value)
@@ -243,7 +242,7 @@ impl Checker {
                                 .is_some_and(|near| names().any(|name| name == near))
                     })
                 };
-                if later.is_none() && !is_slip() {
+                if !is_slip() {
                     let belongs = object
                         .kinds
                         .iter()
@@ -260,9 +259,8 @@ impl Checker {
                         None => format!("give {} one of the keys {list}", object.what),
                     }));
                 }
-                later.is_some()
             }
-            [_] => false,
+            [_] => {}
             [first, second, ..] => {
                 let message = format!("`{}` has several kinds: `{}` and `{}`", shown(place.name), first.value, second.value);
                 self.report(
@@ -271,7 +269,6 @@ impl Checker {
                         .related(first.span, "one kind")
                         .hint(format!("{} does one thing: make it two, or remove one of the keys", object.what)),
                 );
-                false
             }
         }
     }
@@ -280,17 +277,9 @@ impl Checker {
         self.problems.len() >= MAX_PROBLEMS
     }
 
-    fn entry(
-        &mut self,
-        object: &'static Object,
-        kind: Option<&'static Kind>,
-        is_later: bool,
-        key: &Spanned<String>,
-        value: &Tree,
-    ) {
+    fn entry(&mut self, object: &'static Object, kind: Option<&'static Kind>, key: &Spanned<String>, value: &Tree) {
         let name = key.value.as_str();
         let is_later_here = object.later.contains(&name)
-            || object.later_kinds.contains(&name)
             || kind.is_some_and(|kind| kind.later.contains(&name))
             || kind.is_none() && object.kinds.iter().any(|kind| kind.later.contains(&name));
         let has = |kind: &&'static Kind| kind.has(name);
@@ -321,8 +310,6 @@ impl Checker {
                 );
             }
             (Some(field), ..) => self.shape(&field.shape, value, &Place { name: field.name, span: key.span }),
-            // What belongs to a kind that is not available is not known either.
-            (None, ..) if is_later => {}
             (None, ..) => {
                 let known: Vec<&str> = object
                     .fields

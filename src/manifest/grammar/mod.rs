@@ -2,8 +2,10 @@
 //! from it. Only data here; nothing is computed.
 
 mod agents;
+mod approval;
 mod interchange;
 mod memory;
+mod messages;
 mod policy;
 mod test_file;
 mod tools;
@@ -149,16 +151,13 @@ pub(super) struct Object {
     pub kinds: &'static [Kind],
     /// Keys that are part of the format, but not of this version.
     pub later: &'static [&'static str],
-    /// Kinds that are part of the format, but not of this version.
-    pub later_kinds: &'static [&'static str],
     /// What its keys demand of each other.
     pub rules: &'static [Rule],
 }
 
 impl Object {
     /// An object without any keys, to be filled by struct update.
-    pub(super) const EMPTY: Self =
-        Self { name: "", what: "", doc: "", fields: &[], kinds: &[], later: &[], later_kinds: &[], rules: &[] };
+    pub(super) const EMPTY: Self = Self { name: "", what: "", doc: "", fields: &[], kinds: &[], later: &[], rules: &[] };
 
     /// The kinds that are written among `keys`. A key that belongs to another kind among them says nothing: an agent may have a
     /// `recall`, and is no node that recalls.

@@ -3,7 +3,9 @@
 use super::{
     CountSize, Field, Kind, NameRule, Object, Rule, Shape,
     agents::{AGENT, FALLBACK},
+    approval::{APPROVAL, WAIT},
     memory::{CONVERSATION_FIELD, RECALL, RECALL_FIELD, REMEMBER, REMEMBER_FIELD},
+    messages::{RECEIVE, SEND},
     tools::{APPROVE, ON_AMBIGUOUS, PERMISSIONS, TOOL_PATTERNS},
 };
 
@@ -263,6 +265,34 @@ pub(in crate::manifest) static NODE: Object = Object {
             later: &[],
             rules: &[],
         },
+        Kind {
+            field: Field::required("approval", Shape::Object(&APPROVAL), "Waits until a person has decided."),
+            fields: &[],
+            later: &[],
+            rules: &[],
+        },
+        Kind {
+            field: Field::required("wait", Shape::Object(&WAIT), "Waits for a while, until a time, or until a message is there."),
+            fields: &[],
+            later: &[],
+            rules: &[],
+        },
+        Kind {
+            field: Field::required("send", Shape::Object(&SEND), "Sends a message to a mailbox, or to all that subscribed."),
+            fields: &[],
+            later: &[],
+            rules: &[],
+        },
+        Kind {
+            field: Field::required(
+                "receive",
+                Shape::Object(&RECEIVE),
+                "Takes messages from a mailbox, in order; the output is the list of them.",
+            ),
+            fields: &[],
+            later: &[],
+            rules: &[],
+        },
     ],
     fields: &[
         Field::optional("description", Shape::Text, "What the node is for; for people."),
@@ -301,7 +331,6 @@ pub(in crate::manifest) static NODE: Object = Object {
         ),
     ],
     later: &["cache"],
-    later_kinds: &["approval", "wait", "send", "receive"],
     rules: &[Rule::Needs("as", "map"), Rule::Needs("concurrency", "map")],
 };
 
@@ -334,6 +363,12 @@ macro_rules! workflow_fields {
                 Shape::List { of: &Shape::Name(NameRule::Variable), min: 0 },
                 "Environment variables that templates may read as `env.NAME`.",
             ),
+            Field::optional(
+                "messages",
+                crate::manifest::grammar::messages::MESSAGES,
+                "Types of messages, each with what its body must be; a type that is not here may say anything.",
+            ),
+            Field::optional("mailboxes", crate::manifest::grammar::messages::MAILBOXES, "Mailboxes of a run, by name."),
             Field::optional(
                 "permissions",
                 PERMISSIONS,

@@ -4,6 +4,7 @@ mod agents;
 mod memory;
 mod policy;
 mod values;
+mod waits;
 mod workflow;
 
 use std::path::Path;

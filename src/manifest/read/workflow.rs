@@ -4,6 +4,7 @@ use super::{
     agents::{agent, fallback, retry},
     memory,
     values::{count, count32, duration, entries, expression, number, on_ambiguous, text, texts},
+    waits,
 };
 use crate::{
     diagnostic::{FileId, Spanned},
@@ -30,6 +31,8 @@ pub(super) fn workflow(tree: &Tree, file: FileId, mut schemas: Schemas) -> Workf
         default_timeout: defaults.and_then(|defaults| defaults.get("timeout")).and_then(duration),
         agents: entries(tree.get("agents"), |_, value| Some(agent(value))),
         env: tree.get("env").map(texts).unwrap_or_default(),
+        messages: entries(tree.get("messages"), |_, value| Some(schema(value, &mut schemas))),
+        mailboxes: entries(tree.get("mailboxes"), |_, value| Some(waits::mailbox(value))),
         permissions: tree.get("permissions").map(texts),
         nodes: nodes(tree.get("nodes"), &mut schemas),
         outputs: entries(tree.get("outputs"), |_, value| Some(value.clone())),
@@ -142,6 +145,13 @@ fn kind(tree: &Tree, schemas: &mut Schemas) -> Option<NodeKindManifest> {
             let remember = memory::remember(value).filter(|remember| remember.documents.is_some())?;
             NodeKindManifest::Remember { remember, calls: calls(tree) }
         }
+        "approval" => {
+            let form = value.get("form").map(|form| schema(form, schemas));
+            NodeKindManifest::Approval(waits::approval(value, form)?)
+        }
+        "wait" => NodeKindManifest::Wait(waits::wait(value)?),
+        "send" => NodeKindManifest::Send(waits::send(value)?),
+        "receive" => NodeKindManifest::Receive(waits::receive(value)?),
         "nodes" => {
             value.as_map()?;
             NodeKindManifest::Nodes(nodes(Some(value), schemas))

@@ -38,6 +38,7 @@ fn write_graph(out: &mut String, graph: &GraphView, path: &str, depth: usize) ->
         let shape = match node.kind {
             _ if node.route.is_some() => ", shape=hexagon",
             KindView::Value => ", shape=ellipse",
+            KindView::Wait { .. } => ", shape=trapezium",
             KindView::Workflow { .. } => ", shape=component",
             KindView::Tool { .. } => ", shape=cds",
             KindView::Memory { .. } => ", shape=cylinder",

@@ -1,7 +1,7 @@
 //! What a picture shows, taken from a plan.
 
 use crate::plan::{
-    EdgeKind, GraphOutput, GraphPlan, NodeKind, NodePlan, OnError,
+    EdgeKind, GraphOutput, GraphPlan, MessageSource, NodeKind, NodePlan, OnError, WaitNode,
     draw::view::{EdgeShape, EdgeView, GraphView, KindView, LoopView, MapView, NodeView, OnErrorView, RouteView},
 };
 
@@ -69,6 +69,21 @@ fn kind_view(kind: &NodeKind) -> KindView {
             None => KindView::Tool { tool: node.tool.as_str().to_owned() },
         },
         NodeKind::Value(_) => KindView::Value,
+        NodeKind::Approval(node) => KindView::Wait { does: kind.word(), what: node.options.join(" | ") },
+        NodeKind::Wait(node) => KindView::Wait {
+            does: kind.word(),
+            what: match &**node {
+                WaitNode::For(duration) => format!("for {duration:?}"),
+                WaitNode::Until(time) => format!("until {}", time.source()),
+                WaitNode::Message { from, .. } => format!("for {}", source_view(from)),
+            },
+        },
+        NodeKind::Send(node) => {
+            KindView::Wait { does: kind.word(), what: format!("{} to {}", node.kind.source(), node.to.source()) }
+        }
+        NodeKind::Receive(node) => {
+            KindView::Wait { does: kind.word(), what: format!("{} × {}", node.count, source_view(&node.from)) }
+        }
         NodeKind::Workflow { plan, .. } => KindView::Workflow { name: plan.name.clone() },
         NodeKind::Graph(graph) => match (graph.output, graph.nodes.as_slice()) {
             // A looped node that was written without an inner graph is shown as it was written.
@@ -76,4 +91,9 @@ fn kind_view(kind: &NodeKind) -> KindView {
             _ => KindView::Graph(graph_view(graph)),
         },
     }
+}
+
+fn source_view(from: &MessageSource) -> String {
+    let kind = from.kind.as_ref().map_or("message", |kind| kind.source());
+    format!("{kind} in {}", from.mailbox.source())
 }

@@ -45,6 +45,10 @@ fn node(node: &NodeView) -> Value {
             add("collection", json!(collection));
         }
         KindView::Value => add("kind", json!("value")),
+        KindView::Wait { does, what } => {
+            add("kind", json!(does));
+            add("what", json!(what));
+        }
         KindView::Workflow { name } => {
             add("kind", json!("workflow"));
             add("workflow", json!(name));

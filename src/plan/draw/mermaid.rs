@@ -61,6 +61,7 @@ fn write_graph(out: &mut String, graph: &GraphView, names: &mut Names, prefix: &
                 KindView::Tool { .. } => ("[/", "/]"),
                 KindView::Memory { .. } => ("[(", ")]"),
                 KindView::Value => ("([", "])"),
+                KindView::Wait { .. } => ("[\\", "/]"),
                 KindView::Workflow { .. } | KindView::Graph(_) => ("[[", "]]"),
             };
             writeln!(out, "{indent}{id}{open}\"{label}\"{close}")?;

@@ -216,7 +216,7 @@ fn shape(node: &NodeView) -> Shape {
     let class = match node.kind {
         KindView::Agent { .. } => "agent",
         KindView::Tool { .. } | KindView::Memory { .. } => "tool",
-        KindView::Value => "value",
+        KindView::Value | KindView::Wait { .. } => "value",
         KindView::Workflow { .. } => "workflow",
         KindView::Graph(_) => "frame",
     };

@@ -825,6 +825,7 @@ fn any_node(depth: u32) -> BoxedStrategy<NodeView> {
         "[a-z0-9_-]{1,40}".prop_map(|agent| KindView::Agent { agent, model: None }),
         "[a-z0-9:/_-]{1,40}".prop_map(|tool| KindView::Tool { tool }),
         "[a-z0-9_{} -]{1,40}".prop_map(|collection| KindView::Memory { does: "recall", collection }),
+        ".{0,30}".prop_map(|what| KindView::Wait { does: "send", what }),
         ".{0,30}".prop_map(|name| KindView::Workflow { name }),
     ];
     let kind = if depth == 0 {

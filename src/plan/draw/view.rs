@@ -37,6 +37,11 @@ pub(super) enum KindView {
         collection: String,
     },
     Value,
+    /// A node that no task works on, `approval`, `wait`, `send` or `receive`, and what for.
+    Wait {
+        does: &'static str,
+        what: String,
+    },
     Workflow {
         name: String,
     },
@@ -126,6 +131,7 @@ impl NodeView {
             | KindView::Tool { .. }
             | KindView::Memory { .. }
             | KindView::Value
+            | KindView::Wait { .. }
             | KindView::Workflow { .. } => None,
         }
     }
@@ -138,6 +144,7 @@ impl NodeView {
             KindView::Tool { tool } => lines.push(format!("tool {tool}")),
             KindView::Memory { does, collection } => lines.push(format!("{does} {collection}")),
             KindView::Value => lines.push("value".to_owned()),
+            KindView::Wait { does, what } => lines.push(format!("{does} {what}")),
             KindView::Workflow { name } => lines.push(format!("workflow {name}")),
             KindView::Graph(_) if self.map.is_none() && self.looped.is_none() => lines.push("inner graph".to_owned()),
             KindView::Graph(_) => {}

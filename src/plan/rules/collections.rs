@@ -48,7 +48,13 @@ fn collect<'d>(graph: &'d GraphDraft<'_>, searches: &mut Vec<Search<'d>>, kept: 
                 None
             }
             // What another workflow keeps was noted when it was compiled.
-            KindDraft::Workflow { .. } | KindDraft::Value(_) | KindDraft::Broken => None,
+            KindDraft::Workflow { .. }
+            | KindDraft::Value(_)
+            | KindDraft::Approval(_)
+            | KindDraft::Wait(_)
+            | KindDraft::Send(_)
+            | KindDraft::Receive(_)
+            | KindDraft::Broken => None,
         };
         let named = args.and_then(|args| args.iter().find(|(name, _)| name.value == "collection").map(|found| (args, found)));
         if let Some((args, (name, TreeDraft::Literal(Value::String(collection))))) = named {

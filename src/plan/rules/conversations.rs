@@ -65,7 +65,14 @@ fn collect<'d, 'm>(
                     add(conversation, Speaker { node, place });
                 }
             }
-            KindDraft::Tool(_) | KindDraft::Value(_) | KindDraft::Workflow { .. } | KindDraft::Broken => {}
+            KindDraft::Tool(_)
+            | KindDraft::Value(_)
+            | KindDraft::Workflow { .. }
+            | KindDraft::Approval(_)
+            | KindDraft::Wait(_)
+            | KindDraft::Send(_)
+            | KindDraft::Receive(_)
+            | KindDraft::Broken => {}
         }
     }
 }

@@ -172,7 +172,12 @@ impl Follower<'_> {
                     output.add(&sources(node, &tool.powers));
                     (output, exits)
                 }
-                KindDraft::Value(_) | KindDraft::Broken => (body, Vec::new()),
+                KindDraft::Value(_)
+                | KindDraft::Approval(_)
+                | KindDraft::Wait(_)
+                | KindDraft::Send(_)
+                | KindDraft::Receive(_)
+                | KindDraft::Broken => (body, Vec::new()),
                 KindDraft::Workflow { plan, .. } => {
                     let crossings = plan.as_ref().map(|plan| plan.crossings.as_ref()).cloned().unwrap_or_default();
                     let through = |exit: Exit| Exit { flow: exit.flow.with_inputs(&body), ..exit };

@@ -129,6 +129,10 @@ fn bound_to_models(events: &[Event]) -> BTreeSet<String> {
             | EventBody::AttemptPaused { .. }
             | EventBody::ApprovalGiven { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

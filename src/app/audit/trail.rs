@@ -126,6 +126,10 @@ impl Trail {
             | EventBody::FallbackTaken { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
         None

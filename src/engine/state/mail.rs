@@ -47,7 +47,8 @@ impl RunState {
         match standing {
             Ok(Standing::Event(body)) => Some(*body),
             Ok(Standing::Waits(what)) if self.instance(id).status == NodeStatus::Running => {
-                self.mailboxes.wait(id, what);
+                let next = self.mailboxes.wait(id, what);
+                self.dirty.extend(next);
                 None
             }
             // That it waits is a beginning; what is done at once is none.

@@ -64,7 +64,10 @@ impl RunState {
         let mut deliveries = Vec::with_capacity(names.len());
         for mailbox in names {
             let number = match self.mailboxes.find(frame, &mailbox).map(|found| (found, self.mailboxes.get(found))) {
-                Some((full, contents)) if !contents.has_room(bytes) => return Ok(Posted::Full(full)),
+                // Who waited before is first.
+                Some((full, contents)) if !contents.has_room(bytes) || self.mailboxes.is_kept_waiting(full, id) => {
+                    return Ok(Posted::Full(full));
+                }
                 Some((_, contents)) => contents.next_number(),
                 None => 1,
             };

@@ -71,6 +71,11 @@ impl Mailboxes {
         &self.waiting
     }
 
+    /// Whether somebody else is to send to the mailbox before this instance.
+    pub(super) fn is_kept_waiting(&self, mailbox: BoxId, id: InstanceId) -> bool {
+        self.waiting.sender(mailbox).is_some_and(|first| first != id)
+    }
+
     /// Where a message went, if it was sent before.
     pub(super) fn sent(&self, id: &MessageId) -> Option<&[Delivery]> {
         self.sent.get(id).map(Vec::as_slice)
@@ -194,9 +199,14 @@ impl Mailboxes {
         self.expiries.peek().map(|Reverse((at, ..))| *at)
     }
 
-    /// Has an instance wait.
-    pub(super) fn wait(&mut self, id: InstanceId, what: WaitsFor) {
+    /// Has an instance wait for this, and for nothing else. Gives who is to be looked at in its place, where it waited before.
+    pub(super) fn wait(&mut self, id: InstanceId, what: WaitsFor) -> Option<InstanceId> {
+        if self.waiting.of(id) == Some(&what) {
+            return None;
+        }
+        let next = self.wait_no_more(id);
         self.waiting.begin(id, what);
+        next
     }
 
     /// An instance waits no more. Gives who is to be looked at in its place.

@@ -24,13 +24,16 @@ pub(in crate::engine::state) struct Wanted {
 
 /// All that wait.
 ///
-/// Of those that want the same, who wants fewest comes first, then who stands first in the run: so a message wakes one of them, and a
-/// long list costs nothing.
+/// Of those that want the same, who wants fewest comes first, then who stands first in the run; senders stand in a line. So a message, or
+/// room for one, wakes one of them, and a long list costs nothing.
 #[derive(Debug, Default)]
 pub(in crate::engine::state) struct Waiting {
     all: BTreeMap<InstanceId, WaitsFor>,
     receivers: HashMap<(BoxId, Option<MessageType>), BTreeSet<(usize, InstanceId)>>,
-    senders: HashMap<BoxId, BTreeSet<InstanceId>>,
+    senders: HashMap<BoxId, BTreeSet<(u64, InstanceId)>>,
+    /// The places in the line of senders.
+    places: HashMap<InstanceId, u64>,
+    next_place: u64,
 }
 
 impl Waiting {
@@ -49,16 +52,17 @@ impl Waiting {
         !self.senders.is_empty()
     }
 
-    /// Has an instance wait, and for nothing else.
+    /// Has an instance wait that waits for nothing yet.
     pub(super) fn begin(&mut self, id: InstanceId, what: WaitsFor) {
-        self.end(id);
         match &what {
             WaitsFor::Messages(wanted) => {
                 let key = (wanted.mailbox, wanted.kind.clone());
                 self.receivers.entry(key).or_default().insert((wanted.count, id));
             }
             WaitsFor::Room(mailbox) => {
-                self.senders.entry(*mailbox).or_default().insert(id);
+                self.senders.entry(*mailbox).or_default().insert((self.next_place, id));
+                self.places.insert(id, self.next_place);
+                self.next_place += 1;
             }
         }
         self.all.insert(id, what);
@@ -78,8 +82,9 @@ impl Waiting {
                 }
             }
             WaitsFor::Room(mailbox) => {
+                let place = self.places.remove(&id).unwrap_or_default();
                 if let Some(senders) = self.senders.get_mut(mailbox) {
-                    senders.remove(&id);
+                    senders.remove(&(place, id));
                     if senders.is_empty() {
                         self.senders.remove(mailbox);
                     }
@@ -96,7 +101,7 @@ impl Waiting {
     }
 
     /// Who may send when there is room: the first of those that wait for it.
-    pub(super) fn sender(&self, mailbox: BoxId) -> Option<InstanceId> {
-        self.senders.get(&mailbox)?.first().copied()
+    pub(in crate::engine::state) fn sender(&self, mailbox: BoxId) -> Option<InstanceId> {
+        self.senders.get(&mailbox)?.first().map(|(_, id)| *id)
     }
 }

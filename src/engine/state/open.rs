@@ -174,6 +174,7 @@ impl Instance {
             horizon: seq,
             recorded: Recorded::default(),
             paused: None,
+            is_held: false,
             inner: Inner::Nothing,
             queued: false,
         }

@@ -91,6 +91,8 @@ pub(super) struct Instance {
     /// How long the run had been worked on when it began to wait for a person to answer the questions in `recorded`, or those of a
     /// run that it called.
     pub(super) paused: Option<Duration>,
+    /// Whether it waits because the run or its agent is held.
+    pub(super) is_held: bool,
     pub(super) inner: Inner,
     /// Whether it stands in the ready queue.
     pub(super) queued: bool,

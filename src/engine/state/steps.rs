@@ -26,7 +26,7 @@ impl RunState {
             EventBody::AttemptPaused { node, .. } | EventBody::ApprovalGiven { node, .. } if self.is_final(id) => {
                 return Err(misfit(&format!("node `{node}` has ended, but the log goes on with it")));
             }
-            EventBody::AttemptPaused { .. } => self.on_paused(id, seq),
+            EventBody::AttemptPaused { held, .. } => self.on_paused(id, *held, seq),
             EventBody::ApprovalGiven { approval, .. } => {
                 self.on_step(id, seq, |recorded| recorded.take_approval(approval.clone()));
                 self.go_on_if_answered(id);
@@ -42,24 +42,33 @@ impl RunState {
         take(&mut instance.recorded);
     }
 
-    /// The attempt gives its place back and waits for a person: for answers to its questions, or for a run that it called.
-    fn on_paused(&mut self, id: InstanceId, seq: Seq) {
+    /// The attempt gives its place back and waits: for a person's answers to its questions, for a run that it called, or because it is
+    /// held.
+    fn on_paused(&mut self, id: InstanceId, held: bool, seq: Seq) {
         self.set_status(id, NodeStatus::Waiting);
         let active = self.course.active();
         let instance = self.instance_mut(id);
         instance.horizon = seq;
         instance.paused = Some(active);
+        instance.is_held = held;
         // Another node may have failed meanwhile, so that nobody need answer any more.
         self.dirty.push_back(id);
+        if held {
+            // What held it may be over.
+            self.go_on_if_answered(id);
+        }
     }
 
-    /// An attempt that waited goes on when its last question is answered.
+    /// An attempt that waited goes on when its last question is answered, and neither the run nor its agent is paused.
     pub(super) fn go_on_if_answered(&mut self, id: InstanceId) {
-        let active = self.course.active();
+        let (active, is_free) = (self.course.active(), self.may_go_on(id).is_ok());
         let instance = self.instance_mut(id);
-        if let Some(since) = instance.paused
-            && instance.recorded.questions().next().is_none()
-        {
+        let Some(since) = instance.paused else { return };
+        if instance.recorded.questions().next().is_some() {
+            return;
+        }
+        instance.is_held = !is_free;
+        if is_free {
             instance.paused = None;
             // The time of waiting is not that of the node.
             instance.active_before += active.saturating_sub(since);
@@ -68,12 +77,21 @@ impl RunState {
         }
     }
 
-    /// Whether nothing can go on before a person has answered: nothing is under way, due or ready.
+    /// Whether a person is asked something and has not answered.
+    pub(in crate::engine) fn asks_people(&self) -> bool {
+        self.instances.iter().any(|instance| instance.paused.is_some() && !instance.status.is_final() && !instance.is_held)
+    }
+
+    /// Whether nothing can go on before a person has answered, or lets the run or an agent go on: nothing is under way, due or ready.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
+        if self.steering.stops() {
+            return self.ending.is_none() && self.running == 0;
+        }
         let idle = self.ending.is_none() && self.dirty.is_empty() && self.ready.is_empty() && self.running == 0;
         idle && self.wakes.is_empty()
-            && self.instances.iter().any(|instance| instance.paused.is_some() && !instance.status.is_final())
+            && (self.holds_something()
+                || self.instances.iter().any(|instance| instance.paused.is_some() && !instance.status.is_final()))
     }
 
     /// Whether the instance waits for a person.

@@ -52,6 +52,7 @@ fn answered(node: &str, model: &str, cost: Cost, duration_ms: u64) -> EventBody 
         response: ChatResponse::text("yes", "m"),
         cost,
         duration_ms,
+        overrides: AgentOverrides::default(),
     }
 }
 

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use crate::{
     agent::Notice,
-    error::Result,
-    model::{ApprovalRequest, ChatResponse, Cost, ToolDenial, ToolIntent, ToolResult},
+    error::{Error, Result},
+    model::{AgentOverrides, ApprovalRequest, ChatResponse, Cost, ToolDenial, ToolIntent, ToolResult},
 };
 
 /// An answered call, as the log keeps it.
@@ -23,6 +23,8 @@ pub struct CallRecord {
     pub cost: Cost,
     /// From the request to the last byte, in milliseconds.
     pub duration_ms: u64,
+    /// What the agent was set to when it was asked.
+    pub overrides: AgentOverrides,
 }
 
 /// Something that the log keeps of an attempt.
@@ -60,4 +62,14 @@ pub trait Journal: Send + Sync {
 
     /// Something happened around the call under way: it waited, or its model's breaker changed.
     fn on_notice(&self, notice: Notice);
+
+    /// What the agent is set to from its next call on, beside what its task says.
+    fn overrides(&self) -> AgentOverrides {
+        AgentOverrides::default()
+    }
+
+    /// Returns as soon as nothing new may be begun, and why; never, where nobody says so.
+    async fn held(&self) -> Error {
+        std::future::pending().await
+    }
 }

@@ -101,6 +101,14 @@ impl<'a> NodeFacts<'a> {
             | EventBody::ApprovalGiven { .. }
             | EventBody::BreakerChanged { .. }
             | EventBody::NodeCancelled { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

@@ -38,6 +38,14 @@ impl<'a> Attempts<'a> {
             | EventBody::ApprovalGiven { .. }
             | EventBody::BreakerChanged { .. }
             | EventBody::IterationStarted { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
         HashSet::new()

@@ -507,6 +507,14 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             | EventBody::BreakerChanged { .. }
             | EventBody::RunCreated { .. }
             | EventBody::RunResumed { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

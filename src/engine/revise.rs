@@ -129,6 +129,14 @@ fn bound_to_models(events: &[Event]) -> BTreeSet<String> {
             | EventBody::AttemptPaused { .. }
             | EventBody::ApprovalGiven { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

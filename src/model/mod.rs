@@ -5,6 +5,7 @@ mod agent;
 mod chat;
 mod event;
 mod id;
+mod lifecycle;
 mod memory;
 mod message;
 mod origin;
@@ -19,6 +20,7 @@ pub use agent::{AgentProfile, BUILT_IN_PROVIDERS, CallRates, FallbackModel, Fall
 pub use chat::{CallOrigin, ChatMessage, ChatRequest, ChatResponse, FinishReason, OutputSchema, Role, Usage};
 pub use event::{Event, EventBody, Handled, StoredSource};
 pub use id::{AgentName, CollectionName, MailboxName, MessageType, NodeId, NodePath, Owner, ProviderName, RunId, Seq};
+pub use lifecycle::{AgentMode, AgentOverrides, AgentSetting, RunWish};
 pub use memory::{Passage, Position, Scope, Writer};
 pub use message::{Mailbox, Message, MessageId, Recipient, Sender};
 pub use origin::{Basis, Origin, OriginKind, Parent, Reused, Revised, short_hex};

@@ -86,6 +86,14 @@ impl Proof {
             | EventBody::IterationStarted { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => Ok(()),
         }
     }

@@ -126,6 +126,14 @@ impl Trail {
             | EventBody::FallbackTaken { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
         None

@@ -106,6 +106,14 @@ impl Count {
             | EventBody::IterationStarted { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

@@ -15,6 +15,7 @@ mod reserve;
 mod reuse;
 mod scope;
 mod start;
+mod steering;
 mod steps;
 mod time;
 mod timers;
@@ -33,6 +34,7 @@ pub(super) use decide::Step;
 pub(super) use parts::InstanceId;
 use parts::{Frame, FrameId, Inner, Instance};
 pub(super) use start::{Job, Start};
+use steering::Steering;
 use time::Course;
 
 use crate::{
@@ -94,6 +96,8 @@ pub struct RunState {
     is_simulated: bool,
     /// What models charge, as far as it is known.
     prices: HashMap<ModelRef, Price>,
+    /// How people steer it.
+    steering: Steering,
 }
 
 impl RunState {
@@ -125,6 +129,7 @@ impl RunState {
             reuse: None,
             is_simulated: false,
             prices: HashMap::new(),
+            steering: Steering::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::{
     agent::Notice,
     error::{Error, ErrorKind, Result},
-    model::{ApprovalRequest, ChatResponse, Cost, ToolDenial, ToolIntent, ToolResult},
+    model::{AgentOverrides, ApprovalRequest, ChatResponse, Cost, ToolDenial, ToolIntent, ToolResult},
     tool::{ToolOutput, messages::MailboxRequest},
 };
 
@@ -24,6 +24,8 @@ pub struct CallRecord {
     pub cost: Cost,
     /// From the request to the last byte, in milliseconds.
     pub duration_ms: u64,
+    /// What the agent was set to when it was asked.
+    pub overrides: AgentOverrides,
 }
 
 /// Something that the log keeps of an attempt.
@@ -77,4 +79,14 @@ pub trait Journal: Send + Sync {
 
     /// Something happened around the call under way: it waited, or its model's breaker changed.
     fn on_notice(&self, notice: Notice);
+
+    /// What the agent is set to from its next call on, beside what its task says.
+    fn overrides(&self) -> AgentOverrides {
+        AgentOverrides::default()
+    }
+
+    /// Returns as soon as nothing new may be begun, and why; never, where nobody says so.
+    async fn held(&self) -> Error {
+        std::future::pending().await
+    }
 }

@@ -105,6 +105,14 @@ impl<'a> NodeFacts<'a> {
             | EventBody::MessageDead { .. }
             | EventBody::SubscriptionChanged { .. }
             | EventBody::NodeCancelled { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

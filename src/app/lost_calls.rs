@@ -42,6 +42,14 @@ impl<'a> Attempts<'a> {
             | EventBody::MessageDead { .. }
             | EventBody::SubscriptionChanged { .. }
             | EventBody::IterationStarted { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
         HashSet::new()

@@ -511,6 +511,14 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             | EventBody::SubscriptionChanged { .. }
             | EventBody::RunCreated { .. }
             | EventBody::RunResumed { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

@@ -305,6 +305,7 @@ fn told(body: &EventBody) -> String {
         }
         EventBody::ToolDenied { denial, .. } => format!("call {}, {}: {}", denial.step, denial.tool, denial.error.message),
         EventBody::ApprovalRequested { request, .. } => format!("call {}, {}", request.step, request.question.in_words()),
+        EventBody::AttemptPaused { attempt, held: true, .. } => format!("attempt {attempt} is held"),
         EventBody::AttemptPaused { attempt, .. } => format!("attempt {attempt} waits for a person"),
         EventBody::ApprovalGiven { approval, .. } => {
             let comment = approval.comment.as_ref().map(|comment| format!(": {comment}")).unwrap_or_default();
@@ -354,6 +355,16 @@ fn told(body: &EventBody) -> String {
             format!("{handled}{}", error.message)
         }
         EventBody::NodeCancelled { .. } => String::new(),
+        EventBody::RunPaused { by } | EventBody::RunContinued { by } | EventBody::RunCancelRequested { by } => format!("by {by}"),
+        EventBody::AgentPaused { agent, by }
+        | EventBody::AgentResumed { agent, by }
+        | EventBody::AgentDraining { agent, by }
+        | EventBody::AgentTerminated { agent, by } => format!("{agent}, by {by}"),
+        EventBody::AgentChanged { agent, overrides, refused, by } => {
+            let set = if overrides.is_empty() { "as written".to_owned() } else { overrides.to_string() };
+            let refused = refused.as_ref().map(|why| format!("; not taken over: {why}")).unwrap_or_default();
+            format!("{agent}: {set}, by {by}{refused}")
+        }
         EventBody::RunFinished { status, spend, .. } => format!("{}, {}", status.as_str(), numbers::spend(spend)),
     }
 }

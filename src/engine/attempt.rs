@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     observer::{Observer, Progress},
+    scheduler::Rein,
     state::{Brief, InstanceId, Job, Start},
 };
 use crate::{
     agent::{Answered, Entry, Journal, MemoryTask, Models, Notice, Recorded, Seal, Task, ToolTask, Tools, call_tool, drive},
     crash::crash_point,
     error::{Error, ErrorKind, Result},
-    model::{NodePath, RunId, ToolResult, Value},
+    model::{AgentOverrides, NodePath, RunId, ToolResult, Value},
     plan::AgentNode,
     tool::{Grants, messages::MailboxRequest},
 };
@@ -55,6 +56,8 @@ pub(super) struct Attempt {
     pub(super) tools: Arc<Tools>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) tell: mpsc::UnboundedSender<(InstanceId, Told)>,
+    /// How it is steered.
+    pub(super) rein: watch::Receiver<Rein>,
 }
 
 impl Attempt {
@@ -81,7 +84,7 @@ impl Attempt {
     }
 
     async fn ask(&self, node: &AgentNode, brief: &Brief, journal: &Traces<'_>) -> Answered {
-        let Some(model) = &self.start.model else {
+        let Some(model) = self.start.written.as_ref().or(self.start.model.as_ref()) else {
             let error = Error::new(ErrorKind::Invalid, format!("agent `{}` has no model", node.agent.name))
                 .hint("give the agent a `model`, or `[defaults] model` in the manifest");
             return Answered { outcome: Err(error), last_call: None, notes: Vec::new() };
@@ -164,5 +167,23 @@ impl Journal for Traces<'_> {
     fn on_notice(&self, notice: Notice) {
         // A run that has ended does not want to know.
         self.attempt.tell.send((self.attempt.start.id, Told::Noticed(notice))).ok();
+    }
+
+    fn overrides(&self) -> AgentOverrides {
+        let overrides = self.attempt.rein.borrow().overrides.clone();
+        if self.attempt.start.is_own_model { overrides } else { AgentOverrides { model: None, ..overrides } }
+    }
+
+    async fn held(&self) -> Error {
+        let mut rein = self.attempt.rein.clone();
+        let held = match rein.wait_for(|rein| rein.held().is_some()).await {
+            Ok(rein) => rein.held(),
+            // A run that has ended ends its attempts.
+            Err(_) => None,
+        };
+        match held {
+            Some(why) => why,
+            None => std::future::pending().await,
+        }
     }
 }

@@ -34,6 +34,14 @@ pub(super) fn on_durable(event: &Event) {
         EventBody::NodeSucceeded { .. } => crash_point!("durable.node-succeeded"),
         EventBody::NodeFailed { .. } => crash_point!("durable.node-failed"),
         EventBody::NodeCancelled { .. } => crash_point!("durable.node-cancelled"),
+        EventBody::RunPaused { .. } => crash_point!("durable.run-paused"),
+        EventBody::RunContinued { .. } => crash_point!("durable.run-continued"),
+        EventBody::RunCancelRequested { .. } => crash_point!("durable.cancel-requested"),
+        EventBody::AgentPaused { .. } => crash_point!("durable.agent-paused"),
+        EventBody::AgentResumed { .. } => crash_point!("durable.agent-resumed"),
+        EventBody::AgentDraining { .. } => crash_point!("durable.agent-draining"),
+        EventBody::AgentTerminated { .. } => crash_point!("durable.agent-terminated"),
+        EventBody::AgentChanged { .. } => crash_point!("durable.agent-changed"),
         EventBody::RunFinished { .. } => crash_point!("durable.run-finished"),
     }
 }

@@ -133,6 +133,14 @@ fn bound_to_models(events: &[Event]) -> BTreeSet<String> {
             | EventBody::MessagesTaken { .. }
             | EventBody::MessageDead { .. }
             | EventBody::SubscriptionChanged { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::ErrorRecord,
     model::{
-        AgentName, Approval, ApprovalRequest, Basis, ChatResponse, Cost, DeadReason, Delivery, MailboxName, Message, MessageId,
-        MessageType, NodePath, Origin, Owner, Parent, Reused, Revised, RunId, RunStatus, Seq, Spend, Taken, ToolDenial,
-        ToolIntent, ToolResult, Value,
+        AgentMode, AgentName, AgentOverrides, Approval, ApprovalRequest, Basis, ChatResponse, Cost, DeadReason, Delivery,
+        MailboxName, Message, MessageId, MessageType, NodePath, Origin, Owner, Parent, Reused, Revised, RunId, RunStatus, Seq,
+        Spend, Taken, ToolDenial, ToolIntent, ToolResult, Value,
     },
 };
 
@@ -133,6 +133,9 @@ pub enum EventBody {
         cost: Cost,
         /// From the request to the last byte, in milliseconds.
         duration_ms: u64,
+        /// What the agent was set to when it was asked.
+        #[serde(default, skip_serializing_if = "AgentOverrides::is_empty")]
+        overrides: AgentOverrides,
     },
     /// A call of a tool is about to be made.
     ToolCalled {
@@ -170,7 +173,7 @@ pub enum EventBody {
         /// What is asked.
         request: ApprovalRequest,
     },
-    /// An attempt waits: for a person, until all its questions are answered; or for a time.
+    /// An attempt waits: for a person, until all its questions are answered; for a time; or because the run or its agent is held.
     AttemptPaused {
         /// Which node.
         node: NodePath,
@@ -179,6 +182,9 @@ pub enum EventBody {
         /// When it goes on, whatever has come until then. Absent: it waits for as long as it takes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
+        /// Whether it waits because the run or its agent was paused.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        held: bool,
     },
     /// A person has decided.
     ApprovalGiven {
@@ -334,6 +340,62 @@ pub enum EventBody {
         /// Which node.
         node: NodePath,
     },
+    /// Somebody paused the run: it begins nothing, and its process ends when what is in flight has ended.
+    RunPaused {
+        /// Who.
+        by: String,
+    },
+    /// The run goes on that somebody paused.
+    RunContinued {
+        /// Who.
+        by: String,
+    },
+    /// Somebody cancelled the run: what is in flight is ended, and the run with it.
+    RunCancelRequested {
+        /// Who.
+        by: String,
+    },
+    /// An agent takes no further step.
+    AgentPaused {
+        /// Which agent.
+        agent: AgentName,
+        /// Who paused it.
+        by: String,
+    },
+    /// An agent may be asked again.
+    AgentResumed {
+        /// Which agent.
+        agent: AgentName,
+        /// Who said so.
+        by: String,
+    },
+    /// An agent goes on with what it has begun, and begins nothing.
+    AgentDraining {
+        /// Which agent.
+        agent: AgentName,
+        /// Who said so.
+        by: String,
+    },
+    /// An agent is not asked any more: nodes that ask it fail.
+    AgentTerminated {
+        /// Which agent.
+        agent: AgentName,
+        /// Who terminated it.
+        by: String,
+    },
+    /// An agent was set to something else than its author wrote. All that it is set to now; what is absent is as written.
+    AgentChanged {
+        /// Which agent.
+        agent: AgentName,
+        /// What it is set to.
+        #[serde(default, skip_serializing_if = "AgentOverrides::is_empty")]
+        overrides: AgentOverrides,
+        /// What this process could not take over, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<String>,
+        /// Who set it.
+        by: String,
+    },
     /// The run has ended. Always the last event.
     RunFinished {
         /// Succeeded, failed or cancelled.
@@ -379,6 +441,14 @@ impl EventBody {
             Self::NodeSucceeded { .. } => "node_succeeded",
             Self::NodeFailed { .. } => "node_failed",
             Self::NodeCancelled { .. } => "node_cancelled",
+            Self::RunPaused { .. } => "run_paused",
+            Self::RunContinued { .. } => "run_continued",
+            Self::RunCancelRequested { .. } => "run_cancel_requested",
+            Self::AgentPaused { .. } => "agent_paused",
+            Self::AgentResumed { .. } => "agent_resumed",
+            Self::AgentDraining { .. } => "agent_draining",
+            Self::AgentTerminated { .. } => "agent_terminated",
+            Self::AgentChanged { .. } => "agent_changed",
             Self::RunFinished { .. } => "run_finished",
         }
     }
@@ -410,6 +480,14 @@ impl EventBody {
             | Self::IterationStarted { .. }
             | Self::MessageDead { .. }
             | Self::NodeCancelled { .. }
+            | Self::RunPaused { .. }
+            | Self::RunContinued { .. }
+            | Self::RunCancelRequested { .. }
+            | Self::AgentPaused { .. }
+            | Self::AgentResumed { .. }
+            | Self::AgentDraining { .. }
+            | Self::AgentTerminated { .. }
+            | Self::AgentChanged { .. }
             | Self::RunFinished { .. } => 0,
         }
     }
@@ -418,7 +496,17 @@ impl EventBody {
     #[must_use]
     pub fn node(&self) -> Option<&NodePath> {
         match self {
-            Self::RunCreated { .. } | Self::RunResumed { .. } | Self::RunFinished { .. } => None,
+            Self::RunCreated { .. }
+            | Self::RunResumed { .. }
+            | Self::RunPaused { .. }
+            | Self::RunContinued { .. }
+            | Self::RunCancelRequested { .. }
+            | Self::AgentPaused { .. }
+            | Self::AgentResumed { .. }
+            | Self::AgentDraining { .. }
+            | Self::AgentTerminated { .. }
+            | Self::AgentChanged { .. }
+            | Self::RunFinished { .. } => None,
             Self::NodeSkipped { node, .. }
             | Self::AttemptStarted { node, .. }
             | Self::ModelResponded { node, .. }
@@ -440,6 +528,18 @@ impl EventBody {
             | Self::NodeSucceeded { node, .. }
             | Self::NodeFailed { node, .. }
             | Self::NodeCancelled { node } => Some(node),
+        }
+    }
+
+    /// For an event that changes whether an agent may be asked: the agent, how it stands from now on, and who said so.
+    #[must_use]
+    pub fn agent_mode(&self) -> Option<(&AgentName, AgentMode, &str)> {
+        match self {
+            Self::AgentPaused { agent, by } => Some((agent, AgentMode::Paused, by)),
+            Self::AgentResumed { agent, by } => Some((agent, AgentMode::Active, by)),
+            Self::AgentDraining { agent, by } => Some((agent, AgentMode::Draining, by)),
+            Self::AgentTerminated { agent, by } => Some((agent, AgentMode::Terminated, by)),
+            _ => None,
         }
     }
 }

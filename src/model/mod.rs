@@ -6,6 +6,7 @@ mod chat;
 mod delivery;
 mod event;
 mod id;
+mod lifecycle;
 mod memory;
 mod message;
 mod origin;
@@ -21,6 +22,7 @@ pub use chat::{CallOrigin, ChatMessage, ChatRequest, ChatResponse, FinishReason,
 pub use delivery::{DeadReason, Delivery, Taken};
 pub use event::{Event, EventBody, Handled, StoredSource};
 pub use id::{AgentName, CollectionName, MailboxName, MessageType, NodeId, NodePath, Owner, ProviderName, RunId, Seq};
+pub use lifecycle::{AgentMode, AgentOverrides, AgentSetting, RunWish};
 pub use memory::{Passage, Position, Scope, Writer};
 pub use message::{Mailbox, Message, MessageId, Recipient, Sender};
 pub use origin::{Basis, Origin, OriginKind, Parent, Reused, Revised, short_hex};

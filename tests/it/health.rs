@@ -114,7 +114,8 @@ impl Process {
     async fn call_model(&self, model: &str) -> Result<Called> {
         let (model, request): (ModelRef, _) = (model.parse().unwrap(), request("small"));
         let agent_limits = CallLimits::default();
-        let call = Call { model: &model, agent_limits, timeout: SECOND * 60, patience: Duration::ZERO, request: &request };
+        let call =
+            Call { model: &model, agent_limits, timeout: SECOND * 60, patience: Duration::ZERO, request: &request, out: None };
         self.models.call(call, &|_| (), &|notice| self.notices.lock().unwrap().push(notice)).await
     }
 

@@ -94,6 +94,14 @@ impl Proof {
             | EventBody::MessagesTaken { .. }
             | EventBody::MessageDead { .. }
             | EventBody::SubscriptionChanged { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => Ok(()),
         }
     }

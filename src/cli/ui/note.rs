@@ -103,6 +103,14 @@ impl Note {
             | EventBody::ToolReturned { .. }
             | EventBody::ToolDenied { .. }
             | EventBody::AttemptPaused { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::ApprovalGiven { .. }
             | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => return None,

@@ -46,7 +46,7 @@ impl RunState {
                 self.on_attempt(id, *attempt, seq, at);
                 self.open_inside(id, *elements, inputs.as_ref(), seq)?;
             }
-            EventBody::ModelResponded { node, ordinal, model, fingerprint, response, cost, duration_ms, .. } => {
+            EventBody::ModelResponded { node, ordinal, model, fingerprint, response, cost, duration_ms, overrides, .. } => {
                 let id = self.find(node)?;
                 self.add_spend(id, Spend::of_call(response.usage, *cost));
                 let instance = self.instance_mut(id);
@@ -58,6 +58,7 @@ impl RunState {
                     response: response.clone(),
                     cost: *cost,
                     duration_ms: *duration_ms,
+                    overrides: overrides.clone(),
                 });
             }
             EventBody::ToolCalled { node, .. }
@@ -114,6 +115,14 @@ impl RunState {
                 let id = self.find_open(node)?;
                 self.finalize(id, NodeStatus::Cancelled, seq, at);
             }
+            EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. } => self.apply_steering(&event.body, seq),
             EventBody::RunFinished { status, outputs, error, .. } => {
                 for id in self.open_instances() {
                     self.instance_mut(id).status = NodeStatus::Cancelled;

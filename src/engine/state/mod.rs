@@ -19,6 +19,7 @@ mod reserve;
 mod reuse;
 mod scope;
 mod start;
+mod steering;
 mod steps;
 mod time;
 mod timers;
@@ -38,6 +39,7 @@ use mailboxes::Mailboxes;
 pub(super) use parts::InstanceId;
 use parts::{Frame, FrameId, Inner, Instance};
 pub(super) use start::{Job, Start};
+use steering::Steering;
 use time::Course;
 
 use crate::{
@@ -106,6 +108,8 @@ pub struct RunState {
     addressees: HashMap<FrameId, Addressees>,
     /// What checks the bodies of messages.
     validators: HashMap<(FrameId, MessageType), Validator>,
+    /// How people steer it.
+    steering: Steering,
 }
 
 impl RunState {
@@ -140,6 +144,7 @@ impl RunState {
             mailboxes: Mailboxes::default(),
             addressees: HashMap::new(),
             validators: HashMap::new(),
+            steering: Steering::default(),
         }
     }
 

@@ -190,6 +190,7 @@ impl Instance {
             recorded: Recorded::default(),
             paused: None,
             due: None,
+            is_held: false,
             inner: Inner::Nothing,
             queued: false,
         }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result, nearest},
     model::{AgentName, Delivery, EventBody, Mailbox, MailboxName, Message, MessageId, MessageType, Recipient, Sender, Value},
-    plan::{Addressees, NodeKind, Plan},
+    plan::{Addressees, Plan},
     schema::Validator,
 };
 
@@ -156,21 +156,6 @@ impl RunState {
                 Some(owner) => current = self.instance(owner).frame,
                 None => return current,
             }
-        }
-    }
-
-    /// The agent that runs in an instance.
-    pub(super) fn agent_of(&self, id: InstanceId) -> Option<&AgentName> {
-        match &self.node(id).kind {
-            NodeKind::Agent(node) => Some(&node.agent.name),
-            NodeKind::Tool(_)
-            | NodeKind::Value(_)
-            | NodeKind::Approval(_)
-            | NodeKind::Wait(_)
-            | NodeKind::Send(_)
-            | NodeKind::Receive(_)
-            | NodeKind::Workflow { .. }
-            | NodeKind::Graph(_) => None,
         }
     }
 }

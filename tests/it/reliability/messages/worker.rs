@@ -80,6 +80,11 @@ pub(super) fn kept(folder: &Path, mailbox: &str, reader: &str) -> Vec<(u64, Stri
     whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+fn length_of_whole_lines(path: &Path) -> u64 {
+    let text = fs::read(path).unwrap();
+    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end as u64 + 1)
+}
+
 fn kept_path(folder: &Path, mailbox: &str, reader: &str) -> PathBuf {
     folder.join(format!("{mailbox}.{reader}.kept"))
 }
@@ -132,11 +137,11 @@ impl Worker {
     async fn read(&self, mailbox: &ProjectMailbox, senders: usize) -> Result<()> {
         let mut random = Rng::with_seed(self.seed);
         let path = kept_path(&self.folder, &self.mailbox, &self.name);
-        let whole: Vec<_> = kept(&self.folder, &self.mailbox, &self.name);
-        let text: String = whole.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
-        fs::write(&path, text).unwrap();
+        let whole = kept(&self.folder, &self.mailbox, &self.name);
+        let mut file = fs::File::options().append(true).create(true).open(&path).unwrap();
+        // A line that was not written to its end is no beginning of another.
+        file.set_len(length_of_whole_lines(&path)).unwrap();
         mailbox.settle(&self.name, &whole.iter().map(|(number, ..)| *number).collect()).await?;
-        let mut file = fs::File::options().append(true).open(&path).unwrap();
         let witness = Kept(self.folder.clone());
         loop {
             let wanted = Wanted { kind: None, at_least: 1, at_most: random.usize(1..=80), lease: LEASE };

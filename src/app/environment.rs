@@ -23,8 +23,8 @@ pub(super) fn working_folder() -> Result<PathBuf> {
     std::env::current_dir().map_err(|err| Error::new(ErrorKind::Invalid, "the working folder cannot be found").source(err))
 }
 
-/// How engines keep their runs. Tests of debug builds shorten the lease by `AGENTFLOW_LEASE_MS` and the patience with a store that
-/// is down by `AGENTFLOW_STORE_PATIENCE_MS`: nobody else has a reason to.
+/// How engines keep their runs. Tests of debug builds shorten the lease by `AGENTFLOW_LEASE_MS`, the patience with a store that
+/// is down by `AGENTFLOW_STORE_PATIENCE_MS` and that with runs that wait by `AGENTFLOW_HOLD_MS`: nobody else has a reason to.
 pub(super) fn engine_settings() -> EngineSettings {
     let mut settings = EngineSettings::default();
     if cfg!(debug_assertions) {
@@ -33,6 +33,7 @@ pub(super) fn engine_settings() -> EngineSettings {
         };
         set("AGENTFLOW_LEASE_MS", &mut settings.lease);
         set("AGENTFLOW_STORE_PATIENCE_MS", &mut settings.store_patience);
+        set("AGENTFLOW_HOLD_MS", &mut settings.hold);
     }
     settings
 }

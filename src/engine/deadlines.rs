@@ -16,18 +16,20 @@ pub(super) struct Deadlines {
     instances: BinaryHeap<Reverse<(Instant, InstanceId)>>,
     /// Instances whose limit runs or has passed.
     known: HashSet<InstanceId>,
+    is_stopped: bool,
 }
 
 impl Deadlines {
     /// Those of a run that has so much time left.
     pub(super) fn of_run(left: Option<Duration>) -> Self {
         let run = left.and_then(|left| Instant::now().checked_add(left));
-        Self { run, instances: BinaryHeap::new(), known: HashSet::new() }
+        Self { run, instances: BinaryHeap::new(), known: HashSet::new(), is_stopped: false }
     }
 
-    /// Gives an instance its limit, unless it has one.
+    /// Gives an instance its limit, unless it has one or all are stopped.
     pub(super) fn set(&mut self, id: InstanceId, left: Option<Duration>) {
         if let Some(at) = left.and_then(|left| Instant::now().checked_add(left))
+            && !self.is_stopped
             && self.known.insert(id)
         {
             self.instances.push(Reverse((at, id)));
@@ -38,6 +40,18 @@ impl Deadlines {
     pub(super) fn forget(&mut self, id: InstanceId) {
         self.known.remove(&id);
         self.instances.retain(|Reverse((_, other))| *other != id);
+    }
+
+    /// Has no limit pass any more.
+    pub(super) fn stop(&mut self) {
+        if !self.is_stopped {
+            *self = Self { is_stopped: true, ..Self::of_run(None) };
+        }
+    }
+
+    /// Whether they were stopped; those that are to run are then made anew.
+    pub(super) fn are_stopped(&self) -> bool {
+        self.is_stopped
     }
 
     /// The next limit that passes.

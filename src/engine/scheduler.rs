@@ -115,6 +115,7 @@ impl Scheduler {
             if self.is_done() {
                 break;
             }
+            self.keep_time();
             match self.wait(&mut wishes).await {
                 Woken::Written(events) => self.on_written(&events?),
                 Woken::Told(id, told) => self.on_told(id, told)?,
@@ -130,7 +131,7 @@ impl Scheduler {
 
     /// Whether something new may begin.
     fn may_begin(&self) -> bool {
-        self.stop_at.is_none() && self.log.outage().is_none()
+        self.stop_at.is_none() && self.log.outage().is_none() && !self.state.is_stopped()
     }
 
     fn is_done(&self) -> bool {
@@ -139,9 +140,22 @@ impl Scheduler {
         self.state.ending().is_some() || self.state.cancelled_by().is_some() || stopped || self.is_blocked() && !waits
     }
 
-    /// Whether nothing can go on before a person has decided, or lets the run or an agent go on.
+    /// Whether nothing can go on for so long that no process is to be held for it, or not before the run or an agent is let go on.
     fn is_blocked(&self) -> bool {
-        self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked()
+        let hold = self.engine.settings.hold;
+        self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked(self.clock.now(), hold)
+    }
+
+    /// No time limit runs while the run does nothing but wait.
+    fn keep_time(&mut self) {
+        if self.state.stands_still() {
+            self.deadlines.stop();
+        } else if self.deadlines.are_stopped() {
+            self.deadlines = Deadlines::of_run(self.state.run_time_left());
+            for id in self.state.timed() {
+                self.deadlines.set(id, self.state.time_left(id));
+            }
+        }
     }
 
     /// Records every decision that the events so far allow.
@@ -197,7 +211,7 @@ impl Scheduler {
                 continue;
             }
             if self.state.may_go_on(start.id).is_err() {
-                self.record(self.state.paused(start.id, true))?;
+                self.record(self.state.paused(start.id, None, true))?;
                 continue;
             }
             if !self.log.is_durable(start.horizon) {
@@ -372,7 +386,7 @@ impl Scheduler {
             },
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Divergent => return Err(error),
-            Err(error) if error.kind() == ErrorKind::Waiting => self.state.paused(id, was_held),
+            Err(error) if error.kind() == ErrorKind::Waiting => self.state.paused(id, None, was_held),
             Err(error) => self.failure(id, error),
         };
         self.record(body)?;

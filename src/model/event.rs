@@ -172,12 +172,15 @@ pub enum EventBody {
         /// What is asked.
         request: ApprovalRequest,
     },
-    /// An attempt waits for a person; it goes on when all its questions are answered, and the run and its agent may go on.
+    /// An attempt waits: for a person, until all its questions are answered; for a time; or because the run or its agent is paused.
     AttemptPaused {
         /// Which node.
         node: NodePath,
         /// From 1.
         attempt: u32,
+        /// When it goes on, whatever has come until then. Absent: it waits for as long as it takes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
         /// Whether it waits because the run or its agent was paused.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         held: bool,

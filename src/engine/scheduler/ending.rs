@@ -61,8 +61,8 @@ impl Scheduler {
         if let Some(ending) = self.state.ending().cloned() {
             return Ok(RunResult { run, status: ending.status, outputs: ending.outputs, error: ending.error, spend });
         }
-        let waits = self.stop_at.is_none() && self.state.is_blocked();
-        let status = if waits { RunStatus::Waiting } else { RunStatus::Running };
+        // It was let go of without being told to stop: because it waits.
+        let status = if self.stop_at.is_none() { RunStatus::Waiting } else { RunStatus::Running };
         Ok(RunResult { run, status, outputs: IndexMap::new(), error: None, spend })
     }
 

@@ -1,6 +1,6 @@
 //! How each event changes the state: here, and for calls of tools in `steps`. Nothing else does.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ impl RunState {
             return Err(misfit(&format!("event {} comes where event {} belongs", event.seq, self.next_seq)));
         }
         self.next_seq += 1;
-        self.course.take(event);
+        self.course.take(event, self.stands_still());
         let (seq, at) = (event.seq, event.at);
         match &event.body {
             EventBody::RunCreated { run, inputs, nonce, .. } => {
@@ -212,7 +212,7 @@ impl RunState {
             // The next attempt is to ask anew, not to meet the same unusable answers again.
             instance.recorded.clear();
         }
-        self.wakes.push(Reverse((retry_at, id)));
+        self.set_timer(id, Some(retry_at));
         self.dirty.push_back(id);
     }
 
@@ -302,10 +302,13 @@ impl RunState {
     pub(super) fn set_status(&mut self, id: InstanceId, status: NodeStatus) {
         let is_active = |status| matches!(status, NodeStatus::Running | NodeStatus::Waiting);
         let was_attempt = self.is_running_attempt(id);
+        self.count_waiting(id, |count| count.saturating_sub(1));
+        self.clear_timer(id);
         let instance = self.instance_mut(id);
         let before = std::mem::replace(&mut instance.status, status);
         let (frame, parent) = (instance.frame, instance.element.as_ref().map(|element| element.parent));
         let (was, is) = (is_active(before), is_active(status));
+        self.count_waiting(id, |count| count + 1);
         if was != is {
             let count = match parent {
                 Some(parent) => match &mut self.instance_mut(parent).inner {

@@ -1,7 +1,5 @@
 //! What is to be done next, as far as the events so far tell.
 
-use std::cmp::Reverse;
-
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
@@ -47,12 +45,9 @@ impl RunState {
                 }
                 continue;
             }
-            while let Some(Reverse((at, id))) = self.wakes.peek().copied() {
-                if at > now {
-                    break;
-                }
-                self.wakes.pop();
-                self.enqueue(id);
+            self.wake_due(now);
+            if !self.dirty.is_empty() {
+                continue;
             }
             if let Some(step) = self.next_ready(now) {
                 return Some(step);

@@ -18,10 +18,10 @@ mod start;
 mod steering;
 mod steps;
 mod time;
+mod timers;
 
 use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -73,8 +73,12 @@ pub struct RunState {
     dirty: VecDeque<InstanceId>,
     /// Instances that wait only for a free place.
     ready: VecDeque<InstanceId>,
-    /// When the next attempts of waiting instances are due.
-    wakes: BinaryHeap<Reverse<(Timestamp, InstanceId)>>,
+    /// When waiting instances are due, each as its `due` says.
+    timers: BTreeSet<(Timestamp, InstanceId)>,
+    /// Instances that wait for their next attempt.
+    retrying: u32,
+    /// Instances that wait for somebody, or for a time.
+    paused: u32,
     /// Attempts of agents in flight.
     running: u32,
     /// Node instances that have started.
@@ -112,7 +116,9 @@ impl RunState {
             by_path: HashMap::new(),
             dirty: VecDeque::new(),
             ready: VecDeque::new(),
-            wakes: BinaryHeap::new(),
+            timers: BTreeSet::new(),
+            retrying: 0,
+            paused: 0,
             running: 0,
             started: 0,
             iterations: 0,
@@ -168,12 +174,6 @@ impl RunState {
     #[must_use]
     pub fn spend(&self) -> Spend {
         self.frames.first().map(|frame| frame.spend).unwrap_or_default()
-    }
-
-    /// When the next waiting instance is due.
-    #[must_use]
-    pub fn next_wake(&self) -> Option<Timestamp> {
-        self.wakes.peek().map(|Reverse((at, _))| *at)
     }
 
     /// Every node instance: path, status, attempt and output. For tests and comparisons.

@@ -175,6 +175,7 @@ impl Instance {
             recorded: Recorded::default(),
             paused: None,
             is_held: false,
+            due: None,
             inner: Inner::Nothing,
             queued: false,
         }

@@ -120,9 +120,9 @@ impl RunState {
         }
     }
 
-    /// The event of an attempt that waits: for a person's answer, or because the run or its agent is `held`.
-    pub(in crate::engine) fn paused(&self, id: InstanceId, held: bool) -> EventBody {
-        EventBody::AttemptPaused { node: self.path(id).clone(), attempt: self.instance(id).attempt, held }
+    /// The event of an attempt that waits: for a person, until a time if there is one, or because the run or its agent is `held`.
+    pub(in crate::engine) fn paused(&self, id: InstanceId, until: Option<Timestamp>, held: bool) -> EventBody {
+        EventBody::AttemptPaused { node: self.path(id).clone(), attempt: self.instance(id).attempt, until, held }
     }
 
     /// The event of what happened around a call.

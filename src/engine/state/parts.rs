@@ -93,6 +93,8 @@ pub(super) struct Instance {
     pub(super) paused: Option<Duration>,
     /// Whether it waits because the run or its agent is held.
     pub(super) is_held: bool,
+    /// While it waits, when it is looked at again: for its next attempt, or because it waits no longer than until then.
+    pub(super) due: Option<Timestamp>,
     pub(super) inner: Inner,
     /// Whether it stands in the ready queue.
     pub(super) queued: bool,

@@ -1,4 +1,6 @@
-//! How calls of tools, and what people say of them, change the state; whether the run waits for a person.
+//! How calls of tools, and what people say of them, change the state.
+
+use jiff::Timestamp;
 
 use super::{RunState, apply::misfit, parts::InstanceId};
 use crate::{
@@ -26,7 +28,7 @@ impl RunState {
             EventBody::AttemptPaused { node, .. } | EventBody::ApprovalGiven { node, .. } if self.is_final(id) => {
                 return Err(misfit(&format!("node `{node}` has ended, but the log goes on with it")));
             }
-            EventBody::AttemptPaused { held, .. } => self.on_paused(id, *held, seq),
+            EventBody::AttemptPaused { until, held, .. } => self.on_paused(id, *until, *held, seq),
             EventBody::ApprovalGiven { approval, .. } => {
                 self.on_step(id, seq, |recorded| recorded.take_approval(approval.clone()));
                 self.go_on_if_answered(id);
@@ -42,15 +44,16 @@ impl RunState {
         take(&mut instance.recorded);
     }
 
-    /// The attempt gives its place back and waits: for a person's answers to its questions, for a run that it called, or because it is
+    /// The attempt gives its place back and waits: for answers to its questions, for a run that it called, for a time, or because it is
     /// held.
-    fn on_paused(&mut self, id: InstanceId, held: bool, seq: Seq) {
-        self.set_status(id, NodeStatus::Waiting);
+    fn on_paused(&mut self, id: InstanceId, until: Option<Timestamp>, held: bool, seq: Seq) {
         let active = self.course.active();
         let instance = self.instance_mut(id);
         instance.horizon = seq;
         instance.paused = Some(active);
         instance.is_held = held;
+        self.set_status(id, NodeStatus::Waiting);
+        self.set_timer(id, until);
         // Another node may have failed meanwhile, so that nobody need answer any more.
         self.dirty.push_back(id);
         if held {
@@ -69,10 +72,10 @@ impl RunState {
         }
         instance.is_held = !is_free;
         if is_free {
-            instance.paused = None;
             // The time of waiting is not that of the node.
             instance.active_before += active.saturating_sub(since);
             self.set_status(id, NodeStatus::Pending);
+            self.instance_mut(id).paused = None;
             self.dirty.push_back(id);
         }
     }
@@ -80,18 +83,6 @@ impl RunState {
     /// Whether a person is asked something and has not answered.
     pub(in crate::engine) fn asks_people(&self) -> bool {
         self.instances.iter().any(|instance| instance.paused.is_some() && !instance.status.is_final() && !instance.is_held)
-    }
-
-    /// Whether nothing can go on before a person has answered, or lets the run or an agent go on: nothing is under way, due or ready.
-    #[must_use]
-    pub fn is_blocked(&self) -> bool {
-        if self.steering.stops() {
-            return self.ending.is_none() && self.running == 0;
-        }
-        let idle = self.ending.is_none() && self.dirty.is_empty() && self.ready.is_empty() && self.running == 0;
-        idle && self.wakes.is_empty()
-            && (self.holds_something()
-                || self.instances.iter().any(|instance| instance.paused.is_some() && !instance.status.is_final()))
     }
 
     /// Whether the instance waits for a person.

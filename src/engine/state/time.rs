@@ -1,6 +1,7 @@
 //! The time a run has been worked on, and whether it comes forward, as its log tells.
 //!
-//! The time between the end of one process and the next one's `RunResumed` does not count: nobody worked on the run then.
+//! The time between the end of one process and the next one's `RunResumed` does not count: nobody worked on the run then. Nor does the
+//! time in which a process does nothing but hold a run that waits.
 
 use std::time::Duration;
 
@@ -38,12 +39,13 @@ impl Course {
         self.active
     }
 
-    /// Takes the next event.
-    pub(super) fn take(&mut self, event: &Event) {
+    /// Takes the next event of a run that stood still before it, or worked.
+    pub(super) fn take(&mut self, event: &Event, stood_still: bool) {
         match event.body {
             // A person may take any time while no process holds the run.
             EventBody::RunCreated { .. } | EventBody::ApprovalGiven { .. } => {}
             EventBody::RunResumed { .. } => self.recoveries += 1,
+            _ if stood_still => {}
             _ => {
                 let passed = event.at.duration_since(self.last).max(SignedDuration::ZERO);
                 self.active += Duration::try_from(passed).unwrap_or_default();

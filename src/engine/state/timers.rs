@@ -1,0 +1,73 @@
+//! When what waits is due: the next attempt after a failure, and what waits for a time, or for somebody until then.
+//!
+//! The time is in the event with which the waiting began. A resume knows it from the log, and what is over stays over.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{RunState, parts::InstanceId};
+use crate::model::NodeStatus;
+
+impl RunState {
+    /// When the next waiting instance is due.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Whether nothing can go on for now: nothing is under way, ready, or due within `hold` from `now`, and somebody or something is
+    /// waited for.
+    #[must_use]
+    pub fn is_blocked(&self, now: Timestamp, hold: Duration) -> bool {
+        if self.is_stopped() {
+            return self.ending.is_none() && self.running == 0;
+        }
+        let waits = self.stands_still() || self.running == 0 && self.retrying == 0 && self.holds_something();
+        let idle = self.ending.is_none() && self.dirty.is_empty() && self.ready.is_empty() && waits;
+        let until = SignedDuration::try_from(hold).ok().and_then(|hold| now.checked_add(hold).ok()).unwrap_or(Timestamp::MAX);
+        idle && self.timers.range(..=(until, InstanceId(u32::MAX))).next().is_none()
+    }
+
+    /// Whether the run itself does nothing: it is paused, or waits for people, for a time, or for another run. The time until it goes on is not its own.
+    pub(in crate::engine) fn stands_still(&self) -> bool {
+        self.running == 0 && (self.is_stopped() || self.retrying == 0 && self.paused > 0)
+    }
+
+    /// Has the instance, which waits, looked at when `due` has come. It has one timer at most.
+    pub(super) fn set_timer(&mut self, id: InstanceId, due: Option<Timestamp>) {
+        self.clear_timer(id);
+        self.instance_mut(id).due = due;
+        self.timers.extend(due.map(|due| (due, id)));
+    }
+
+    /// The instance waits for no time any more.
+    pub(super) fn clear_timer(&mut self, id: InstanceId) {
+        if let Some(due) = self.instance_mut(id).due.take() {
+            self.timers.remove(&(due, id));
+        }
+    }
+
+    /// Has all that is due at `now` go on: an attempt after a failure queues for a place, the rest is looked at.
+    pub(super) fn wake_due(&mut self, now: Timestamp) {
+        while let Some((due, id)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
+            self.timers.remove(&(due, id));
+            if self.is_paused(id) {
+                self.dirty.push_back(id);
+            } else {
+                self.instance_mut(id).due = None;
+                self.enqueue(id);
+            }
+        }
+    }
+
+    /// Keeps the numbers of those that wait: `counts` steps them for an instance that begins or ends to wait.
+    pub(super) fn count_waiting(&mut self, id: InstanceId, step: fn(u32) -> u32) {
+        let instance = self.instance(id);
+        if instance.status != NodeStatus::Waiting {
+            return;
+        }
+        let count = if instance.paused.is_some() { &mut self.paused } else { &mut self.retrying };
+        *count = step(*count);
+    }
+}

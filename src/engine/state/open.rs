@@ -174,8 +174,8 @@ impl Instance {
             horizon: seq,
             recorded: Recorded::default(),
             paused: None,
-            due: None,
             is_held: false,
+            due: None,
             inner: Inner::Nothing,
             queued: false,
         }

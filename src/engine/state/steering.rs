@@ -204,6 +204,11 @@ impl RunState {
         self.steering.cancelled.as_deref()
     }
 
+    /// Whether nothing may be decided before somebody goes on with the run.
+    pub(in crate::engine) fn is_stopped(&self) -> bool {
+        self.steering.stops()
+    }
+
     /// Whether somebody paused the run, and nobody has gone on with it.
     #[must_use]
     pub fn is_run_paused(&self) -> bool {

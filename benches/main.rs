@@ -12,6 +12,7 @@ mod mailbox;
 mod mcp;
 mod measure;
 mod memory;
+mod messages;
 mod plan;
 mod process;
 mod store;
@@ -38,7 +39,7 @@ fn main() {
     {
         return mailbox::sender_only(url, name, line, count);
     }
-    let sections: [Section; 9] = [
+    let sections: [Section; 10] = [
         ("store", store::run),
         ("mailbox", mailbox::run),
         ("plan", plan::run),
@@ -47,6 +48,7 @@ fn main() {
         ("mcp", mcp::run),
         ("tools", tools::run),
         ("memory", memory::run),
+        ("messages", messages::run),
         ("process", process::run),
     ];
     let mut table = Table::default();

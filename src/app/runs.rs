@@ -505,6 +505,10 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             | EventBody::ToolDenied { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunCreated { .. }
             | EventBody::RunResumed { .. }
             | EventBody::RunPaused { .. }

@@ -21,7 +21,7 @@ use crate::{
     crash::crash_point,
     engine::read_run,
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, Origin, OriginKind, RunId, Spend, ToolOutcome},
+    model::{Event, EventBody, Origin, OriginKind, Recipient, RunId, Spend, ToolOutcome},
     store::{Store, StreamId},
 };
 
@@ -320,6 +320,29 @@ fn told(body: &EventBody) -> String {
             format!("call {ordinal}, {model}, {} for {reason}", numbers::duration(Duration::from_millis(*duration_ms)))
         }
         EventBody::BreakerChanged { model, from, to, reason, .. } => format!("{model}, from {from} to {to}: {reason}"),
+        EventBody::MessageSent { message, deliveries, .. } => {
+            let to = match (&message.to, deliveries.as_slice()) {
+                (Recipient::Subscribers, all) => {
+                    let names: Vec<_> = all.iter().map(|delivery| delivery.mailbox.as_str()).collect();
+                    format!("all ({})", if names.is_empty() { "nobody".to_owned() } else { names.join(", ") })
+                }
+                (to, [delivery]) => format!("{to}, {}", delivery.number),
+                (to, _) => to.to_string(),
+            };
+            format!("{} to {to}: {}", message.kind, clean::short(&message.body.to_string(), SHORT))
+        }
+        EventBody::MessagesTaken { mailbox, messages, .. } => {
+            let numbers: Vec<_> = messages.iter().map(|taken| taken.number.to_string()).collect();
+            format!(
+                "{} of {mailbox}: {}",
+                numbers::plural(messages.len() as u64, "message"),
+                clean::short(&numbers.join(", "), SHORT)
+            )
+        }
+        EventBody::MessageDead { mailbox, number, reason, .. } => format!("{number} of {mailbox}: {}", reason.in_words()),
+        EventBody::SubscriptionChanged { mailbox, kind, subscribed, .. } => {
+            format!("{mailbox} gets {}{kind}", if *subscribed { "" } else { "no more " })
+        }
         EventBody::NodeSucceeded { output, routed_to, reused, .. } => {
             let from = reused.as_ref().map(|reused| format!("reused from run {}: ", reused.run)).unwrap_or_default();
             match routed_to {

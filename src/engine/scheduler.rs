@@ -22,7 +22,7 @@ use self::{
 };
 use super::{
     Engine, RunResult,
-    attempt::{Attempt, Told},
+    attempt::{Asked, Attempt, Told},
     clock::Clock,
     control::Wishes,
     deadlines::Deadlines,
@@ -131,7 +131,7 @@ impl Scheduler {
 
     /// Whether something new may begin.
     fn may_begin(&self) -> bool {
-        self.stop_at.is_none() && self.log.outage().is_none()
+        self.stop_at.is_none() && self.log.outage().is_none() && !self.state.is_stopped()
     }
 
     fn is_done(&self) -> bool {
@@ -140,7 +140,7 @@ impl Scheduler {
         self.state.ending().is_some() || self.state.cancelled_by().is_some() || stopped || self.is_blocked() && !waits
     }
 
-    /// Whether nothing can go on for so long that no process is to be held for it.
+    /// Whether nothing can go on for so long that no process is to be held for it, or not before the run or an agent is let go on.
     fn is_blocked(&self) -> bool {
         let hold = self.engine.settings.hold;
         self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked(self.clock.now(), hold)
@@ -346,7 +346,33 @@ impl Scheduler {
                 Ok(())
             }
             Told::Noticed(notice) => self.record(self.state.noticed(id, notice)),
+            Told::Asked(asked) => self.on_asked(id, *asked),
         }
+    }
+
+    /// Has the mailboxes answer. What follows and the result of the step stand in the log one after the other, in one append.
+    fn on_asked(&mut self, id: InstanceId, asked: Asked) -> Result<()> {
+        let Asked { request, key, seal, answered, recorded } = asked;
+        let now = self.clock.now();
+        while let Some(dead) = self.state.dead_letter(now) {
+            self.record(dead)?;
+        }
+        let output = match self.state.exchange(id, request, &key, now) {
+            Ok((event, output)) => {
+                event.into_iter().try_for_each(|event| self.record(event))?;
+                Ok(output)
+            }
+            Err(error) => Err(error),
+        };
+        crash_point!("messages.queued");
+        let result = seal(output);
+        let seq = self.state.next_seq();
+        self.record(self.state.kept(id, Entry::Result(result.clone())))?;
+        // An attempt that is gone needs no answer.
+        answered.send(result).ok();
+        self.unrecorded.push(Unrecorded { seq, id, recorded, is_intent: false });
+        self.is_urgent = true;
+        Ok(())
     }
 
     /// Takes the result of an attempt, and of all others that ended meanwhile.

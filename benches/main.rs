@@ -11,6 +11,7 @@ mod http;
 mod mcp;
 mod measure;
 mod memory;
+mod messages;
 mod plan;
 mod process;
 mod store;
@@ -32,7 +33,7 @@ fn main() {
     {
         return memory::queries_only(path, count);
     }
-    let sections: [Section; 8] = [
+    let sections: [Section; 9] = [
         ("store", store::run),
         ("plan", plan::run),
         ("engine", engine::run),
@@ -40,6 +41,7 @@ fn main() {
         ("mcp", mcp::run),
         ("tools", tools::run),
         ("memory", memory::run),
+        ("messages", messages::run),
         ("process", process::run),
     ];
     let mut table = Table::default();

@@ -31,6 +31,8 @@ pub mod tools;
 pub mod verify;
 pub mod why;
 
+pub use environment::user;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

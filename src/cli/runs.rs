@@ -21,7 +21,7 @@ use crate::{
     crash::crash_point,
     engine::read_run,
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, Origin, OriginKind, RunId, Spend, ToolOutcome},
+    model::{Event, EventBody, Origin, OriginKind, Recipient, RunId, Spend, ToolOutcome},
     store::{Store, StreamId},
 };
 
@@ -305,6 +305,7 @@ fn told(body: &EventBody) -> String {
         }
         EventBody::ToolDenied { denial, .. } => format!("call {}, {}: {}", denial.step, denial.tool, denial.error.message),
         EventBody::ApprovalRequested { request, .. } => format!("call {}, {}", request.step, request.question.in_words()),
+        EventBody::AttemptPaused { attempt, held: true, .. } => format!("attempt {attempt} is held"),
         EventBody::AttemptPaused { attempt, .. } => format!("attempt {attempt} waits for a person"),
         EventBody::ApprovalGiven { approval, .. } => {
             let comment = approval.comment.as_ref().map(|comment| format!(": {comment}")).unwrap_or_default();
@@ -319,6 +320,29 @@ fn told(body: &EventBody) -> String {
             format!("call {ordinal}, {model}, {} for {reason}", numbers::duration(Duration::from_millis(*duration_ms)))
         }
         EventBody::BreakerChanged { model, from, to, reason, .. } => format!("{model}, from {from} to {to}: {reason}"),
+        EventBody::MessageSent { message, deliveries, .. } => {
+            let to = match (&message.to, deliveries.as_slice()) {
+                (Recipient::Subscribers, all) => {
+                    let names: Vec<_> = all.iter().map(|delivery| delivery.mailbox.as_str()).collect();
+                    format!("all ({})", if names.is_empty() { "nobody".to_owned() } else { names.join(", ") })
+                }
+                (to, [delivery]) => format!("{to}, {}", delivery.number),
+                (to, _) => to.to_string(),
+            };
+            format!("{} to {to}: {}", message.kind, clean::short(&message.body.to_string(), SHORT))
+        }
+        EventBody::MessagesTaken { mailbox, messages, .. } => {
+            let numbers: Vec<_> = messages.iter().map(|taken| taken.number.to_string()).collect();
+            format!(
+                "{} of {mailbox}: {}",
+                numbers::plural(messages.len() as u64, "message"),
+                clean::short(&numbers.join(", "), SHORT)
+            )
+        }
+        EventBody::MessageDead { mailbox, number, reason, .. } => format!("{number} of {mailbox}: {}", reason.in_words()),
+        EventBody::SubscriptionChanged { mailbox, kind, subscribed, .. } => {
+            format!("{mailbox} gets {}{kind}", if *subscribed { "" } else { "no more " })
+        }
         EventBody::NodeSucceeded { output, routed_to, reused, .. } => {
             let from = reused.as_ref().map(|reused| format!("reused from run {}: ", reused.run)).unwrap_or_default();
             match routed_to {
@@ -331,6 +355,16 @@ fn told(body: &EventBody) -> String {
             format!("{handled}{}", error.message)
         }
         EventBody::NodeCancelled { .. } => String::new(),
+        EventBody::RunPaused { by } | EventBody::RunContinued { by } | EventBody::RunCancelRequested { by } => format!("by {by}"),
+        EventBody::AgentPaused { agent, by }
+        | EventBody::AgentResumed { agent, by }
+        | EventBody::AgentDraining { agent, by }
+        | EventBody::AgentTerminated { agent, by } => format!("{agent}, by {by}"),
+        EventBody::AgentChanged { agent, overrides, refused, by } => {
+            let set = if overrides.is_empty() { "as written".to_owned() } else { overrides.to_string() };
+            let refused = refused.as_ref().map(|why| format!("; not taken over: {why}")).unwrap_or_default();
+            format!("{agent}: {set}, by {by}{refused}")
+        }
         EventBody::RunFinished { status, spend, .. } => format!("{}, {}", status.as_str(), numbers::spend(spend)),
     }
 }

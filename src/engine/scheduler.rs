@@ -5,6 +5,7 @@
 
 mod beginning;
 mod ending;
+mod steering;
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
@@ -14,11 +15,16 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::ending::{in_words, renewed};
+pub(super) use self::steering::Rein;
+use self::{
+    ending::{in_words, renewed},
+    steering::Steering,
+};
 use super::{
     Engine, RunResult,
-    attempt::{Attempt, Told},
+    attempt::{Asked, Attempt, Told},
     clock::Clock,
+    control::Wishes,
     deadlines::Deadlines,
     kill_points,
     log::RunLog,
@@ -53,8 +59,8 @@ pub(super) struct Scheduler {
     told: (TellingEnd, mpsc::UnboundedReceiver<(InstanceId, Told)>),
     /// Starts that wait until what they rest on is durable.
     held: Vec<Start>,
-    /// Attempts that wait until their answer is durable.
-    unrecorded: Vec<(Seq, InstanceId, oneshot::Sender<Result<()>>)>,
+    /// Attempts that wait until something is durable.
+    unrecorded: Vec<Unrecorded>,
     deadlines: Deadlines,
     /// Whether something that gathered is waited for.
     is_urgent: bool,
@@ -68,6 +74,17 @@ pub(super) struct Scheduler {
     told_outage: bool,
     /// Set when the run is to stop: until when calls in flight may end.
     stop_at: Option<Instant>,
+    /// How people steer it.
+    steering: Steering,
+}
+
+/// An attempt that waits until something is durable.
+struct Unrecorded {
+    seq: Seq,
+    id: InstanceId,
+    recorded: oneshot::Sender<Result<()>>,
+    /// Whether it is what a call of a tool rests on: that is made then, whoever is paused.
+    is_intent: bool,
 }
 
 /// What woke the loop.
@@ -77,6 +94,7 @@ enum Woken {
     Ended(Result<Ended, JoinError>),
     Renewed(Result<()>),
     Wish(Wish),
+    Looked(Result<Arc<Wishes>>),
     Timer,
 }
 
@@ -86,12 +104,14 @@ impl Scheduler {
         let mut wishes = stop.watch();
         let wish = *wishes.borrow_and_update();
         self.on_wish(wish);
+        self.look_first(&mut wishes).await?;
         while !self.is_done() {
             if self.may_begin() {
                 self.decide()?;
             }
-            self.launch();
+            self.launch()?;
             self.write_if_needed();
+            self.note_patience();
             if self.is_done() {
                 break;
             }
@@ -102,6 +122,7 @@ impl Scheduler {
                 Woken::Ended(ended) => self.on_ended(ended)?,
                 Woken::Renewed(result) => self.on_renewed(result)?,
                 Woken::Wish(wish) => self.on_wish(wish),
+                Woken::Looked(looked) => self.on_looked(looked)?,
                 Woken::Timer => self.on_timer()?,
             }
         }
@@ -110,15 +131,16 @@ impl Scheduler {
 
     /// Whether something new may begin.
     fn may_begin(&self) -> bool {
-        self.stop_at.is_none() && self.log.outage().is_none()
+        self.stop_at.is_none() && self.log.outage().is_none() && !self.state.is_stopped()
     }
 
     fn is_done(&self) -> bool {
         let stopped = self.stop_at.is_some_and(|at| self.attempts.is_empty() || at <= Instant::now());
-        self.state.ending().is_some() || stopped || self.is_blocked()
+        let waits = self.steering.patience().is_some_and(|until| Instant::now() < until);
+        self.state.ending().is_some() || self.state.cancelled_by().is_some() || stopped || self.is_blocked() && !waits
     }
 
-    /// Whether nothing can go on for so long that no process is to be held for it.
+    /// Whether nothing can go on for so long that no process is to be held for it, or not before the run or an agent is let go on.
     fn is_blocked(&self) -> bool {
         let hold = self.engine.settings.hold;
         self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked(self.clock.now(), hold)
@@ -180,12 +202,16 @@ impl Scheduler {
     }
 
     /// Starts the attempts whose grounds are durable.
-    fn launch(&mut self) {
+    fn launch(&mut self) -> Result<()> {
         if self.held.is_empty() || self.log.outage().is_some() {
-            return;
+            return Ok(());
         }
         for start in std::mem::take(&mut self.held) {
             if self.state.is_final(start.id) || self.stop_at.is_some() {
+                continue;
+            }
+            if self.state.may_go_on(start.id).is_err() {
+                self.record(self.state.paused(start.id, None, true))?;
                 continue;
             }
             if !self.log.is_durable(start.horizon) {
@@ -199,6 +225,7 @@ impl Scheduler {
             };
             self.observer.on_progress(self.run, &Progress::AttemptStarted { node: &start.path, attempt: start.attempt, agent });
             let id = start.id;
+            let rein = self.rein(id, self.state.agent_of(id).cloned().as_ref());
             let attempt = Attempt {
                 run: self.run,
                 recorded: self.state.recorded(id).clone(),
@@ -207,12 +234,14 @@ impl Scheduler {
                 tools: Arc::clone(&self.engine.tools),
                 observer: Arc::clone(&self.observer),
                 tell: self.told.0.clone(),
+                rein,
             };
             crash_point!("attempt.durable");
             let handle = self.attempts.spawn(async move { (id, attempt.run().await) });
             self.handles.insert(id, handle);
             crash_point!("attempt.spawned");
         }
+        Ok(())
     }
 
     /// Gives the store what gathered, when something waits for it; otherwise sees to it that it does not wait for long.
@@ -231,7 +260,7 @@ impl Scheduler {
 
     async fn wait(&mut self, wishes: &mut watch::Receiver<Wish>) -> Woken {
         let timer = self.next_timer();
-        let renewal = &mut self.renewal;
+        let (renewal, steering) = (&mut self.renewal, &mut self.steering);
         tokio::select! {
             biased;
             Ok(()) = wishes.changed() => Woken::Wish(*wishes.borrow_and_update()),
@@ -239,13 +268,14 @@ impl Scheduler {
             Some((id, told)) = self.told.1.recv() => Woken::Told(id, told),
             Some(ended) = self.attempts.join_next() => Woken::Ended(ended),
             result = async { match renewal { Some(renewal) => renewal.await, None => std::future::pending().await } } => Woken::Renewed(result),
+            looked = steering.looked() => Woken::Looked(looked),
             () = sleep_until(timer) => Woken::Timer,
         }
     }
 
     fn next_timer(&self) -> Instant {
         let wake = self.state.next_wake().filter(|_| self.may_begin()).map(|at| self.clock.instant(at));
-        let timers = [self.flush_at, self.stop_at, self.deadlines.next(), wake];
+        let timers = [self.flush_at, self.stop_at, self.deadlines.next(), wake, self.steering.patience()];
         timers.into_iter().flatten().min().unwrap_or(self.renew_at).min(self.renew_at)
     }
 
@@ -255,16 +285,20 @@ impl Scheduler {
         for event in events {
             kill_points::on_durable(event);
             self.observer.on_event(self.run, event);
+            if let EventBody::AgentChanged { agent, overrides, .. } = &event.body {
+                self.on_changed(agent, overrides);
+            }
         }
         crash_point!("durable.shown" if !events.is_empty());
         let (durable, waiting) =
-            std::mem::take(&mut self.unrecorded).into_iter().partition(|(seq, ..)| self.log.is_durable(*seq));
+            std::mem::take(&mut self.unrecorded).into_iter().partition(|waits| self.log.is_durable(waits.seq));
         self.unrecorded = waiting;
-        for (_, id, recorded) in durable {
+        for Unrecorded { id, recorded, is_intent, .. } in durable {
             let verdict = match self.state.exceeded_budget(id) {
                 _ if self.stop_at.is_some() => Err(Error::new(ErrorKind::Interrupted, "the run is stopping")),
                 Some(error) => Err(error),
-                None => Ok(()),
+                None if is_intent => Ok(()),
+                None => self.state.may_go_on(id),
             };
             crash_point!("journal.durable");
             // An attempt that is gone needs no answer.
@@ -292,18 +326,53 @@ impl Scheduler {
         }
         match told {
             Told::Kept { entry, recorded } => {
+                let is_intent = matches!(entry, Entry::Intent(_));
+                let recorded = match (recorded, self.state.may_go_on(id)) {
+                    // It is not begun: the attempt goes on from what the log has.
+                    (Some(recorded), Err(held)) if is_intent => {
+                        recorded.send(Err(held)).ok();
+                        return Ok(());
+                    }
+                    (recorded, _) => recorded,
+                };
                 crash_point!("journal.in-hand");
                 let seq = self.state.next_seq();
                 self.record(self.state.kept(id, entry))?;
                 crash_point!("journal.queued");
                 if let Some(recorded) = recorded {
-                    self.unrecorded.push((seq, id, recorded));
+                    self.unrecorded.push(Unrecorded { seq, id, recorded, is_intent });
                     self.is_urgent = true;
                 }
                 Ok(())
             }
             Told::Noticed(notice) => self.record(self.state.noticed(id, notice)),
+            Told::Asked(asked) => self.on_asked(id, *asked),
         }
+    }
+
+    /// Has the mailboxes answer. What follows and the result of the step stand in the log one after the other, in one append.
+    fn on_asked(&mut self, id: InstanceId, asked: Asked) -> Result<()> {
+        let Asked { request, key, seal, answered, recorded } = asked;
+        let now = self.clock.now();
+        while let Some(dead) = self.state.dead_letter(now) {
+            self.record(dead)?;
+        }
+        let output = match self.state.exchange(id, request, &key, now) {
+            Ok((event, output)) => {
+                event.into_iter().try_for_each(|event| self.record(event))?;
+                Ok(output)
+            }
+            Err(error) => Err(error),
+        };
+        crash_point!("messages.queued");
+        let result = seal(output);
+        let seq = self.state.next_seq();
+        self.record(self.state.kept(id, Entry::Result(result.clone())))?;
+        // An attempt that is gone needs no answer.
+        answered.send(result).ok();
+        self.unrecorded.push(Unrecorded { seq, id, recorded, is_intent: false });
+        self.is_urgent = true;
+        Ok(())
     }
 
     /// Takes the result of an attempt, and of all others that ended meanwhile.
@@ -326,6 +395,7 @@ impl Scheduler {
 
     fn on_answered(&mut self, id: InstanceId, answered: Answered) -> Result<()> {
         self.handles.remove(&id);
+        let was_held = self.was_held(id);
         if self.state.is_final(id) {
             return Ok(());
         }
@@ -342,7 +412,7 @@ impl Scheduler {
             },
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Divergent => return Err(error),
-            Err(error) if error.kind() == ErrorKind::Waiting => self.state.paused(id, None),
+            Err(error) if error.kind() == ErrorKind::Waiting => self.state.paused(id, None, was_held),
             Err(error) => self.failure(id, error),
         };
         self.record(body)?;

@@ -4,8 +4,9 @@
 //! orders them and is the only user of petgraph), `certain` (what is there when a node runs), `shapes` (schemas), `rules`, `assemble`.
 //! `builder` makes a workflow in code; `registered` are agents that a program adds; `delegates` are agents and workflows that are
 //! called as tools; `choice` takes one of several agents that can do the same; `draw` shows a plan; `definition` says what a node is, so that two can be compared; `paths` finds
-//! nodes by name; `waits` are nodes that no task works on.
+//! nodes by name; `waits` are nodes that no task works on; `addressees` are the mailboxes that there are.
 
+mod addressees;
 mod assemble;
 mod builder;
 mod catalog;
@@ -36,6 +37,7 @@ mod types;
 mod waits;
 mod ways;
 
+pub use addressees::Addressees;
 pub use builder::{GraphBuilder, GraphProblems, NodeSpec};
 pub use catalog::{Catalog, CatalogEntry, catalog};
 pub use choice::{AgentStanding, Choice, ModelStanding, Standings};

@@ -18,6 +18,7 @@ mod graph_builder;
 mod health;
 mod hostile_templates;
 mod layering;
+mod mailbox;
 mod memory;
 mod positions;
 mod provider;

@@ -31,7 +31,7 @@ pub use drive::{Answered, Task, drive};
 pub use fingerprint::fingerprint;
 pub use gate::CallLimits;
 pub use health::{TargetHealth, TargetId, health_of_all, reset_breakers};
-pub use journal::{CallRecord, Entry, Journal};
+pub use journal::{CallRecord, Entry, Journal, Seal};
 pub use lifecycle::{AGENT_CONTROLS, AgentChange, AgentControl, ControlEntry, agent_control, agent_controls, change_agent};
 pub use memory::MemoryTask;
 pub use models::{Call, Called, Models, ModelsSettings, ProviderLimits, estimated_tokens};

@@ -100,6 +100,10 @@ impl<'a> NodeFacts<'a> {
             | EventBody::AttemptPaused { .. }
             | EventBody::ApprovalGiven { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::NodeCancelled { .. }
             | EventBody::RunPaused { .. }
             | EventBody::RunContinued { .. }

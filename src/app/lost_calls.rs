@@ -37,6 +37,10 @@ impl<'a> Attempts<'a> {
             | EventBody::ApprovalRequested { .. }
             | EventBody::ApprovalGiven { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::IterationStarted { .. }
             | EventBody::RunPaused { .. }
             | EventBody::RunContinued { .. }

@@ -169,6 +169,9 @@ pub struct NodeSummary {
     /// The agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Why it is that agent, when it was chosen by what it can do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<String>,
     /// The model that was asked last, `provider/model`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -445,6 +448,7 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             status: "running",
             attempts: 0,
             agent: None,
+            chosen: None,
             model: None,
             started_at: event.at,
             duration_ms: 0,
@@ -455,10 +459,11 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
         });
         node.duration_ms = ms_between(node.started_at, event.at);
         match &event.body {
-            EventBody::AttemptStarted { attempt, agent, model, .. } => {
+            EventBody::AttemptStarted { attempt, agent, chosen, model, .. } => {
                 node.status = "running";
                 node.attempts = *attempt;
                 node.agent = agent.as_ref().map(ToString::to_string);
+                node.chosen.clone_from(chosen);
                 node.model = model.clone().or(node.model.take());
             }
             EventBody::ModelResponded { model, response, cost, .. } => {
@@ -503,6 +508,10 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             | EventBody::ToolDenied { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunCreated { .. }
             | EventBody::RunResumed { .. }
             | EventBody::RunPaused { .. }

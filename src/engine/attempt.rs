@@ -11,12 +11,12 @@ use super::{
     state::{Brief, InstanceId, Job, Start},
 };
 use crate::{
-    agent::{Answered, Entry, Journal, MemoryTask, Models, Notice, Recorded, Task, ToolTask, Tools, call_tool, drive},
+    agent::{Answered, Entry, Journal, MemoryTask, Models, Notice, Recorded, Seal, Task, ToolTask, Tools, call_tool, drive},
     crash::crash_point,
     error::{Error, ErrorKind, Result},
-    model::{AgentOverrides, NodePath, RunId, Value},
+    model::{AgentOverrides, NodePath, RunId, ToolResult, Value},
     plan::AgentNode,
-    tool::Grants,
+    tool::{Grants, messages::MailboxRequest},
 };
 
 /// What an attempt tells while it goes on.
@@ -30,6 +30,21 @@ pub(super) enum Told {
     },
     /// Something happened around a call.
     Noticed(Notice),
+    /// Something is asked of the mailboxes of the run.
+    Asked(Box<Asked>),
+}
+
+/// What is asked of the mailboxes of the run by a step of an attempt.
+pub(super) struct Asked {
+    pub(super) request: MailboxRequest,
+    /// What names the step.
+    pub(super) key: String,
+    /// Makes the result of the step of the answer.
+    pub(super) seal: Seal,
+    /// Told the result.
+    pub(super) answered: oneshot::Sender<ToolResult>,
+    /// Told when it is durable, or why the attempt must end.
+    pub(super) recorded: oneshot::Sender<Result<()>>,
 }
 
 /// Everything an attempt needs.
@@ -126,6 +141,18 @@ impl Journal for Traces<'_> {
     fn note(&self, entry: Entry) {
         // A run that has ended keeps nothing more.
         self.attempt.tell.send((self.attempt.start.id, Told::Kept { entry, recorded: None })).ok();
+    }
+
+    async fn exchange(&self, request: MailboxRequest, key: &str, seal: Seal) -> Result<ToolResult> {
+        let (answered, answer) = oneshot::channel();
+        let (recorded, durable) = oneshot::channel();
+        let gone = || Error::new(ErrorKind::Cancelled, "the run has ended");
+        let told = Told::Asked(Box::new(Asked { request, key: key.to_owned(), seal, answered, recorded }));
+        self.attempt.tell.send((self.attempt.start.id, told)).map_err(|_| gone())?;
+        let result = answer.await.map_err(|_| gone())?;
+        durable.await.map_err(|_| gone())??;
+        crash_point!("journal.told");
+        Ok(result)
     }
 
     fn on_call(&self, ordinal: u32) {

@@ -137,6 +137,10 @@ fn bound_to_models(events: &[Event]) -> BTreeSet<String> {
             | EventBody::AgentDraining { .. }
             | EventBody::AgentTerminated { .. }
             | EventBody::AgentChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

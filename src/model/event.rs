@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::ErrorRecord,
     model::{
-        AgentMode, AgentName, AgentOverrides, Approval, ApprovalRequest, Basis, ChatResponse, Cost, NodePath, Origin, Owner,
-        Parent, Reused, Revised, RunId, RunStatus, Seq, Spend, ToolDenial, ToolIntent, ToolResult, Value,
+        AgentMode, AgentName, AgentOverrides, Approval, ApprovalRequest, Basis, ChatResponse, Cost, DeadReason, Delivery,
+        MailboxName, Message, MessageId, MessageType, NodePath, Origin, Owner, Parent, Reused, Revised, RunId, RunStatus, Seq,
+        Spend, Taken, ToolDenial, ToolIntent, ToolResult, Value,
     },
 };
 
@@ -255,6 +256,55 @@ pub enum EventBody {
         /// Why.
         reason: String,
     },
+    /// A message is sent: it waits in the mailboxes of the run that it went to. Comes directly before the outcome of what sent it.
+    MessageSent {
+        /// Which node sent it.
+        node: NodePath,
+        /// From 1; 0 for a node that had not to wait for room.
+        attempt: u32,
+        /// The message.
+        message: Message,
+        /// Where it is. Empty when nobody subscribed to its type, or when it goes to a mailbox of the project.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        deliveries: Vec<Delivery>,
+    },
+    /// Messages are taken from a mailbox of the run. Comes directly before the outcome of what took them.
+    MessagesTaken {
+        /// Which node took them.
+        node: NodePath,
+        /// From 1; 0 for a node that had not to wait for them.
+        attempt: u32,
+        /// From which mailbox of its workflow.
+        mailbox: MailboxName,
+        /// Which messages, in order.
+        messages: Vec<Taken>,
+    },
+    /// A message in a mailbox of the run is given up.
+    MessageDead {
+        /// Which node sent it.
+        node: NodePath,
+        /// In which mailbox of its workflow it was.
+        mailbox: MailboxName,
+        /// Its number there.
+        number: u64,
+        /// Which message it is.
+        id: MessageId,
+        /// Why.
+        reason: DeadReason,
+    },
+    /// A mailbox of the run gets messages of a type that go to all from now on, or gets them no more.
+    SubscriptionChanged {
+        /// Which node changed it.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// The mailbox.
+        mailbox: MailboxName,
+        /// The type of messages.
+        kind: MessageType,
+        /// Whether it gets them.
+        subscribed: bool,
+    },
     /// A node has its output.
     NodeSucceeded {
         /// Which node.
@@ -384,6 +434,10 @@ impl EventBody {
             Self::FallbackTaken { .. } => "fallback_taken",
             Self::CallWaited { .. } => "call_waited",
             Self::BreakerChanged { .. } => "breaker_changed",
+            Self::MessageSent { .. } => "message_sent",
+            Self::MessagesTaken { .. } => "messages_taken",
+            Self::MessageDead { .. } => "message_dead",
+            Self::SubscriptionChanged { .. } => "subscription_changed",
             Self::NodeSucceeded { .. } => "node_succeeded",
             Self::NodeFailed { .. } => "node_failed",
             Self::NodeCancelled { .. } => "node_cancelled",
@@ -415,12 +469,16 @@ impl EventBody {
             | Self::FallbackTaken { attempt, .. }
             | Self::CallWaited { attempt, .. }
             | Self::BreakerChanged { attempt, .. }
+            | Self::MessageSent { attempt, .. }
+            | Self::MessagesTaken { attempt, .. }
+            | Self::SubscriptionChanged { attempt, .. }
             | Self::NodeSucceeded { attempt, .. }
             | Self::NodeFailed { attempt, .. } => *attempt,
             Self::RunCreated { .. }
             | Self::RunResumed { .. }
             | Self::NodeSkipped { .. }
             | Self::IterationStarted { .. }
+            | Self::MessageDead { .. }
             | Self::NodeCancelled { .. }
             | Self::RunPaused { .. }
             | Self::RunContinued { .. }
@@ -463,6 +521,10 @@ impl EventBody {
             | Self::FallbackTaken { node, .. }
             | Self::CallWaited { node, .. }
             | Self::BreakerChanged { node, .. }
+            | Self::MessageSent { node, .. }
+            | Self::MessagesTaken { node, .. }
+            | Self::MessageDead { node, .. }
+            | Self::SubscriptionChanged { node, .. }
             | Self::NodeSucceeded { node, .. }
             | Self::NodeFailed { node, .. }
             | Self::NodeCancelled { node } => Some(node),

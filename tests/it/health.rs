@@ -15,7 +15,7 @@ use agentflow::{
     model::{CallRates, ChatRequest, ChatResponse, FinishReason, ModelRef, Owner, Price, ProviderName, Rate, Seq, Value},
     provider::{MockAnswer, MockProvider, MockSettings, OnText, Provider, Providers},
     resilience::{BreakerPolicy, Phase},
-    store::{self, Epoch, InMemoryStore, Key, Record, Store, StreamId, Synchronous, Version, Versioned},
+    store::{self, Epoch, InMemoryStore, Key, Record, Store, StreamId, Synchronous, Version, Versioned, Write},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -376,6 +376,12 @@ impl Store for Counting {
 
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Versioned<Value>)>> {
         self.inner.list(prefix, after, limit).await
+    }
+
+    async fn commit(&self, writes: &[Write]) -> Result<()> {
+        self.puts.fetch_add(1, Ordering::SeqCst);
+        self.check()?;
+        self.inner.commit(writes).await
     }
 }
 

@@ -134,6 +134,10 @@ impl Trail {
             | EventBody::AgentDraining { .. }
             | EventBody::AgentTerminated { .. }
             | EventBody::AgentChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
         None

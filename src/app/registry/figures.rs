@@ -114,6 +114,10 @@ impl Count {
             | EventBody::AgentDraining { .. }
             | EventBody::AgentTerminated { .. }
             | EventBody::AgentChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

@@ -265,6 +265,7 @@ fn whole(line: &mut Line, note: Note) {
         }
         What::Breaker { .. } => {}
         What::Calls(tool) => line.doing = Some(format!("calls {}", clean::one_line(&tool))),
+        What::Mail(what) => line.doing = Some(clean::one_line(&what)),
         What::Asks(question) => {
             line.state = State::Asking;
             line.reason = Some(clean::one_line(&question));
@@ -305,6 +306,7 @@ fn element(line: &mut Line, note: Note) {
         | What::Waits { .. }
         | What::Breaker { .. }
         | What::Calls(_)
+        | What::Mail(_)
         | What::Asks(_)
         | What::Text
         | What::Answered(_)
@@ -324,6 +326,7 @@ fn inside(line: &mut Line, what: What) {
         | What::Waits { .. }
         | What::Breaker { .. }
         | What::Calls(_)
+        | What::Mail(_)
         | What::Asks(_)
         | What::Text
         | What::Answered(_)

@@ -84,6 +84,16 @@ impl RunState {
             EventBody::ToolDenied { node, .. } | EventBody::CallWaited { node, .. } | EventBody::BreakerChanged { node, .. } => {
                 self.find(node)?;
             }
+            EventBody::MessageSent { node, .. }
+            | EventBody::MessagesTaken { node, .. }
+            | EventBody::SubscriptionChanged { node, .. } => {
+                let id = self.find_open(node)?;
+                self.apply_mail(id, &event.body, seq)?;
+            }
+            EventBody::MessageDead { node, .. } => {
+                let id = self.find(node)?;
+                self.apply_mail(id, &event.body, seq)?;
+            }
             EventBody::NodeSucceeded { node, output, routed_to, reused, .. } => {
                 let id = self.find_open(node)?;
                 self.count_start(id, seq, at);
@@ -138,6 +148,8 @@ impl RunState {
         for id in self.open_instances() {
             self.go_on_if_answered(id);
         }
+        let mail = self.mail_nodes_under_way();
+        self.dirty.extend(mail);
         for id in self.running_attempts() {
             // Whether a call was under way is not known: it may have been paid for.
             if matches!(self.node(id).kind, NodeKind::Agent(_)) {
@@ -160,8 +172,12 @@ impl RunState {
             instance.tries += 1;
         }
         instance.attempt = attempt;
+        instance.attempted_at = Some(at);
         instance.queued = false;
         instance.horizon = seq;
+        if let Some(due) = self.mail_due(id, at) {
+            self.set_timer(id, Some(due));
+        }
     }
 
     /// Notes the beginning of an instance, once.
@@ -211,6 +227,7 @@ impl RunState {
         } else if error.kind == ErrorKind::Schema {
             // The next attempt is to ask anew, not to meet the same unusable answers again.
             instance.recorded.clear();
+            self.give_back_mail(id);
         }
         self.set_timer(id, Some(retry_at));
         self.dirty.push_back(id);
@@ -304,6 +321,7 @@ impl RunState {
         let was_attempt = self.is_running_attempt(id);
         self.count_waiting(id, |count| count.saturating_sub(1));
         self.clear_timer(id);
+        self.leave_mail(id, status);
         let instance = self.instance_mut(id);
         let before = std::mem::replace(&mut instance.status, status);
         let (frame, parent) = (instance.frame, instance.element.as_ref().map(|element| element.parent));

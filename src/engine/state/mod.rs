@@ -8,9 +8,13 @@ mod brief;
 mod budget;
 mod chain;
 mod decide;
+mod exchange;
+mod mail;
+mod mailboxes;
 mod open;
 mod outcome;
 mod parts;
+mod post;
 mod reserve;
 mod reuse;
 mod scope;
@@ -31,6 +35,7 @@ use jiff::Timestamp;
 pub(super) use brief::Brief;
 pub(super) use budget::{MANY_EVENTS, MAX_EVENTS};
 pub(super) use decide::Step;
+use mailboxes::Mailboxes;
 pub(super) use parts::InstanceId;
 use parts::{Frame, FrameId, Inner, Instance};
 pub(super) use start::{Job, Start};
@@ -41,8 +46,9 @@ use crate::{
     agent::Recorded,
     engine::{child::CalledSpend, reuse::Reuse},
     error::{Error, ErrorKind, ErrorRecord, Result},
-    model::{Event, ModelRef, NodePath, NodeStatus, Price, RunId, RunStatus, Seq, Spend, Value},
-    plan::{NodePlan, Plan},
+    model::{Event, MessageType, ModelRef, NodePath, NodeStatus, Price, RunId, RunStatus, Seq, Spend, Value},
+    plan::{Addressees, NodePlan, Plan},
+    schema::Validator,
     template::Shared,
 };
 
@@ -98,6 +104,12 @@ pub struct RunState {
     prices: HashMap<ModelRef, Price>,
     /// How people steer it.
     steering: Steering,
+    /// The messages of the run.
+    mailboxes: Mailboxes,
+    /// To whom messages can go, by the workflow as it is run.
+    addressees: HashMap<FrameId, Addressees>,
+    /// What checks the bodies of messages.
+    validators: HashMap<(FrameId, MessageType), Validator>,
 }
 
 impl RunState {
@@ -130,6 +142,9 @@ impl RunState {
             is_simulated: false,
             prices: HashMap::new(),
             steering: Steering::default(),
+            mailboxes: Mailboxes::default(),
+            addressees: HashMap::new(),
+            validators: HashMap::new(),
         }
     }
 

@@ -80,6 +80,8 @@ pub(super) struct Instance {
     pub(super) routed_to: Vec<String>,
     pub(super) spend: Spend,
     pub(super) started_at: Option<Timestamp>,
+    /// When its present attempt began.
+    pub(super) attempted_at: Option<Timestamp>,
     /// How long the run had been worked on when it began.
     pub(super) active_before: Duration,
     /// The event with which it started; what ended later is not seen by it.

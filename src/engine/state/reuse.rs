@@ -68,7 +68,7 @@ impl RunState {
     ///
     /// What goes wrong here goes wrong again when the node starts, and is told there.
     pub(super) fn reused(&self, id: InstanceId, agent: &AgentNode) -> Option<EventBody> {
-        self.takes_over(id).filter(|_| !agent.rests_on_memory())?;
+        self.takes_over(id).filter(|_| !agent.rests_on_memory() && !agent.exchanges_messages())?;
         let (system, prompt) = self.prompts(id, agent).ok()?;
         self.taken_over(id, self.basis(agent, system.as_deref(), &prompt))
     }

@@ -241,7 +241,14 @@ impl RunState {
     pub(in crate::engine) fn agent_of(&self, id: InstanceId) -> Option<&AgentName> {
         match &self.node(id).kind {
             NodeKind::Agent(node) => Some(&node.agent.name),
-            _ => None,
+            NodeKind::Tool(_)
+            | NodeKind::Value(_)
+            | NodeKind::Approval(_)
+            | NodeKind::Wait(_)
+            | NodeKind::Send(_)
+            | NodeKind::Receive(_)
+            | NodeKind::Workflow { .. }
+            | NodeKind::Graph(_) => None,
         }
     }
 

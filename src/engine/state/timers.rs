@@ -13,11 +13,12 @@ impl RunState {
     /// When the next waiting instance is due.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(at, _)| *at)
+        let due = self.timers.first().map(|(at, _)| *at);
+        due.into_iter().chain(self.next_room()).min()
     }
 
     /// Whether nothing can go on for now: nothing is under way, ready, or due within `hold` from `now`, and somebody or something is
-    /// waited for.
+    /// waited for; or nothing is to go on, because the run is paused.
     #[must_use]
     pub fn is_blocked(&self, now: Timestamp, hold: Duration) -> bool {
         if self.is_stopped() {
@@ -52,7 +53,7 @@ impl RunState {
     pub(super) fn wake_due(&mut self, now: Timestamp) {
         while let Some((due, id)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
             self.timers.remove(&(due, id));
-            if self.is_paused(id) {
+            if self.is_paused(id) || self.mailboxes.waiting().of(id).is_some() {
                 self.dirty.push_back(id);
             } else {
                 self.instance_mut(id).due = None;

@@ -76,8 +76,8 @@ pub struct EngineSettings {
     pub grace: Duration,
     /// How long what happened is tried to be recorded while the store is down. Nothing new starts meanwhile.
     pub store_patience: Duration,
-    /// How long a process is held for a run that does nothing but wait: for a time, or for agents that are paused. For what is
-    /// further away it ends, and the run is gone on with later.
+    /// How long a process is held for a run that does nothing but wait: for a time, or for agents that are paused. For what is further
+    /// away it ends, and the run is gone on with later.
     pub hold: Duration,
 }
 

@@ -132,7 +132,7 @@ impl Scheduler {
 
     /// Whether something new may begin.
     fn may_begin(&self) -> bool {
-        self.stop_at.is_none() && self.log.outage().is_none()
+        self.stop_at.is_none() && self.log.outage().is_none() && !self.state.is_stopped()
     }
 
     fn is_done(&self) -> bool {
@@ -141,7 +141,7 @@ impl Scheduler {
         self.state.ending().is_some() || self.state.cancelled_by().is_some() || stopped || self.is_blocked() && !waits
     }
 
-    /// Whether nothing can go on for so long that no process is to be held for it.
+    /// Whether nothing can go on for so long that no process is to be held for it, or not before the run or an agent is let go on.
     fn is_blocked(&self) -> bool {
         let hold = self.engine.settings.hold;
         self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked(self.clock.now(), hold)

@@ -173,7 +173,7 @@ pub enum EventBody {
         /// What is asked.
         request: ApprovalRequest,
     },
-    /// An attempt waits: for a person, until all its questions are answered; for a time; or because the run or its agent is held.
+    /// An attempt waits: for a person, until all its questions are answered; for a time; or because the run or its agent is paused.
     AttemptPaused {
         /// Which node.
         node: NodePath,

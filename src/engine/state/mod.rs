@@ -233,8 +233,11 @@ impl RunState {
 
     /// The frame of the instance and all frames around it, up to that of the run.
     fn frames_around(&self, id: InstanceId) -> impl Iterator<Item = &Frame> {
-        let first = self.frame(self.instance(id).frame);
-        std::iter::successors(Some(first), |frame| Some(self.frame(self.instance(frame.owner?).frame)))
+        self.frame_ids_around(id).map(|frame| self.frame(frame))
+    }
+
+    fn frame_ids_around(&self, id: InstanceId) -> impl Iterator<Item = FrameId> {
+        std::iter::successors(Some(self.instance(id).frame), |frame| Some(self.instance(self.frame(*frame).owner?).frame))
     }
 
     fn instance(&self, id: InstanceId) -> &Instance {

@@ -120,7 +120,7 @@ impl RunState {
         }
     }
 
-    /// The event of an attempt that waits, until a time if there is one: for a person's answer, or because the run or its agent is `held`.
+    /// The event of an attempt that waits: for a person, until a time if there is one, or because the run or its agent is `held`.
     pub(in crate::engine) fn paused(&self, id: InstanceId, until: Option<Timestamp>, held: bool) -> EventBody {
         EventBody::AttemptPaused { node: self.path(id).clone(), attempt: self.instance(id).attempt, until, held }
     }

@@ -1,6 +1,6 @@
 //! What a run state is made of: frames (graphs being run) and instances (nodes in them).
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -48,8 +48,17 @@ pub(super) struct Frame {
     pub(super) spend: Spend,
     /// Attempts of agents in flight inside it.
     pub(super) running: u32,
+    /// Instances inside it that stood first in the queue while it had no place; each is called when one is free.
+    pub(super) crowd: VecDeque<InstanceId>,
     /// What they may take at most.
     pub(super) reserved: Reserve,
+}
+
+impl Frame {
+    /// Whether one more attempt may run inside it.
+    pub(super) fn has_place(&self) -> bool {
+        self.running < self.plan.limits.concurrency
+    }
 }
 
 /// A node in a frame, or an element of a mapped one.
@@ -93,10 +102,10 @@ pub(super) struct Instance {
     /// How long the run had been worked on when it began to wait for a person to answer the questions in `recorded`, or those of a
     /// run that it called.
     pub(super) paused: Option<Duration>,
-    /// While it waits, when it is looked at again: for its next attempt, or because it waits no longer than until then.
-    pub(super) due: Option<Timestamp>,
     /// Whether it waits because the run or its agent is held.
     pub(super) is_held: bool,
+    /// While it waits, when it is looked at again: for its next attempt, or because it waits no longer than until then.
+    pub(super) due: Option<Timestamp>,
     pub(super) inner: Inner,
     /// Whether it stands in the ready queue.
     pub(super) queued: bool,

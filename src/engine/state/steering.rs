@@ -204,6 +204,11 @@ impl RunState {
         self.steering.cancelled.as_deref()
     }
 
+    /// Whether nothing may be decided before somebody goes on with the run.
+    pub(in crate::engine) fn is_stopped(&self) -> bool {
+        self.steering.stops()
+    }
+
     /// Whether somebody paused the run, and nobody has gone on with it.
     #[must_use]
     pub fn is_run_paused(&self) -> bool {
@@ -236,7 +241,14 @@ impl RunState {
     pub(in crate::engine) fn agent_of(&self, id: InstanceId) -> Option<&AgentName> {
         match &self.node(id).kind {
             NodeKind::Agent(node) => Some(&node.agent.name),
-            _ => None,
+            NodeKind::Tool(_)
+            | NodeKind::Value(_)
+            | NodeKind::Approval(_)
+            | NodeKind::Wait(_)
+            | NodeKind::Send(_)
+            | NodeKind::Receive(_)
+            | NodeKind::Workflow { .. }
+            | NodeKind::Graph(_) => None,
         }
     }
 

@@ -80,7 +80,7 @@ impl RunState {
         }
     }
 
-    /// Whether somebody or something else than agents that are held is waited for.
+    /// Whether a person is asked something and has not answered.
     pub(in crate::engine) fn asks_people(&self) -> bool {
         self.instances.iter().any(|instance| instance.paused.is_some() && !instance.status.is_final() && !instance.is_held)
     }

@@ -21,18 +21,18 @@ impl RunState {
     /// waited for; or nothing is to go on, because the run is paused.
     #[must_use]
     pub fn is_blocked(&self, now: Timestamp, hold: Duration) -> bool {
-        if self.steering.stops() {
+        if self.is_stopped() {
             return self.ending.is_none() && self.running == 0;
         }
-        let idle = self.ending.is_none() && self.dirty.is_empty() && self.ready.is_empty() && self.stands_still();
+        let waits = self.stands_still() || self.running == 0 && self.retrying == 0 && self.holds_something();
+        let idle = self.ending.is_none() && self.dirty.is_empty() && self.ready.is_empty() && waits;
         let until = SignedDuration::try_from(hold).ok().and_then(|hold| now.checked_add(hold).ok()).unwrap_or(Timestamp::MAX);
         idle && self.timers.range(..=(until, InstanceId(u32::MAX))).next().is_none()
     }
 
-    /// Whether the run itself does nothing: it waits for people, for a time, for another run, or for agents that are held. The time until
-    /// it goes on is not its own.
+    /// Whether the run itself does nothing: it is paused, or waits for people, for a time, or for another run. The time until it goes on is not its own.
     pub(in crate::engine) fn stands_still(&self) -> bool {
-        self.running == 0 && self.retrying == 0 && (self.paused > 0 || self.holds_something())
+        self.running == 0 && (self.is_stopped() || self.retrying == 0 && self.paused > 0)
     }
 
     /// Has the instance, which waits, looked at when `due` has come. It has one timer at most.

@@ -457,7 +457,10 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             reused_from: None,
             notes: Vec::new(),
         });
-        node.duration_ms = ms_between(node.started_at, event.at);
+        // A message may be given up long after the node that sent it.
+        if !matches!(event.body, EventBody::MessageDead { .. }) {
+            node.duration_ms = ms_between(node.started_at, event.at);
+        }
         match &event.body {
             EventBody::AttemptStarted { attempt, agent, chosen, model, .. } => {
                 node.status = "running";

@@ -481,16 +481,27 @@ async fn a_node_sees_the_messages_that_waited_when_it_began() {
 agents: { a: { model: mock/m } }
 nodes:
   one: { send: { to: desk, type: note, body: 1 } }
-  see: { needs: one, agent: a, prompt: '{{ messages.desk | length }} of {{ messages.desk[0].from.node | default(\"nobody\") }}' }
-  take: { needs: one, receive: { mailbox: desk } }
+  see:
+    needs: one
+    agent: a
+    prompt: '{{ messages.desk | length }} wait'
+    retry: { initial: 5s, jitter: none }
+  pause: { needs: one, agent: a, prompt: Go on }
+  take: { needs: pause, receive: { mailbox: desk } }
+  after: { needs: [take, see], value: '{{ messages.desk | length }}' }
+outputs: { after: '{{ after }}' }
 ",
     )
-    .answer("see", "seen");
-    let ran = flow.run().await.succeeded();
-    // The attempt is cut off, and begins again when the message is gone: it asks the same.
-    let cut = ran.events.iter().position(|event| event.body.kind() == "model_responded").unwrap();
-    let mut rest = Flow::of(Arc::clone(&flow.plan)).store(store_of(&flow, &ran.events[..=cut]).await);
-    rest.run = flow.run;
-    let resumed = rest.resume().await.succeeded();
-    assert!(resumed.calls.is_empty(), "the recorded answer is to what is asked again: {:?}", resumed.calls);
+    .fail("see", 503, 1)
+    .latency(Duration::from_secs(1));
+    let ran = flow.run().await.succeeded().output("after", 0);
+    let begun = |event: &Event| match &event.body {
+        EventBody::AttemptStarted { node, basis: Some(basis), .. } if node.as_str() == "see" => Some((event.seq, basis.clone())),
+        _ => None,
+    };
+    let begun: Vec<_> = ran.events.iter().filter_map(begun).collect();
+    let taken = ran.events.iter().find(|event| event.body.kind() == "messages_taken").unwrap();
+    let [(first, one), (second, other)] = begun.as_slice() else { panic!("{} attempts", begun.len()) };
+    assert!(*first < taken.seq && taken.seq < *second, "the message is taken between the attempts");
+    assert_eq!(one, other, "both attempts are asked the same");
 }

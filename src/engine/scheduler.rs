@@ -3,6 +3,7 @@
 //! Nothing waits for a level of the graph: an attempt starts as soon as its own inputs are there, a place is free, and the events it
 //! rests on are durable.
 
+mod answers;
 mod beginning;
 mod ending;
 
@@ -20,6 +21,7 @@ use super::{
     attempt::{Attempt, Told},
     clock::Clock,
     deadlines::Deadlines,
+    inbox::Inbox,
     kill_points,
     log::RunLog,
     observer::{Observer, Progress},
@@ -38,6 +40,7 @@ type Ended = (InstanceId, Answered);
 /// Where attempts tell what comes.
 type TellingEnd = mpsc::UnboundedSender<(InstanceId, Told)>;
 type Renewal = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+type Look = Pin<Box<dyn Future<Output = Result<Option<Inbox>>> + Send>>;
 
 /// One run being driven.
 pub(super) struct Scheduler {
@@ -68,6 +71,11 @@ pub(super) struct Scheduler {
     told_outage: bool,
     /// Set when the run is to stop: until when calls in flight may end.
     stop_at: Option<Instant>,
+    /// Whether people are asked as soon as nothing else can go on.
+    asks_people: bool,
+    /// When answers that were left are looked for next.
+    look_at: Instant,
+    look: Option<Look>,
 }
 
 /// What woke the loop.
@@ -76,6 +84,7 @@ enum Woken {
     Told(InstanceId, Told),
     Ended(Result<Ended, JoinError>),
     Renewed(Result<()>),
+    Looked(Result<Option<Inbox>>),
     Wish(Wish),
     Timer,
 }
@@ -101,6 +110,7 @@ impl Scheduler {
                 Woken::Told(id, told) => self.on_told(id, told)?,
                 Woken::Ended(ended) => self.on_ended(ended)?,
                 Woken::Renewed(result) => self.on_renewed(result)?,
+                Woken::Looked(result) => self.on_looked(result)?,
                 Woken::Wish(wish) => self.on_wish(wish),
                 Woken::Timer => self.on_timer()?,
             }
@@ -121,7 +131,8 @@ impl Scheduler {
     /// Whether nothing can go on for so long that no process is to be held for it.
     fn is_blocked(&self) -> bool {
         let hold = self.engine.settings.hold;
-        self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked(self.clock.now(), hold)
+        let questions = !self.asks_people;
+        self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked(self.clock.now(), hold, questions)
     }
 
     /// No time limit runs while the run does nothing but wait.
@@ -231,7 +242,7 @@ impl Scheduler {
 
     async fn wait(&mut self, wishes: &mut watch::Receiver<Wish>) -> Woken {
         let timer = self.next_timer();
-        let renewal = &mut self.renewal;
+        let (renewal, look) = (&mut self.renewal, &mut self.look);
         tokio::select! {
             biased;
             Ok(()) = wishes.changed() => Woken::Wish(*wishes.borrow_and_update()),
@@ -239,13 +250,15 @@ impl Scheduler {
             Some((id, told)) = self.told.1.recv() => Woken::Told(id, told),
             Some(ended) = self.attempts.join_next() => Woken::Ended(ended),
             result = async { match renewal { Some(renewal) => renewal.await, None => std::future::pending().await } } => Woken::Renewed(result),
+            result = async { match look { Some(look) => look.await, None => std::future::pending().await } } => Woken::Looked(result),
             () = sleep_until(timer) => Woken::Timer,
         }
     }
 
     fn next_timer(&self) -> Instant {
         let wake = self.state.next_wake().filter(|_| self.may_begin()).map(|at| self.clock.instant(at));
-        let timers = [self.flush_at, self.stop_at, self.deadlines.next(), wake];
+        let look = Some(self.look_at).filter(|_| self.is_to_look());
+        let timers = [self.flush_at, self.stop_at, self.deadlines.next(), wake, look];
         timers.into_iter().flatten().min().unwrap_or(self.renew_at).min(self.renew_at)
     }
 
@@ -397,6 +410,10 @@ impl Scheduler {
                 self.renewal = Some(Box::pin(self.log.renew(self.engine.settings.lease)));
             }
         }
+        if self.look_at <= now && self.is_to_look() {
+            self.look_for_answers(now);
+        }
+        crash_point!("timer.due" if self.may_begin() && self.state.next_wake().is_some_and(|at| at <= self.clock.now()));
         if self.deadlines.take_run(now) {
             return self.end_of_time();
         }

@@ -46,6 +46,8 @@ pub(super) enum What {
     Calls(String),
     /// A person is asked something.
     Asks(String),
+    /// It waits until a time.
+    WaitsUntil(Timestamp),
     /// The output is there, taken from an earlier run.
     Reused,
     /// Failed for good; `handled` when the workflow goes on all the same.
@@ -89,6 +91,7 @@ impl Note {
             }
             EventBody::ToolCalled { call, .. } => What::Calls(call.tool.clone()),
             EventBody::ApprovalRequested { request, .. } => What::Asks(request.question.in_words()),
+            EventBody::AttemptPaused { until: Some(until), .. } => What::WaitsUntil(*until),
             EventBody::RunCreated { .. }
             | EventBody::RunResumed { .. }
             | EventBody::ToolReturned { .. }

@@ -85,6 +85,7 @@ impl Plain {
                 Some(format!("{name}: circuit breaker of {model} is {to}: {reason}"))
             }
             What::Calls(tool) => Some(format!("{name}: calls {}", clean::one_line(tool))),
+            What::WaitsUntil(until) => Some(format!("{name}: waits until {until}")),
             What::Asks(question) => Some(format!("{name}: waits for a person: {}", clean::short(question, REASON))),
             What::Succeeded => self.end(name, note.at, many, "succeeded"),
             What::Reused => self.end(name, note.at, many, "reused"),

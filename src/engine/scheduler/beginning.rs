@@ -38,6 +38,7 @@ impl Scheduler {
         let nonce = plan.lends_secrets().then(|| RunId::generate().to_string());
         let state = engine.state(Arc::clone(&plan), &options.env).reusing(reuse);
         let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
+        scheduler.asks_people = options.asks_people;
         scheduler.record(EventBody::RunCreated {
             run: options.run,
             workflow: plan.name.clone(),
@@ -93,6 +94,7 @@ impl Scheduler {
         let patience = engine.settings.store_patience;
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, state.next_seq(), recorded.last, patience);
         let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
+        scheduler.asks_people = options.asks_people;
         scheduler.is_claimed = epoch > 0;
         if !ended {
             let given_up = scheduler.state.given_up();
@@ -131,6 +133,9 @@ impl Scheduler {
             renewal: None,
             told_outage: false,
             stop_at: None,
+            asks_people: false,
+            look_at: now,
+            look: None,
         }
     }
 }

@@ -64,11 +64,13 @@ impl RunState {
         match instance.status {
             NodeStatus::Pending => self.examine_pending(id, now),
             NodeStatus::Running => match &instance.inner {
+                Inner::Nothing if self.stands(id) => self.examine_standing(id, now),
                 Inner::Nothing => None,
                 Inner::Frame(frame) => self.examine_container(id, *frame, now),
                 Inner::Elements(_) => self.examine_elements(id, now),
             },
             NodeStatus::Waiting if self.is_halted_at(id) => Some(EventBody::NodeCancelled { node: instance.path.clone() }),
+            NodeStatus::Waiting if self.is_paused(id) && self.stands(id) => self.examine_standing(id, now),
             NodeStatus::Waiting
             | NodeStatus::Ready
             | NodeStatus::Succeeded
@@ -185,7 +187,8 @@ impl RunState {
                 Ok(output) => Some(self.success(id, output).unwrap_or_else(|error| self.failure(id, &error, now))),
                 Err(error) => Some(self.failure(id, &error, now)),
             },
-            NodeKind::Approval(_) | NodeKind::Wait(_) | NodeKind::Send(_) | NodeKind::Receive(_) => {
+            NodeKind::Approval(_) | NodeKind::Wait(_) => Some(self.begin_standing(id, now)),
+            NodeKind::Send(_) | NodeKind::Receive(_) => {
                 let error = Error::new(ErrorKind::Internal, format!("`{}` is not there yet", node.kind.word()));
                 Some(self.failure(id, &error, now))
             }

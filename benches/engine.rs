@@ -231,12 +231,12 @@ pub(crate) fn plan(text: &str) -> Arc<Plan> {
     Arc::new(compiled.plan.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics)))
 }
 
-fn mock(latency: Duration) -> Arc<dyn Provider> {
+pub(crate) fn mock(latency: Duration) -> Arc<dyn Provider> {
     Arc::new(MockProvider::new(MockSettings { latency, ..MockSettings::default() }))
 }
 
 /// Models without a bound of their own, all answered by `provider`.
-fn models(provider: Arc<dyn Provider>) -> Arc<Models> {
+pub(crate) fn models(provider: Arc<dyn Provider>) -> Arc<Models> {
     let mut providers = Providers::default();
     providers.answer_everything_by(provider);
     let unbounded = ProviderLimits {
@@ -259,7 +259,7 @@ pub(crate) async fn one_run(engine: &Engine, plan: &Arc<Plan>) -> Duration {
     time
 }
 
-struct Blind;
+pub(crate) struct Blind;
 
 impl Observer for Blind {
     fn on_event(&self, _run: RunId, _event: &Event) {}

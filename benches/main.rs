@@ -8,9 +8,11 @@
 
 mod engine;
 mod http;
+mod mailbox;
 mod mcp;
 mod measure;
 mod memory;
+mod messages;
 mod plan;
 mod process;
 mod store;
@@ -32,14 +34,21 @@ fn main() {
     {
         return memory::queries_only(path, count);
     }
-    let sections: [Section; 8] = [
+    if let [first, url, name, line, count] = wanted.as_slice()
+        && first == mailbox::SENDER_ONLY
+    {
+        return mailbox::sender_only(url, name, line, count);
+    }
+    let sections: [Section; 10] = [
         ("store", store::run),
+        ("mailbox", mailbox::run),
         ("plan", plan::run),
         ("engine", engine::run),
         ("http", http::run),
         ("mcp", mcp::run),
         ("tools", tools::run),
         ("memory", memory::run),
+        ("messages", messages::run),
         ("process", process::run),
     ];
     let mut table = Table::default();

@@ -13,6 +13,7 @@
 //! | [`diagnostic`] | problems in an author's file, and how they are shown | |
 //! | [`tool`] | what can be called, and who permits it | `memory` |
 //! | [`memory`] | what is remembered beyond a run: documents, chunks, vectors, searches | `provider::Embedder` |
+//! | [`mailbox`] | messages between runs, processes and people | `store` |
 //! | [`store`], [`provider`], [`resilience`] | siblings that do not know each other | `model` |
 //! | [`template`] | `{{ … }}` and `when:` over run values | `model` |
 //! | [`schema`] | JSON Schema over values | `model` |
@@ -31,6 +32,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod error;
 mod http_client;
+pub mod mailbox;
 pub mod manifest;
 pub mod memory;
 pub mod model;

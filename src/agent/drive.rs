@@ -1,12 +1,18 @@
 //! Carries a [`Turn`] through: asks the model what the machine wants to know, or takes the answer from the log.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures::future::join_all;
 
 use crate::{
     agent::{
-        Call, CallLimits, CallRecord, ConversationTask, Entry, Journal, MemoryTask, Models, Recorded, Step, Tools, Turn,
+        Call, CallLimits, CallRecord, Called, ConversationTask, Entry, Journal, MemoryTask, Models, Recorded, Step, Tools, Turn,
         conversation::{self, Budget, Opening, Steps},
         fingerprint, memory,
         tools::{Around, Performed, ToolStep, told},
@@ -14,8 +20,8 @@ use crate::{
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{
-        AgentProfile, CallOrigin, ChatMessage, ChatRequest, ModelRef, NodePath, OnAmbiguous, RunId, StepId, ToolPattern,
-        ToolRequest, ToolSpec, Value,
+        AgentOverrides, AgentProfile, CallOrigin, ChatMessage, ChatRequest, ModelRef, NodePath, OnAmbiguous, RunId, StepId,
+        ToolPattern, ToolRequest, ToolSpec, Value,
     },
     tool::{Grants, Tool},
 };
@@ -131,8 +137,9 @@ impl Attempt<'_> {
                     return Ok((answer.value, notes));
                 }
                 Step::CallModel(messages) => {
-                    let request = self.request(messages, &specs, &turn);
-                    self.call_model(request, &mut turn).await?;
+                    let settings = self.settings_of(turn.turns());
+                    let request = self.request(messages, &specs, &turn, &settings);
+                    self.call_model(request, settings, &mut turn).await?;
                 }
                 Step::CallTools(requests) => {
                     let results = self.call_tools(turn.turns() - 1, requests).await?;
@@ -164,7 +171,7 @@ impl Attempt<'_> {
         let (Some(task), Step::CallModel(messages)) = (&self.task.conversation, turn.step()) else {
             return Ok(Opening::default());
         };
-        let request = self.request(messages, specs, turn);
+        let request = self.request(messages, specs, turn, &self.settings_of(turn.turns()));
         let left = self.task.chain.iter().filter_map(|model| self.models.room_beside(model, &request)).min();
         let models = self.task.chain.iter().map(|model| model.model.clone()).collect();
         conversation::open(task, Budget { left, models }, &self.steps()).await
@@ -201,7 +208,12 @@ impl Attempt<'_> {
         }
     }
 
-    fn request(&self, messages: &[ChatMessage], tools: &[ToolSpec], turn: &Turn) -> ChatRequest {
+    /// What the agent is set to for call `ordinal`: what it was set to then, when the log has its answer.
+    fn settings_of(&self, ordinal: u32) -> AgentOverrides {
+        self.recorded.call(ordinal).map_or_else(|| self.journal.overrides(), |known| known.overrides.clone())
+    }
+
+    fn request(&self, messages: &[ChatMessage], tools: &[ToolSpec], turn: &Turn, settings: &AgentOverrides) -> ChatRequest {
         let task = &self.task;
         ChatRequest {
             origin: CallOrigin {
@@ -211,26 +223,27 @@ impl Attempt<'_> {
                 attempt: task.attempt,
                 ordinal: turn.turns(),
             },
-            model: task.model.model.clone(),
+            model: settings.model.as_ref().unwrap_or(task.model).model.clone(),
             messages: messages.to_vec(),
             tools: tools.to_vec(),
             output: turn.output().cloned(),
-            temperature: task.temperature,
+            temperature: settings.temperature.or(task.temperature),
             max_tokens: task.max_tokens,
         }
     }
 
     /// Asks the model, or takes its answer from the log.
-    async fn call_model(&mut self, request: ChatRequest, turn: &mut Turn) -> Result<()> {
+    async fn call_model(&mut self, request: ChatRequest, settings: AgentOverrides, turn: &mut Turn) -> Result<()> {
         let (task, ordinal) = (&self.task, turn.turns());
         if let Some(call) = self.pending.take() {
             self.journal.record(Entry::Answer(call)).await?;
         }
+        let model = settings.model.as_ref().unwrap_or(task.model);
         if let Some(known) = self.recorded.call(ordinal) {
-            // An answer of the model before in the chain is as good as one of this.
-            let asked = task.chain.iter().find(|model| model.to_string() == known.model);
+            // An answer of the model before in the chain is as good as one of this, and so is one of a model that somebody set.
+            let asked = task.chain.iter().copied().chain(&settings.model).find(|model| model.to_string() == known.model);
             if asked.is_none_or(|model| known.fingerprint != fingerprint(model, &request)) {
-                return Err(divergent(task.node, known, task.model));
+                return Err(divergent(task.node, known, model));
             }
             turn.take(&known.response);
             crash_point!("replay.answer-taken");
@@ -239,22 +252,37 @@ impl Attempt<'_> {
         self.journal.on_call(ordinal);
         crash_point!("call.before");
         crash_point!("call.before-repair" if ordinal > 0);
-        let agent_limits = CallLimits { max_concurrent: task.agent.max_concurrent, rates: task.agent.rates };
-        let call =
-            Call { model: task.model, agent_limits, timeout: task.call_timeout, patience: task.patience, request: &request };
-        let journal = self.journal;
-        let called = self.models.call(call, &|text| journal.on_text(text), &|notice| journal.on_notice(notice)).await?;
+        let called = self.ask(model, &request).await?;
         crash_point!("call.answered");
         turn.take(&called.response);
         self.pending = Some(CallRecord {
             ordinal,
-            model: task.model.to_string(),
-            fingerprint: fingerprint(task.model, &request),
+            model: model.to_string(),
+            fingerprint: fingerprint(model, &request),
             response: called.response,
             cost: called.cost,
             duration_ms: u64::try_from(called.duration.as_millis()).unwrap_or(u64::MAX),
+            overrides: settings,
         });
         Ok(())
+    }
+
+    /// Makes one call of the model. One that waits for its turn is given up when nothing new may be begun; one that is out is not.
+    async fn ask(&self, model: &ModelRef, request: &ChatRequest) -> Result<Called> {
+        let (task, journal) = (&self.task, self.journal);
+        let agent_limits = CallLimits { max_concurrent: task.agent.max_concurrent, rates: task.agent.rates };
+        let out = AtomicBool::new(false);
+        let call = Call { model, agent_limits, timeout: task.call_timeout, patience: task.patience, request, out: Some(&out) };
+        let held = async {
+            let why = journal.held().await;
+            if out.load(Ordering::Relaxed) { std::future::pending().await } else { why }
+        };
+        let (on_text, on_notice) = (|text: &str| journal.on_text(text), |notice| journal.on_notice(notice));
+        tokio::select! {
+            biased;
+            why = held => Err(why),
+            called = self.models.call(call, &on_text, &on_notice) => called,
+        }
     }
 
     /// Makes the calls that an answer asks for, all at once; returns what the model is told of each, in order.

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 
 use crate::{
     agent::Notice,
-    error::Result,
-    model::{ApprovalRequest, ChatResponse, Cost, ToolDenial, ToolIntent, ToolResult},
+    error::{Error, ErrorKind, Result},
+    model::{AgentOverrides, ApprovalRequest, ChatResponse, Cost, ToolDenial, ToolIntent, ToolResult},
+    tool::{ToolOutput, messages::MailboxRequest},
 };
 
 /// An answered call, as the log keeps it.
@@ -23,6 +24,8 @@ pub struct CallRecord {
     pub cost: Cost,
     /// From the request to the last byte, in milliseconds.
     pub duration_ms: u64,
+    /// What the agent was set to when it was asked.
+    pub overrides: AgentOverrides,
 }
 
 /// Something that the log keeps of an attempt.
@@ -40,6 +43,9 @@ pub enum Entry {
     Question(ApprovalRequest),
 }
 
+/// Makes the result of a step of what the mailboxes of the run answer to it.
+pub type Seal = Box<dyn FnOnce(Result<ToolOutput>) -> ToolResult + Send>;
+
 /// Where an attempt leaves its traces.
 #[async_trait]
 pub trait Journal: Send + Sync {
@@ -52,6 +58,19 @@ pub trait Journal: Send + Sync {
     /// Keeps an entry that something follows: it is durable before anything that is recorded later.
     fn note(&self, entry: Entry);
 
+    /// Asks something of the mailboxes of the run, in the step that `key` names. What follows from it and the result that `seal` makes of
+    /// the answer are kept in one piece. On return they are durable.
+    ///
+    /// # Errors
+    /// As [`Journal::record`].
+    async fn exchange(&self, request: MailboxRequest, key: &str, seal: Seal) -> Result<ToolResult> {
+        // Where there is no run, there are no mailboxes.
+        drop((request, key));
+        let result = seal(Err(Error::new(ErrorKind::Invalid, "messages are exchanged in runs only")));
+        self.record(Entry::Result(result.clone())).await?;
+        Ok(result)
+    }
+
     /// Call `ordinal` begins; a recorded answer that is taken is no call.
     fn on_call(&self, ordinal: u32);
 
@@ -60,4 +79,14 @@ pub trait Journal: Send + Sync {
 
     /// Something happened around the call under way: it waited, or its model's breaker changed.
     fn on_notice(&self, notice: Notice);
+
+    /// What the agent is set to from its next call on, beside what its task says.
+    fn overrides(&self) -> AgentOverrides {
+        AgentOverrides::default()
+    }
+
+    /// Returns as soon as nothing new may be begun, and why; never, where nobody says so.
+    async fn held(&self) -> Error {
+        std::future::pending().await
+    }
 }

@@ -2,16 +2,19 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use tokio::{sync::SemaphorePermit, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
     agent::{
         AnswerForm, Notice, OnNotice,
-        gate::{CallLimits, Gate},
+        gate::{CallLimits, Gate, Place},
         health::{Health, Target},
         patience::Patience,
         window,
@@ -61,8 +64,12 @@ impl Default for ProviderLimits {
     }
 }
 
-/// The gates of agents with one name.
-type GatesByLimits = Vec<(CallLimits, Arc<Gate>)>;
+/// The gates of agents with one name, and how many calls each lets through when somebody has said so.
+#[derive(Debug, Default)]
+struct AgentGates {
+    by_limits: Vec<(CallLimits, Arc<Gate>)>,
+    places: Option<u32>,
+}
 
 /// The models of a run, what may be asked of them at once, and how they are. Simulated providers have no limits but those of agents,
 /// and are always well.
@@ -73,7 +80,7 @@ pub struct Models {
     settings: ModelsSettings,
     gates: Mutex<HashMap<ProviderName, Arc<Gate>>>,
     /// By name and limits: workflows may each have an agent of the same name.
-    agents: Mutex<HashMap<AgentName, GatesByLimits>>,
+    agents: Mutex<HashMap<AgentName, AgentGates>>,
     health: Health,
     /// By the text of the schema: compiling one takes longer than all else in a call that is simulated.
     forms: Mutex<HashMap<String, AnswerForm>>,
@@ -92,6 +99,8 @@ pub struct Call<'a> {
     pub patience: Duration,
     /// What is asked.
     pub request: &'a ChatRequest,
+    /// Is set when the call leaves the process: until then, it may be given up without a loss.
+    pub out: Option<&'a AtomicBool>,
 }
 
 /// A call that was answered.
@@ -187,7 +196,6 @@ impl Models {
         let agent = self.agent(call);
         let turn = Turn { call, on_notice };
         if provider.is_simulated() {
-            let Some(agent) = agent else { return ask(provider.as_ref(), call, on_text).await };
             turn.wait("rate limit", agent.reserve(reserved)).await;
             let _place = turn.hold(agent.place()).await?;
             let called = ask(provider.as_ref(), call, on_text).await;
@@ -202,12 +210,12 @@ impl Models {
         while let Err(refused) = self.health.look(&target, call.model).await {
             patience.outwait(refused).await?;
         }
-        let for_agent = agent.as_ref().map_or(Duration::ZERO, |agent| agent.reserve(reserved));
+        let for_agent = agent.reserve(reserved);
         let for_provider = gate.reserve(reserved).max(target.pace.reserve(Instant::now()));
         turn.wait("rate limit", for_agent.max(for_provider)).await;
         let (_places, (admitted, change)) = loop {
             turn.wait("pause", target.pace.pause(Instant::now())).await;
-            let places = turn.hold(self.places(agent.as_deref(), &gate)).await?;
+            let places = turn.hold(self.places(&agent, &gate)).await?;
             if !target.pace.pause(Instant::now()).is_zero() {
                 continue;
             }
@@ -224,7 +232,7 @@ impl Models {
         let made_at = Instant::now();
         let called = ask(provider.as_ref(), call, on_text).await;
         turn.tell(admitted.report(called.as_ref().err()).await);
-        for gate in agent.iter().chain([&gate]) {
+        for gate in [&agent, &gate] {
             gate.settle(reserved, &called);
         }
         if let Err(error) = &called {
@@ -251,19 +259,29 @@ impl Models {
         Ok(form)
     }
 
-    fn agent(&self, call: Call<'_>) -> Option<Arc<Gate>> {
+    fn agent(&self, call: Call<'_>) -> Arc<Gate> {
         let limits = call.agent_limits;
-        if limits == CallLimits::default() {
-            return None;
-        }
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
-        let gates = agents.entry(call.request.origin.agent.clone()).or_default();
-        if let Some((_, known)) = gates.iter().find(|(known, _)| *known == limits) {
-            return Some(Arc::clone(known));
+        let gates = match agents.get_mut(&call.request.origin.agent) {
+            Some(gates) => gates,
+            None => agents.entry(call.request.origin.agent.clone()).or_default(),
+        };
+        if let Some((_, known)) = gates.by_limits.iter().find(|(known, _)| *known == limits) {
+            return Arc::clone(known);
         }
         let gate = Arc::new(Gate::new(limits, u32::MAX));
-        gates.push((limits, Arc::clone(&gate)));
-        Some(gate)
+        gate.set_places(gates.places);
+        gates.by_limits.push((limits, Arc::clone(&gate)));
+        gate
+    }
+
+    /// Sets how many calls of agents called `agent` may be in flight at once, also for calls that wait already; `None` is as many as
+    /// each was made for. Calls in flight beyond that go to their end.
+    pub fn set_places(&self, agent: &AgentName, places: Option<u32>) {
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let gates = agents.entry(agent.clone()).or_default();
+        gates.places = places;
+        gates.by_limits.iter().for_each(|(_, gate)| gate.set_places(places));
     }
 
     fn limits(&self, provider: &ProviderName) -> ProviderLimits {
@@ -277,12 +295,8 @@ impl Models {
     }
 
     /// A place among the calls of the agent, of the provider, and among all.
-    async fn places<'a>(&'a self, agent: Option<&'a Gate>, provider: &'a Gate) -> Result<[Option<SemaphorePermit<'a>>; 3]> {
-        let of_agent = match agent {
-            Some(agent) => Some(agent.place().await?),
-            None => None,
-        };
-        Ok([of_agent, Some(provider.place().await?), Some(self.all.place().await?)])
+    async fn places<'a>(&'a self, agent: &'a Gate, provider: &'a Gate) -> Result<[Place<'a>; 3]> {
+        Ok([agent.place().await?, provider.place().await?, self.all.place().await?])
     }
 }
 
@@ -335,7 +349,10 @@ fn slow_down(error: &Error, made_at: Instant, gate: &Gate, target: &Target) {
 
 /// Asks within the time limit and puts a price on the answer.
 async fn ask(provider: &dyn Provider, call: Call<'_>, on_text: &OnText<'_>) -> Result<Called> {
-    let Call { model, timeout, request, .. } = call;
+    let Call { model, timeout, request, out, .. } = call;
+    if let Some(out) = out {
+        out.store(true, Ordering::Relaxed);
+    }
     let begun = Instant::now();
     let response = tokio::time::timeout(timeout, provider.chat(request, on_text)).await.map_err(|_| {
         Error::new(ErrorKind::Timeout, format!("model `{model}` did not answer within {timeout:?}"))

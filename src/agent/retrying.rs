@@ -1,6 +1,12 @@
 //! Embeddings that failed are asked for again, by the policy of model calls.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -54,10 +60,18 @@ impl RetryingEmbedder {
         }
     }
 
-    async fn slice(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+    async fn slice(&self, texts: &[String], done: &(dyn Fn(usize) + Send + Sync)) -> Result<Vec<Vec<f32>>> {
         let mut attempt = 1;
+        let most = AtomicUsize::new(0);
         loop {
-            match self.inner.embed(texts).await {
+            let now = AtomicUsize::new(0);
+            // What was done before the attempt failed is done again, and told once.
+            let tell = |count: usize| {
+                let now = now.fetch_add(count, Ordering::Relaxed) + count;
+                let before = most.fetch_max(now, Ordering::Relaxed);
+                done(now.saturating_sub(before));
+            };
+            match self.inner.embed_telling(texts, &tell).await {
                 Ok(vectors) => return Ok(vectors),
                 Err(error) => tokio::time::sleep(self.delay(attempt, error)?).await,
             }
@@ -98,7 +112,11 @@ impl Embedder for RetryingEmbedder {
     }
 
     async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
-        let slices: Vec<_> = texts.chunks(self.texts).map(|slice| self.slice(slice)).collect();
+        self.embed_telling(texts, &|_| ()).await
+    }
+
+    async fn embed_telling(&self, texts: &[String], done: &(dyn Fn(usize) + Send + Sync)) -> Result<Vec<Vec<f32>>> {
+        let slices: Vec<_> = texts.chunks(self.texts).map(|slice| self.slice(slice, done)).collect();
         let vectors: Vec<_> = stream::iter(slices).buffered(self.calls).try_collect().await?;
         Ok(vectors.into_iter().flatten().collect())
     }
@@ -111,7 +129,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    /// Fails as its script says, then answers with the lengths of the texts.
+    /// Fails as its script says, having told half of the texts, then answers with the lengths of the texts.
     #[derive(Debug, Default)]
     struct Scripted {
         failures: Mutex<Vec<Error>>,
@@ -137,10 +155,18 @@ mod tests {
         }
 
         async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+            self.embed_telling(texts, &|_| ()).await
+        }
+
+        async fn embed_telling(&self, texts: &[String], done: &(dyn Fn(usize) + Send + Sync)) -> Result<Vec<Vec<f32>>> {
+            done(texts.len() / 2);
             self.asked.lock().unwrap().push(texts.len());
             match self.failures.lock().unwrap().pop() {
                 Some(error) => Err(error),
-                None => Ok(texts.iter().map(|text| vec![f32::from(u16::try_from(text.len()).unwrap())]).collect()),
+                None => {
+                    done(texts.len().div_ceil(2));
+                    Ok(texts.iter().map(|text| vec![f32::from(u16::try_from(text.len()).unwrap())]).collect())
+                }
             }
         }
     }
@@ -172,6 +198,19 @@ mod tests {
         let begun = tokio::time::Instant::now();
         embedder.embed(&texts(2)).await.unwrap();
         assert!(begun.elapsed() >= Duration::from_secs(7), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_text_is_told_once_however_often_it_is_embedded() {
+        let failures = (0..2).map(|_| Error::new(ErrorKind::Transient, "503")).collect();
+        let embedder = RetryingEmbedder::of_machine(scripted(failures), RetryPolicy::default());
+        let (told, steps) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let done = |count: usize| {
+            told.fetch_add(count, Ordering::Relaxed);
+            steps.fetch_add(usize::from(count > 0), Ordering::Relaxed);
+        };
+        embedder.embed_telling(&texts(500), &done).await.unwrap();
+        assert_eq!((told.into_inner(), steps.into_inner()), (500, 2));
     }
 
     #[tokio::test(start_paused = true)]

@@ -39,7 +39,8 @@ pub(super) fn engine_settings() -> EngineSettings {
 }
 
 /// Who uses this process, as the system knows them: `ada@host`.
-pub(super) fn user() -> String {
+#[must_use]
+pub fn user() -> String {
     let name = variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "unknown".to_owned());
     format!("{name}@{}", crate::store::this_process().host)
 }

@@ -100,7 +100,19 @@ impl<'a> NodeFacts<'a> {
             | EventBody::AttemptPaused { .. }
             | EventBody::ApprovalGiven { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::NodeCancelled { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

@@ -37,7 +37,19 @@ impl<'a> Attempts<'a> {
             | EventBody::ApprovalRequested { .. }
             | EventBody::ApprovalGiven { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::IterationStarted { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
         HashSet::new()

@@ -32,6 +32,8 @@ pub mod tools;
 pub mod verify;
 pub mod why;
 
+pub use environment::user;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -59,7 +61,9 @@ use crate::{
     manifest::Manifest,
     memory::models::OnTransfer,
     model::{CollectionName, Event, EventBody, ModelRef, RunId, Value},
-    plan::{CompileOptions, Compiled, CompiledManifest, ManifestChoice, Plan, compile as compile_file, compile_text},
+    plan::{
+        CompileOptions, Compiled, CompiledManifest, ManifestChoice, Plan, RegisteredAgents, compile as compile_file, compile_text,
+    },
     provider::Providers,
     store::{self, Store},
     tool::{LiveSecrets, Redactor},
@@ -79,6 +83,8 @@ pub struct Settings {
     pub mock: Option<MockOptions>,
     /// Models by agent name, stronger than any file.
     pub models: BTreeMap<String, ModelRef>,
+    /// Agents that the program brings itself, beside those of the manifest; kept with a run.
+    pub agents: RegisteredAgents,
     /// What the operator permits.
     pub policy: PolicySettings,
     /// Hears how far the download of a local model has come.
@@ -95,6 +101,13 @@ pub struct MockOptions {
     /// What the answers are derived from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+}
+
+impl Settings {
+    /// What files are compiled with.
+    fn compile_options(&self) -> CompileOptions {
+        CompileOptions { model_overrides: self.models.clone(), agents: self.agents.clone(), ..CompileOptions::default() }
+    }
 }
 
 /// A workflow that a front end was given.
@@ -133,7 +146,7 @@ impl WorkflowSource {
 /// `NotFound` when a manifest was named that is not there. Everything else is a diagnostic.
 pub async fn compile(source: &WorkflowSource, settings: &Settings) -> Result<Compiled> {
     let choice = project::manifest_choice(settings.manifest.as_deref())?;
-    let options = CompileOptions { model_overrides: settings.models.clone(), ..CompileOptions::default() };
+    let options = settings.compile_options();
     let mut compiled = compile_from(&DiskFiles, source, &choice, options.clone(), settings.mock);
     if let Some(standings) = registry::standings(&compiled, source, settings).await {
         compiled = compile_from(&DiskFiles, source, &choice, CompileOptions { standings, ..options }, settings.mock);
@@ -169,8 +182,8 @@ fn compile_from(
 
 /// Checks a manifest alone, and gives its agents.
 #[must_use]
-pub fn compile_manifest(path: &Path) -> CompiledManifest {
-    crate::plan::compile_manifest(path, &DiskFiles)
+pub fn compile_manifest(path: &Path, settings: &Settings) -> CompiledManifest {
+    crate::plan::compile_manifest(path, &DiskFiles, &settings.compile_options())
 }
 
 /// A plan with everything it needs to run.
@@ -262,6 +275,7 @@ pub fn prepare(
         manifest: manifest.map(|(path, _)| path.to_owned()),
         mock: settings.mock,
         models: settings.models.clone(),
+        agents: settings.agents.clone(),
         choices: plan.choices.clone(),
     };
     let store = StorePlace::choose(settings.store.as_deref(), manifest_file, &base);

@@ -10,7 +10,7 @@ use crate::{
     engine::revised_files,
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, ModelRef, Parent, RunId, Value},
-    plan::{Choice, CompileOptions, Compiled, ManifestChoice, Plan},
+    plan::{Choice, CompileOptions, Compiled, ManifestChoice, Plan, RegisteredAgents},
 };
 
 /// What is kept of the settings with a run, so that a resume does the same.
@@ -26,6 +26,9 @@ pub(super) struct RecordedSettings {
     pub(super) mock: Option<MockOptions>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) models: BTreeMap<String, ModelRef>,
+    /// Agents that the program brought itself.
+    #[serde(default, skip_serializing_if = "RegisteredAgents::is_empty")]
+    pub(super) agents: RegisteredAgents,
     /// Whom nodes that ask for capabilities got.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) choices: Vec<Choice>,
@@ -34,7 +37,12 @@ pub(super) struct RecordedSettings {
 impl RecordedSettings {
     /// What the files of the run are compiled with: agents are chosen as they were.
     pub(super) fn options(&self) -> CompileOptions {
-        CompileOptions { model_overrides: self.models.clone(), choices: self.choices.clone(), ..CompileOptions::default() }
+        CompileOptions {
+            model_overrides: self.models.clone(),
+            agents: self.agents.clone(),
+            choices: self.choices.clone(),
+            ..CompileOptions::default()
+        }
     }
 
     /// As the log keeps them.

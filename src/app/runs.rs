@@ -169,6 +169,9 @@ pub struct NodeSummary {
     /// The agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Why it is that agent, when it was chosen by what it can do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<String>,
     /// The model that was asked last, `provider/model`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -446,6 +449,7 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             status: "running",
             attempts: 0,
             agent: None,
+            chosen: None,
             model: None,
             started_at: event.at,
             duration_ms: 0,
@@ -458,10 +462,11 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
         node.duration_ms = ms_between(node.started_at, event.at);
         node.until = None;
         match &event.body {
-            EventBody::AttemptStarted { attempt, agent, model, .. } => {
+            EventBody::AttemptStarted { attempt, agent, chosen, model, .. } => {
                 node.status = "running";
                 node.attempts = *attempt;
                 node.agent = agent.as_ref().map(ToString::to_string);
+                node.chosen.clone_from(chosen);
                 node.model = model.clone().or(node.model.take());
             }
             EventBody::ModelResponded { model, response, cost, .. } => {
@@ -509,8 +514,20 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             | EventBody::ToolDenied { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunCreated { .. }
             | EventBody::RunResumed { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

@@ -11,6 +11,7 @@ use crate::{
         audit::args::AuditCommand,
         conversations::args::ConversationsCommand,
         memory::args::MemoryCommand,
+        messages::args::MessagesCommand,
         models::args::ModelsCommand,
         policy::args::{PolicyArgs, PolicyCommand},
         tools::args::ToolsCommand,
@@ -105,6 +106,9 @@ pub enum Command {
     Runs(RunsCommand),
     /// List the runs that have not ended: running, waiting for a person, or interrupted
     Ps(PsArgs),
+    /// Look at the mailboxes of the project, and send messages
+    #[command(subcommand)]
+    Messages(MessagesCommand),
     /// Look at the tools, and try one
     #[command(subcommand)]
     Tools(ToolsCommand),

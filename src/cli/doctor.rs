@@ -88,7 +88,7 @@ struct TerminalReport {
 /// Looks around and tells.
 pub(super) async fn doctor(args: &DoctorArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
     let path = project::manifest_here(settings.manifest.as_deref())?;
-    let compiled = path.as_deref().map(app::compile_manifest);
+    let compiled = path.as_deref().map(|path| app::compile_manifest(path, settings));
     let manifest = compiled.as_ref().and_then(|compiled| compiled.manifest.as_ref());
     let folder = path.as_deref().map_or_else(|| Path::new(".").to_owned(), project::folder_of);
     let (policy, rules) = look_at_policy(settings, &folder);

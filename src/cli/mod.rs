@@ -22,6 +22,7 @@ mod json;
 mod lock;
 mod man;
 pub mod memory;
+pub mod messages;
 pub mod models;
 mod numbers;
 mod outputs;
@@ -125,6 +126,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Ps(args) => run::block_on(ps::ps(&args, &settings, terminal)),
         Command::Tools(command) => tools::tools(&command, &settings, verbose, terminal),
         Command::Conversations(command) => run::block_on(conversations::conversations(&command, &settings, terminal)),
+        Command::Messages(command) => run::block_on(messages::messages(&command, &settings, terminal)),
         Command::Memory(command) => run::block_on(memory::memory(&command, &settings, terminal)),
         Command::Models(command) => models::models(&command, terminal),
         Command::Policy(command) => policy::policy(&command, &settings, terminal),
@@ -177,6 +179,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         | Command::Agents(_)
         | Command::Runs(_)
         | Command::Ps(_)
+        | Command::Messages(_)
         | Command::Conversations(_)
         | Command::Memory(_)
         | Command::Models(_)

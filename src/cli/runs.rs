@@ -23,7 +23,7 @@ use crate::{
     crash::crash_point,
     engine::read_run,
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, Origin, OriginKind, RunId, Spend, ToolOutcome},
+    model::{Event, EventBody, Origin, OriginKind, Recipient, RunId, Spend, ToolOutcome},
     store::{Store, StreamId},
 };
 
@@ -133,6 +133,13 @@ fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<(
         page.gap();
         page.block(&nodes(&detail.nodes, terminal));
     }
+    let choices = choices(&detail.nodes);
+    if !choices.is_empty() {
+        page.gap();
+    }
+    for (agent, why) in choices {
+        page.line(&format!("{} {}", terminal.paint_out(BOLD, &format!("{agent}:")), clean::one_line(why)));
+    }
     let noted: Vec<_> = detail.nodes.iter().flat_map(|node| node.notes.iter().map(move |note| (&node.node, note))).collect();
     if !noted.is_empty() {
         page.gap();
@@ -193,6 +200,17 @@ fn nodes(nodes: &[NodeSummary], terminal: &Terminal) -> String {
         row
     });
     table(terminal, &headings, rows.collect())
+}
+
+/// Agents that were chosen by what they can do, and why; each once, however many instances a node has.
+fn choices(nodes: &[NodeSummary]) -> Vec<(&str, &str)> {
+    let mut choices = Vec::new();
+    for choice in nodes.iter().filter_map(|node| node.agent.as_deref().zip(node.chosen.as_deref())) {
+        if !choices.contains(&choice) {
+            choices.push(choice);
+        }
+    }
+    choices
 }
 
 /// A question that is open, with all that is to be known to answer it.
@@ -312,6 +330,7 @@ fn told(body: &EventBody) -> String {
             Some(gate) => format!("{}: {}", gate.options.join(" | "), request.question.reason),
             None => format!("call {}, {}", request.step, request.question.in_words()),
         },
+        EventBody::AttemptPaused { attempt, held: true, .. } => format!("attempt {attempt} is held"),
         EventBody::AttemptPaused { attempt, until: Some(until), .. } => format!("attempt {attempt} waits until {until}"),
         EventBody::AttemptPaused { attempt, until: None, .. } => format!("attempt {attempt} waits for a person"),
         EventBody::ApprovalGiven { approval, .. } => {
@@ -330,6 +349,29 @@ fn told(body: &EventBody) -> String {
             format!("call {ordinal}, {model}, {} for {reason}", numbers::duration(Duration::from_millis(*duration_ms)))
         }
         EventBody::BreakerChanged { model, from, to, reason, .. } => format!("{model}, from {from} to {to}: {reason}"),
+        EventBody::MessageSent { message, deliveries, .. } => {
+            let to = match (&message.to, deliveries.as_slice()) {
+                (Recipient::Subscribers, all) => {
+                    let names: Vec<_> = all.iter().map(|delivery| delivery.mailbox.as_str()).collect();
+                    format!("all ({})", if names.is_empty() { "nobody".to_owned() } else { names.join(", ") })
+                }
+                (to, [delivery]) => format!("{to}, {}", delivery.number),
+                (to, _) => to.to_string(),
+            };
+            format!("{} to {to}: {}", message.kind, clean::short(&message.body.to_string(), SHORT))
+        }
+        EventBody::MessagesTaken { mailbox, messages, .. } => {
+            let numbers: Vec<_> = messages.iter().map(|taken| taken.number.to_string()).collect();
+            format!(
+                "{} of {mailbox}: {}",
+                numbers::plural(messages.len() as u64, "message"),
+                clean::short(&numbers.join(", "), SHORT)
+            )
+        }
+        EventBody::MessageDead { mailbox, number, reason, .. } => format!("{number} of {mailbox}: {}", reason.in_words()),
+        EventBody::SubscriptionChanged { mailbox, kind, subscribed, .. } => {
+            format!("{mailbox} gets {}{kind}", if *subscribed { "" } else { "no more " })
+        }
         EventBody::NodeSucceeded { output, routed_to, reused, .. } => {
             let from = reused.as_ref().map(|reused| format!("reused from run {}: ", reused.run)).unwrap_or_default();
             match routed_to {
@@ -342,6 +384,16 @@ fn told(body: &EventBody) -> String {
             format!("{handled}{}", error.message)
         }
         EventBody::NodeCancelled { .. } => String::new(),
+        EventBody::RunPaused { by } | EventBody::RunContinued { by } | EventBody::RunCancelRequested { by } => format!("by {by}"),
+        EventBody::AgentPaused { agent, by }
+        | EventBody::AgentResumed { agent, by }
+        | EventBody::AgentDraining { agent, by }
+        | EventBody::AgentTerminated { agent, by } => format!("{agent}, by {by}"),
+        EventBody::AgentChanged { agent, overrides, refused, by } => {
+            let set = if overrides.is_empty() { "as written".to_owned() } else { overrides.to_string() };
+            let refused = refused.as_ref().map(|why| format!("; not taken over: {why}")).unwrap_or_default();
+            format!("{agent}: {set}, by {by}{refused}")
+        }
         EventBody::RunFinished { status, spend, .. } => format!("{}, {}", status.as_str(), numbers::spend(spend)),
     }
 }

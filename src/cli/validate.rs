@@ -11,6 +11,7 @@ use crate::{
     app::{self, Settings, WorkflowSource, inputs::StandardInput},
     cli::{
         args::{ValidateArgs, ValidateFormat},
+        clean,
         diagnostics::{Problems, counted},
         exit, lock,
         numbers::plural,
@@ -21,7 +22,7 @@ use crate::{
     diagnostic::{Diagnostic, DiagnosticFormat, Severity, Sources, render},
     error::{Error, ErrorKind, Result},
     model::{Permission, Value},
-    plan::{LockChange, MANIFEST_NAMES, NodeSurface, Surface},
+    plan::{Choice, LockChange, MANIFEST_NAMES, NodeSurface, Surface},
 };
 
 /// What is checked when no file is named.
@@ -36,27 +37,28 @@ pub(super) fn validate(args: &ValidateArgs, settings: &Settings, terminal: &Term
     app::policy::policy(settings, Path::new("."))?;
     let mut stdin = StandardInput::default();
     let mut problems = Problems::default();
-    let mut surfaces = Vec::new();
+    let mut reports = Vec::new();
     let mut not_agreed = false;
     for path in &files {
-        let Checked { diagnostics, sources, surface, changes } = check(path, args.locked, settings, &mut stdin)?;
+        let Checked { diagnostics, sources, surface, choices, changes } = check(path, args.locked, settings, &mut stdin)?;
         let has_grown = changes.iter().any(|change| !change.is_less);
         let failed = fails(&diagnostics, args.strict) || has_grown;
         not_agreed |= has_grown;
         let new = problems.add(diagnostics, &sources);
         if args.format == ValidateFormat::Text {
             terminal.print(&told(path, failed, &new, &problems.sources, terminal))?;
+            terminal.print(&chosen(&choices))?;
             terminal.print(&asked_for(&surface, terminal))?;
             terminal.print(&lock::told(&changes))?;
         } else if args.format != ValidateFormat::Json && has_grown {
             terminal.note(&format!("{}: not what was agreed\n{}", shown(path), lock::told(&changes)));
         }
-        surfaces.push((shown(path), surface, changes));
+        reports.push(FileReport { file: shown(path), surface, choices, changes });
     }
     let whole = match args.format {
         ValidateFormat::Text => None,
         ValidateFormat::Json => {
-            terminal.print(&document(&problems, &surfaces))?;
+            terminal.print(&document(&problems, &reports))?;
             None
         }
         ValidateFormat::Sarif => Some(DiagnosticFormat::Sarif),
@@ -81,21 +83,38 @@ struct Checked {
     diagnostics: Vec<Diagnostic>,
     sources: Sources,
     surface: Surface,
+    choices: Vec<Choice>,
+    changes: Vec<LockChange>,
+}
+
+/// What is told of one file besides its problems.
+struct FileReport {
+    file: String,
+    surface: Surface,
+    choices: Vec<Choice>,
     changes: Vec<LockChange>,
 }
 
 /// Checks one file: a manifest, when that is what its name says, otherwise a workflow.
 fn check(path: &Path, locked: bool, settings: &Settings, stdin: &mut StandardInput) -> Result<Checked> {
     if is_manifest(path) {
-        let compiled = app::compile_manifest(path);
+        let compiled = app::compile_manifest(path, settings);
         let (diagnostics, sources) = (compiled.diagnostics, compiled.sources);
-        return Ok(Checked { diagnostics, sources, surface: Surface::default(), changes: Vec::new() });
+        let (surface, choices, changes) = (Surface::default(), Vec::new(), Vec::new());
+        return Ok(Checked { diagnostics, sources, surface, choices, changes });
     }
     let source = WorkflowSource::read(path, stdin)?;
     let compiled = block_on(app::compile(&source, settings))?;
     let surface = compiled.plan.as_ref().map(Surface::of).unwrap_or_default();
+    let choices = compiled.plan.as_ref().map(|plan| plan.choices.clone()).unwrap_or_default();
     let changes = if locked { lock::changes(path, &compiled)? } else { Vec::new() };
-    Ok(Checked { diagnostics: compiled.diagnostics, sources: compiled.sources, surface, changes })
+    Ok(Checked { diagnostics: compiled.diagnostics, sources: compiled.sources, surface, choices, changes })
+}
+
+/// Whom nodes that ask for capabilities get, and why, where there was somebody to choose from.
+fn chosen(choices: &[Choice]) -> String {
+    let several = choices.iter().filter(|choice| choice.among.len() > 1);
+    several.map(|choice| format!("  {}: {}\n", choice.agent, clean::one_line(&choice.why))).collect()
 }
 
 /// What the nodes of a workflow may do with tools, when there are some.
@@ -115,17 +134,30 @@ fn asked_for(surface: &Surface, terminal: &Terminal) -> String {
     table.lines().flat_map(|line| ["  ", line, "\n"]).collect()
 }
 
-/// Problems, surfaces and what is not as it was agreed, as one JSON document.
-fn document(problems: &Problems, files: &[(String, Surface, Vec<LockChange>)]) -> String {
+/// Problems, surfaces, choices and what is not as it was agreed, as one JSON document.
+fn document(problems: &Problems, files: &[FileReport]) -> String {
     let found: Value =
         serde_json::from_str(&render(&problems.all, &problems.sources, DiagnosticFormat::Json)).unwrap_or_default();
     let asked: Vec<Value> = files
         .iter()
-        .filter(|(_, surface, _)| !surface.is_empty())
-        .map(|(file, surface, _)| json!({"file": file, "permissions": surface.permissions(), "nodes": surface.nodes}))
+        .filter(|report| !report.surface.is_empty())
+        .map(|FileReport { file, surface, .. }| {
+            json!({"file": file, "permissions": surface.permissions(), "nodes": surface.nodes})
+        })
         .collect();
-    let changes: Vec<&LockChange> = files.iter().flat_map(|(_, _, changes)| changes).collect();
-    format!("{:#}\n", json!({"problems": found, "permissions": asked, "lock": changes}))
+    let choices: Vec<Value> =
+        files.iter().flat_map(|report| report.choices.iter().map(|choice| chosen_in(&report.file, choice))).collect();
+    let changes: Vec<&LockChange> = files.iter().flat_map(|report| &report.changes).collect();
+    format!("{:#}\n", json!({"problems": found, "permissions": asked, "choices": choices, "lock": changes}))
+}
+
+/// A choice for a workflow that `file` is or runs.
+fn chosen_in(file: &str, choice: &Choice) -> Value {
+    let among: Vec<&str> = choice.among.iter().map(|(agent, _)| agent.as_str()).collect();
+    let Choice { workflow, capabilities, agent, why, .. } = choice;
+    json!({
+        "file": file, "workflow": workflow, "capabilities": capabilities, "agent": agent, "why": why, "among": among
+    })
 }
 
 /// The file as it is told.

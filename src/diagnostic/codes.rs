@@ -113,6 +113,8 @@ codes! {
     CONVERSATION_WITHOUT_ORDER = 47, "conversation without an order";
     /// A search by meaning in a collection that has no vectors.
     SEARCH_WITHOUT_VECTORS = 48, "search by meaning without vectors";
+    /// A mailbox that nobody reads, or a type of messages that is not described.
+    UNKNOWN_MAILBOX = 49, "unknown mailbox or type of messages";
     /// What strangers wrote, private data and a way out meet in one node.
     LETHAL_TRIFECTA = 50, "untrusted content, private data and a way out";
     /// A tool touches things of a kind for which no level asks, so that no call of it can be permitted.
@@ -123,4 +125,6 @@ codes! {
     UNUSED_AGENT = 61, "unused agent";
     /// A condition that is always true or always false.
     CONSTANT_CONDITION = 62, "condition never changes";
+    /// Messages are waited for that nobody sends.
+    NOBODY_SENDS = 63, "nobody sends to this mailbox";
 }

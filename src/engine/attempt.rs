@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     observer::{Observer, Progress},
+    scheduler::Rein,
     state::{Brief, InstanceId, Job, Start},
 };
 use crate::{
-    agent::{Answered, Entry, Journal, MemoryTask, Models, Notice, Recorded, Task, ToolTask, Tools, call_tool, drive},
+    agent::{Answered, Entry, Journal, MemoryTask, Models, Notice, Recorded, Seal, Task, ToolTask, Tools, call_tool, drive},
     crash::crash_point,
     error::{Error, ErrorKind, Result},
-    model::{NodePath, RunId, Value},
+    model::{AgentOverrides, NodePath, RunId, ToolResult, Value},
     plan::AgentNode,
-    tool::Grants,
+    tool::{Grants, messages::MailboxRequest},
 };
 
 /// What an attempt tells while it goes on.
@@ -29,6 +30,21 @@ pub(super) enum Told {
     },
     /// Something happened around a call.
     Noticed(Notice),
+    /// Something is asked of the mailboxes of the run.
+    Asked(Box<Asked>),
+}
+
+/// What is asked of the mailboxes of the run by a step of an attempt.
+pub(super) struct Asked {
+    pub(super) request: MailboxRequest,
+    /// What names the step.
+    pub(super) key: String,
+    /// Makes the result of the step of the answer.
+    pub(super) seal: Seal,
+    /// Told the result.
+    pub(super) answered: oneshot::Sender<ToolResult>,
+    /// Told when it is durable, or why the attempt must end.
+    pub(super) recorded: oneshot::Sender<Result<()>>,
 }
 
 /// Everything an attempt needs.
@@ -40,6 +56,8 @@ pub(super) struct Attempt {
     pub(super) tools: Arc<Tools>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) tell: mpsc::UnboundedSender<(InstanceId, Told)>,
+    /// How it is steered.
+    pub(super) rein: watch::Receiver<Rein>,
 }
 
 impl Attempt {
@@ -66,7 +84,7 @@ impl Attempt {
     }
 
     async fn ask(&self, node: &AgentNode, brief: &Brief, journal: &Traces<'_>) -> Answered {
-        let Some(model) = &self.start.model else {
+        let Some(model) = self.start.written.as_ref().or(self.start.model.as_ref()) else {
             let error = Error::new(ErrorKind::Invalid, format!("agent `{}` has no model", node.agent.name))
                 .hint("give the agent a `model`, or `[defaults] model` in the manifest");
             return Answered { outcome: Err(error), last_call: None, notes: Vec::new() };
@@ -125,6 +143,18 @@ impl Journal for Traces<'_> {
         self.attempt.tell.send((self.attempt.start.id, Told::Kept { entry, recorded: None })).ok();
     }
 
+    async fn exchange(&self, request: MailboxRequest, key: &str, seal: Seal) -> Result<ToolResult> {
+        let (answered, answer) = oneshot::channel();
+        let (recorded, durable) = oneshot::channel();
+        let gone = || Error::new(ErrorKind::Cancelled, "the run has ended");
+        let told = Told::Asked(Box::new(Asked { request, key: key.to_owned(), seal, answered, recorded }));
+        self.attempt.tell.send((self.attempt.start.id, told)).map_err(|_| gone())?;
+        let result = answer.await.map_err(|_| gone())?;
+        durable.await.map_err(|_| gone())??;
+        crash_point!("journal.told");
+        Ok(result)
+    }
+
     fn on_call(&self, ordinal: u32) {
         self.attempt.observer.on_progress(self.attempt.run, &Progress::CallStarted { node: self.node, ordinal });
     }
@@ -137,5 +167,23 @@ impl Journal for Traces<'_> {
     fn on_notice(&self, notice: Notice) {
         // A run that has ended does not want to know.
         self.attempt.tell.send((self.attempt.start.id, Told::Noticed(notice))).ok();
+    }
+
+    fn overrides(&self) -> AgentOverrides {
+        let overrides = self.attempt.rein.borrow().overrides.clone();
+        if self.attempt.start.is_own_model { overrides } else { AgentOverrides { model: None, ..overrides } }
+    }
+
+    async fn held(&self) -> Error {
+        let mut rein = self.attempt.rein.clone();
+        let held = match rein.wait_for(|rein| rein.held().is_some()).await {
+            Ok(rein) => rein.held(),
+            // A run that has ended ends its attempts.
+            Err(_) => None,
+        };
+        match held {
+            Some(why) => why,
+            None => std::future::pending().await,
+        }
     }
 }

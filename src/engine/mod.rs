@@ -10,6 +10,7 @@ mod append;
 mod attempt;
 mod child;
 mod clock;
+mod control;
 mod deadlines;
 mod inbox;
 mod inspect;
@@ -36,6 +37,7 @@ use indexmap::IndexMap;
 pub use answer::{OpenQuestion, Taken, answer, check_answer, last_answer, open_questions};
 pub use child::{CalledSpend, Child, Delegates, children_of};
 pub use clock::Clock;
+pub use control::{RunControl, ask_run, cancel_unheld, forget_wish, run_control};
 pub use inspect::{BadRecord, Inspection, inspect};
 pub use observer::{Observer, Progress};
 pub use pages::EventPages;
@@ -46,6 +48,7 @@ pub use state::{Ending, RunState};
 pub use stop::Stop;
 pub use waits::{OpenWait, open_waits};
 
+use self::control::Lookout;
 use crate::{
     agent::{Models, Tools},
     error::{ErrorRecord, Result},
@@ -61,6 +64,8 @@ pub struct Engine {
     models: Arc<Models>,
     tools: Arc<Tools>,
     settings: EngineSettings,
+    /// Looks at what people wish, for all runs of the engine.
+    lookout: Arc<Lookout>,
 }
 
 /// How an engine keeps its runs.
@@ -74,8 +79,8 @@ pub struct EngineSettings {
     pub grace: Duration,
     /// How long what happened is tried to be recorded while the store is down. Nothing new starts meanwhile.
     pub store_patience: Duration,
-    /// How long a process is held for a run that does nothing but wait for a time. For what is further away it ends, and the run is
-    /// gone on with later.
+    /// How long a process is held for a run that does nothing but wait: for a time, or for agents that are paused. For what is further
+    /// away it ends, and the run is gone on with later.
     pub hold: Duration,
 }
 
@@ -155,7 +160,7 @@ impl Engine {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, models: Arc<Models>, settings: EngineSettings) -> Self {
         models.share_health(&store);
-        Self { store, models, tools: Arc::default(), settings }
+        Self { store, models, tools: Arc::default(), settings, lookout: Arc::default() }
     }
 
     /// The same engine, with tools that nodes may call.

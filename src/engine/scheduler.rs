@@ -6,6 +6,7 @@
 mod answers;
 mod beginning;
 mod ending;
+mod steering;
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
@@ -15,11 +16,16 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::ending::{in_words, renewed};
+pub(super) use self::steering::Rein;
+use self::{
+    ending::{in_words, renewed},
+    steering::Steering,
+};
 use super::{
     Engine, RunResult,
-    attempt::{Attempt, Told},
+    attempt::{Asked, Attempt, Told},
     clock::Clock,
+    control::Wishes,
     deadlines::Deadlines,
     inbox::Inbox,
     kill_points,
@@ -56,8 +62,8 @@ pub(super) struct Scheduler {
     told: (TellingEnd, mpsc::UnboundedReceiver<(InstanceId, Told)>),
     /// Starts that wait until what they rest on is durable.
     held: Vec<Start>,
-    /// Attempts that wait until their answer is durable.
-    unrecorded: Vec<(Seq, InstanceId, oneshot::Sender<Result<()>>)>,
+    /// Attempts that wait until something is durable.
+    unrecorded: Vec<Unrecorded>,
     deadlines: Deadlines,
     /// Whether something that gathered is waited for.
     is_urgent: bool,
@@ -76,6 +82,17 @@ pub(super) struct Scheduler {
     /// When answers that were left are looked for next.
     look_at: Instant,
     look: Option<Look>,
+    /// How people steer it.
+    steering: Steering,
+}
+
+/// An attempt that waits until something is durable.
+struct Unrecorded {
+    seq: Seq,
+    id: InstanceId,
+    recorded: oneshot::Sender<Result<()>>,
+    /// Whether it is what a call of a tool rests on: that is made then, whoever is paused.
+    is_intent: bool,
 }
 
 /// What woke the loop.
@@ -84,8 +101,9 @@ enum Woken {
     Told(InstanceId, Told),
     Ended(Result<Ended, JoinError>),
     Renewed(Result<()>),
-    Looked(Result<Option<Inbox>>),
+    Answers(Result<Option<Inbox>>),
     Wish(Wish),
+    Looked(Result<Arc<Wishes>>),
     Timer,
 }
 
@@ -95,12 +113,14 @@ impl Scheduler {
         let mut wishes = stop.watch();
         let wish = *wishes.borrow_and_update();
         self.on_wish(wish);
+        self.look_first(&mut wishes).await?;
         while !self.is_done() {
             if self.may_begin() {
                 self.decide()?;
             }
-            self.launch();
+            self.launch()?;
             self.write_if_needed();
+            self.note_patience();
             if self.is_done() {
                 break;
             }
@@ -110,8 +130,9 @@ impl Scheduler {
                 Woken::Told(id, told) => self.on_told(id, told)?,
                 Woken::Ended(ended) => self.on_ended(ended)?,
                 Woken::Renewed(result) => self.on_renewed(result)?,
-                Woken::Looked(result) => self.on_looked(result)?,
+                Woken::Answers(result) => self.on_answers(result)?,
                 Woken::Wish(wish) => self.on_wish(wish),
+                Woken::Looked(looked) => self.on_looked(looked)?,
                 Woken::Timer => self.on_timer()?,
             }
         }
@@ -120,15 +141,16 @@ impl Scheduler {
 
     /// Whether something new may begin.
     fn may_begin(&self) -> bool {
-        self.stop_at.is_none() && self.log.outage().is_none()
+        self.stop_at.is_none() && self.log.outage().is_none() && !self.state.is_stopped()
     }
 
     fn is_done(&self) -> bool {
         let stopped = self.stop_at.is_some_and(|at| self.attempts.is_empty() || at <= Instant::now());
-        self.state.ending().is_some() || stopped || self.is_blocked()
+        let waits = self.steering.patience().is_some_and(|until| Instant::now() < until);
+        self.state.ending().is_some() || self.state.cancelled_by().is_some() || stopped || self.is_blocked() && !waits
     }
 
-    /// Whether nothing can go on for so long that no process is to be held for it.
+    /// Whether nothing can go on for so long that no process is to be held for it, or not before the run or an agent is let go on.
     fn is_blocked(&self) -> bool {
         let hold = self.engine.settings.hold;
         let questions = !self.asks_people;
@@ -191,12 +213,16 @@ impl Scheduler {
     }
 
     /// Starts the attempts whose grounds are durable.
-    fn launch(&mut self) {
+    fn launch(&mut self) -> Result<()> {
         if self.held.is_empty() || self.log.outage().is_some() {
-            return;
+            return Ok(());
         }
         for start in std::mem::take(&mut self.held) {
             if self.state.is_final(start.id) || self.stop_at.is_some() {
+                continue;
+            }
+            if self.state.may_go_on(start.id).is_err() {
+                self.record(self.state.paused(start.id, None, true))?;
                 continue;
             }
             if !self.log.is_durable(start.horizon) {
@@ -210,6 +236,7 @@ impl Scheduler {
             };
             self.observer.on_progress(self.run, &Progress::AttemptStarted { node: &start.path, attempt: start.attempt, agent });
             let id = start.id;
+            let rein = self.rein(id, self.state.agent_of(id).cloned().as_ref());
             let attempt = Attempt {
                 run: self.run,
                 recorded: self.state.recorded(id).clone(),
@@ -218,12 +245,14 @@ impl Scheduler {
                 tools: Arc::clone(&self.engine.tools),
                 observer: Arc::clone(&self.observer),
                 tell: self.told.0.clone(),
+                rein,
             };
             crash_point!("attempt.durable");
             let handle = self.attempts.spawn(async move { (id, attempt.run().await) });
             self.handles.insert(id, handle);
             crash_point!("attempt.spawned");
         }
+        Ok(())
     }
 
     /// Gives the store what gathered, when something waits for it; otherwise sees to it that it does not wait for long.
@@ -242,7 +271,7 @@ impl Scheduler {
 
     async fn wait(&mut self, wishes: &mut watch::Receiver<Wish>) -> Woken {
         let timer = self.next_timer();
-        let (renewal, look) = (&mut self.renewal, &mut self.look);
+        let (renewal, look, steering) = (&mut self.renewal, &mut self.look, &mut self.steering);
         tokio::select! {
             biased;
             Ok(()) = wishes.changed() => Woken::Wish(*wishes.borrow_and_update()),
@@ -250,7 +279,8 @@ impl Scheduler {
             Some((id, told)) = self.told.1.recv() => Woken::Told(id, told),
             Some(ended) = self.attempts.join_next() => Woken::Ended(ended),
             result = async { match renewal { Some(renewal) => renewal.await, None => std::future::pending().await } } => Woken::Renewed(result),
-            result = async { match look { Some(look) => look.await, None => std::future::pending().await } } => Woken::Looked(result),
+            result = async { match look { Some(look) => look.await, None => std::future::pending().await } } => Woken::Answers(result),
+            looked = steering.looked() => Woken::Looked(looked),
             () = sleep_until(timer) => Woken::Timer,
         }
     }
@@ -258,7 +288,7 @@ impl Scheduler {
     fn next_timer(&self) -> Instant {
         let wake = self.state.next_wake().filter(|_| self.may_begin()).map(|at| self.clock.instant(at));
         let look = Some(self.look_at).filter(|_| self.is_to_look());
-        let timers = [self.flush_at, self.stop_at, self.deadlines.next(), wake, look];
+        let timers = [self.flush_at, self.stop_at, self.deadlines.next(), wake, look, self.steering.patience()];
         timers.into_iter().flatten().min().unwrap_or(self.renew_at).min(self.renew_at)
     }
 
@@ -268,16 +298,20 @@ impl Scheduler {
         for event in events {
             kill_points::on_durable(event);
             self.observer.on_event(self.run, event);
+            if let EventBody::AgentChanged { agent, overrides, .. } = &event.body {
+                self.on_changed(agent, overrides);
+            }
         }
         crash_point!("durable.shown" if !events.is_empty());
         let (durable, waiting) =
-            std::mem::take(&mut self.unrecorded).into_iter().partition(|(seq, ..)| self.log.is_durable(*seq));
+            std::mem::take(&mut self.unrecorded).into_iter().partition(|waits| self.log.is_durable(waits.seq));
         self.unrecorded = waiting;
-        for (_, id, recorded) in durable {
+        for Unrecorded { id, recorded, is_intent, .. } in durable {
             let verdict = match self.state.exceeded_budget(id) {
                 _ if self.stop_at.is_some() => Err(Error::new(ErrorKind::Interrupted, "the run is stopping")),
                 Some(error) => Err(error),
-                None => Ok(()),
+                None if is_intent => Ok(()),
+                None => self.state.may_go_on(id),
             };
             crash_point!("journal.durable");
             // An attempt that is gone needs no answer.
@@ -305,18 +339,53 @@ impl Scheduler {
         }
         match told {
             Told::Kept { entry, recorded } => {
+                let is_intent = matches!(entry, Entry::Intent(_));
+                let recorded = match (recorded, self.state.may_go_on(id)) {
+                    // It is not begun: the attempt goes on from what the log has.
+                    (Some(recorded), Err(held)) if is_intent => {
+                        recorded.send(Err(held)).ok();
+                        return Ok(());
+                    }
+                    (recorded, _) => recorded,
+                };
                 crash_point!("journal.in-hand");
                 let seq = self.state.next_seq();
                 self.record(self.state.kept(id, entry))?;
                 crash_point!("journal.queued");
                 if let Some(recorded) = recorded {
-                    self.unrecorded.push((seq, id, recorded));
+                    self.unrecorded.push(Unrecorded { seq, id, recorded, is_intent });
                     self.is_urgent = true;
                 }
                 Ok(())
             }
             Told::Noticed(notice) => self.record(self.state.noticed(id, notice)),
+            Told::Asked(asked) => self.on_asked(id, *asked),
         }
+    }
+
+    /// Has the mailboxes answer. What follows and the result of the step stand in the log one after the other, in one append.
+    fn on_asked(&mut self, id: InstanceId, asked: Asked) -> Result<()> {
+        let Asked { request, key, seal, answered, recorded } = asked;
+        let now = self.clock.now();
+        while let Some(dead) = self.state.dead_letter(now) {
+            self.record(dead)?;
+        }
+        let output = match self.state.exchange(id, request, &key, now) {
+            Ok((event, output)) => {
+                event.into_iter().try_for_each(|event| self.record(event))?;
+                Ok(output)
+            }
+            Err(error) => Err(error),
+        };
+        crash_point!("messages.queued");
+        let result = seal(output);
+        let seq = self.state.next_seq();
+        self.record(self.state.kept(id, Entry::Result(result.clone())))?;
+        // An attempt that is gone needs no answer.
+        answered.send(result).ok();
+        self.unrecorded.push(Unrecorded { seq, id, recorded, is_intent: false });
+        self.is_urgent = true;
+        Ok(())
     }
 
     /// Takes the result of an attempt, and of all others that ended meanwhile.
@@ -339,6 +408,7 @@ impl Scheduler {
 
     fn on_answered(&mut self, id: InstanceId, answered: Answered) -> Result<()> {
         self.handles.remove(&id);
+        let was_held = self.was_held(id);
         if self.state.is_final(id) {
             return Ok(());
         }
@@ -355,7 +425,7 @@ impl Scheduler {
             },
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Divergent => return Err(error),
-            Err(error) if error.kind() == ErrorKind::Waiting => self.state.paused(id, None),
+            Err(error) if error.kind() == ErrorKind::Waiting => self.state.paused(id, None, was_held),
             Err(error) => self.failure(id, error),
         };
         self.record(body)?;

@@ -30,7 +30,9 @@ pub use json_schema::{SchemaOf, json_schema};
 pub use memory::{AgentMemoryManifest, ConversationManifest, MemoryManifest, RecallManifest, RememberManifest};
 pub use messages::{MailboxManifest, ReceiveManifest, SendManifest, WaitMessageManifest};
 pub use policy::{PolicyManifest, ProjectManifest, RulesManifest};
-pub use read::{read_data, read_data_text, read_manifest, read_policy_text, read_workflow, read_workflow_text};
+pub use read::{
+    read_data, read_data_text, read_manifest, read_manifest_text, read_policy_text, read_workflow, read_workflow_text,
+};
 pub use tree::{Tree, TreeKind};
 pub use units::{MAX_COUNT, parse_count, parse_duration, parse_rate};
 pub use workflow::{

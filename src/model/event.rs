@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::ErrorRecord,
     model::{
-        AgentName, Approval, ApprovalRequest, Basis, ChatResponse, Cost, NodePath, Origin, Owner, Parent, Reused, Revised, RunId,
-        RunStatus, Seq, Spend, ToolDenial, ToolIntent, ToolResult, Value,
+        AgentMode, AgentName, AgentOverrides, Approval, ApprovalRequest, Basis, ChatResponse, Cost, DeadReason, Delivery,
+        MailboxName, Message, MessageId, MessageType, NodePath, Origin, Owner, Parent, Reused, Revised, RunId, RunStatus, Seq,
+        Spend, Taken, ToolDenial, ToolIntent, ToolResult, Value,
     },
 };
 
@@ -132,6 +133,9 @@ pub enum EventBody {
         cost: Cost,
         /// From the request to the last byte, in milliseconds.
         duration_ms: u64,
+        /// What the agent was set to when it was asked.
+        #[serde(default, skip_serializing_if = "AgentOverrides::is_empty")]
+        overrides: AgentOverrides,
     },
     /// A call of a tool is about to be made.
     ToolCalled {
@@ -169,7 +173,7 @@ pub enum EventBody {
         /// What is asked.
         request: ApprovalRequest,
     },
-    /// An attempt waits: for a person, until all its questions are answered; or for a time.
+    /// An attempt waits: for a person, until all its questions are answered; for a time; or because the run or its agent is paused.
     AttemptPaused {
         /// Which node.
         node: NodePath,
@@ -178,6 +182,9 @@ pub enum EventBody {
         /// When it goes on, whatever has come until then. Absent: it waits for as long as it takes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
+        /// Whether it waits because the run or its agent was paused.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        held: bool,
     },
     /// A person has decided.
     ApprovalGiven {
@@ -249,6 +256,55 @@ pub enum EventBody {
         /// Why.
         reason: String,
     },
+    /// A message is sent: it waits in the mailboxes of the run that it went to. Comes directly before the outcome of what sent it.
+    MessageSent {
+        /// Which node sent it.
+        node: NodePath,
+        /// From 1; 0 for a node that had not to wait for room.
+        attempt: u32,
+        /// The message.
+        message: Message,
+        /// Where it is. Empty when nobody subscribed to its type, or when it goes to a mailbox of the project.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        deliveries: Vec<Delivery>,
+    },
+    /// Messages are taken from a mailbox of the run. Comes directly before the outcome of what took them.
+    MessagesTaken {
+        /// Which node took them.
+        node: NodePath,
+        /// From 1; 0 for a node that had not to wait for them.
+        attempt: u32,
+        /// From which mailbox of its workflow.
+        mailbox: MailboxName,
+        /// Which messages, in order.
+        messages: Vec<Taken>,
+    },
+    /// A message in a mailbox of the run is given up.
+    MessageDead {
+        /// Which node sent it.
+        node: NodePath,
+        /// In which mailbox of its workflow it was.
+        mailbox: MailboxName,
+        /// Its number there.
+        number: u64,
+        /// Which message it is.
+        id: MessageId,
+        /// Why.
+        reason: DeadReason,
+    },
+    /// A mailbox of the run gets messages of a type that go to all from now on, or gets them no more.
+    SubscriptionChanged {
+        /// Which node changed it.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// The mailbox.
+        mailbox: MailboxName,
+        /// The type of messages.
+        kind: MessageType,
+        /// Whether it gets them.
+        subscribed: bool,
+    },
     /// A node has its output.
     NodeSucceeded {
         /// Which node.
@@ -283,6 +339,62 @@ pub enum EventBody {
     NodeCancelled {
         /// Which node.
         node: NodePath,
+    },
+    /// Somebody paused the run: it begins nothing, and its process ends when what is in flight has ended.
+    RunPaused {
+        /// Who.
+        by: String,
+    },
+    /// The run goes on that somebody paused.
+    RunContinued {
+        /// Who.
+        by: String,
+    },
+    /// Somebody cancelled the run: what is in flight is ended, and the run with it.
+    RunCancelRequested {
+        /// Who.
+        by: String,
+    },
+    /// An agent takes no further step.
+    AgentPaused {
+        /// Which agent.
+        agent: AgentName,
+        /// Who paused it.
+        by: String,
+    },
+    /// An agent may be asked again.
+    AgentResumed {
+        /// Which agent.
+        agent: AgentName,
+        /// Who said so.
+        by: String,
+    },
+    /// An agent goes on with what it has begun, and begins nothing.
+    AgentDraining {
+        /// Which agent.
+        agent: AgentName,
+        /// Who said so.
+        by: String,
+    },
+    /// An agent is not asked any more: nodes that ask it fail.
+    AgentTerminated {
+        /// Which agent.
+        agent: AgentName,
+        /// Who terminated it.
+        by: String,
+    },
+    /// An agent was set to something else than its author wrote. All that it is set to now; what is absent is as written.
+    AgentChanged {
+        /// Which agent.
+        agent: AgentName,
+        /// What it is set to.
+        #[serde(default, skip_serializing_if = "AgentOverrides::is_empty")]
+        overrides: AgentOverrides,
+        /// What this process could not take over, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<String>,
+        /// Who set it.
+        by: String,
     },
     /// The run has ended. Always the last event.
     RunFinished {
@@ -322,9 +434,21 @@ impl EventBody {
             Self::FallbackTaken { .. } => "fallback_taken",
             Self::CallWaited { .. } => "call_waited",
             Self::BreakerChanged { .. } => "breaker_changed",
+            Self::MessageSent { .. } => "message_sent",
+            Self::MessagesTaken { .. } => "messages_taken",
+            Self::MessageDead { .. } => "message_dead",
+            Self::SubscriptionChanged { .. } => "subscription_changed",
             Self::NodeSucceeded { .. } => "node_succeeded",
             Self::NodeFailed { .. } => "node_failed",
             Self::NodeCancelled { .. } => "node_cancelled",
+            Self::RunPaused { .. } => "run_paused",
+            Self::RunContinued { .. } => "run_continued",
+            Self::RunCancelRequested { .. } => "run_cancel_requested",
+            Self::AgentPaused { .. } => "agent_paused",
+            Self::AgentResumed { .. } => "agent_resumed",
+            Self::AgentDraining { .. } => "agent_draining",
+            Self::AgentTerminated { .. } => "agent_terminated",
+            Self::AgentChanged { .. } => "agent_changed",
             Self::RunFinished { .. } => "run_finished",
         }
     }
@@ -345,13 +469,25 @@ impl EventBody {
             | Self::FallbackTaken { attempt, .. }
             | Self::CallWaited { attempt, .. }
             | Self::BreakerChanged { attempt, .. }
+            | Self::MessageSent { attempt, .. }
+            | Self::MessagesTaken { attempt, .. }
+            | Self::SubscriptionChanged { attempt, .. }
             | Self::NodeSucceeded { attempt, .. }
             | Self::NodeFailed { attempt, .. } => *attempt,
             Self::RunCreated { .. }
             | Self::RunResumed { .. }
             | Self::NodeSkipped { .. }
             | Self::IterationStarted { .. }
+            | Self::MessageDead { .. }
             | Self::NodeCancelled { .. }
+            | Self::RunPaused { .. }
+            | Self::RunContinued { .. }
+            | Self::RunCancelRequested { .. }
+            | Self::AgentPaused { .. }
+            | Self::AgentResumed { .. }
+            | Self::AgentDraining { .. }
+            | Self::AgentTerminated { .. }
+            | Self::AgentChanged { .. }
             | Self::RunFinished { .. } => 0,
         }
     }
@@ -360,7 +496,17 @@ impl EventBody {
     #[must_use]
     pub fn node(&self) -> Option<&NodePath> {
         match self {
-            Self::RunCreated { .. } | Self::RunResumed { .. } | Self::RunFinished { .. } => None,
+            Self::RunCreated { .. }
+            | Self::RunResumed { .. }
+            | Self::RunPaused { .. }
+            | Self::RunContinued { .. }
+            | Self::RunCancelRequested { .. }
+            | Self::AgentPaused { .. }
+            | Self::AgentResumed { .. }
+            | Self::AgentDraining { .. }
+            | Self::AgentTerminated { .. }
+            | Self::AgentChanged { .. }
+            | Self::RunFinished { .. } => None,
             Self::NodeSkipped { node, .. }
             | Self::AttemptStarted { node, .. }
             | Self::ModelResponded { node, .. }
@@ -375,9 +521,25 @@ impl EventBody {
             | Self::FallbackTaken { node, .. }
             | Self::CallWaited { node, .. }
             | Self::BreakerChanged { node, .. }
+            | Self::MessageSent { node, .. }
+            | Self::MessagesTaken { node, .. }
+            | Self::MessageDead { node, .. }
+            | Self::SubscriptionChanged { node, .. }
             | Self::NodeSucceeded { node, .. }
             | Self::NodeFailed { node, .. }
             | Self::NodeCancelled { node } => Some(node),
+        }
+    }
+
+    /// For an event that changes whether an agent may be asked: the agent, how it stands from now on, and who said so.
+    #[must_use]
+    pub fn agent_mode(&self) -> Option<(&AgentName, AgentMode, &str)> {
+        match self {
+            Self::AgentPaused { agent, by } => Some((agent, AgentMode::Paused, by)),
+            Self::AgentResumed { agent, by } => Some((agent, AgentMode::Active, by)),
+            Self::AgentDraining { agent, by } => Some((agent, AgentMode::Draining, by)),
+            Self::AgentTerminated { agent, by } => Some((agent, AgentMode::Terminated, by)),
+            _ => None,
         }
     }
 }

@@ -126,31 +126,33 @@ impl Catalog {
 /// Reads the agents of a manifest, defaults applied.
 pub fn catalog(manifest: &Manifest, files: &dyn Files, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Catalog {
     let tools = KnownTools::new(Some(manifest), &CompileOptions::default(), false);
-    catalog_with(manifest, &providers(Some(manifest), &BTreeSet::new()), &tools, files, sources, problems)
+    let known = providers(Some(manifest), &BTreeSet::new());
+    catalog_with(&manifest.defaults, &manifest.agents, &known, &tools, files, sources, problems)
 }
 
-/// Reads the agents of a manifest, whose models may name these providers.
+/// Reads these agents of a manifest, whose models may name these providers.
 pub(super) fn catalog_with(
-    manifest: &Manifest,
+    defaults: &ManifestDefaults,
+    agents: &Entries<AgentManifest>,
     providers: &BTreeSet<String>,
     tools: &KnownTools,
     files: &dyn Files,
     sources: &mut Sources,
     problems: &mut Vec<Diagnostic>,
 ) -> Catalog {
-    if let Some(model) = &manifest.defaults.model {
+    if let Some(model) = &defaults.model {
         parse_model(model, providers, problems);
     }
-    if let Some(chain) = &manifest.defaults.fallback {
+    if let Some(chain) = &defaults.fallback {
         parse_fallback(chain, providers, problems);
     }
-    let default_tools = manifest.defaults.tools.as_ref().map(|written| tools.patterns(written, problems)).unwrap_or_default();
-    if let Some(written) = &manifest.defaults.permissions {
+    let default_tools = defaults.tools.as_ref().map(|written| tools.patterns(written, problems)).unwrap_or_default();
+    if let Some(written) = &defaults.permissions {
         permissions(written, problems);
     }
-    let mut reader = Reader { files, sources, problems, providers, tools, defaults: &manifest.defaults };
+    let mut reader = Reader { files, sources, problems, providers, tools, defaults };
     let mut catalog = Catalog::default();
-    for (name, agent) in &manifest.agents {
+    for (name, agent) in agents {
         let entry = reader.read(name, agent, false);
         catalog.entries.insert(name.value.clone(), entry);
     }

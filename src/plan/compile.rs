@@ -15,8 +15,8 @@ use crate::{
     },
     model::{ModelRef, Permission, ProviderName, ToolName},
     plan::{
-        Choice, Plan, Standings, assemble,
-        catalog::{Catalog, Reader, catalog, catalog_with, folder, providers, unknown_provider},
+        Choice, Plan, RegisteredAgents, Standings, assemble,
+        catalog::{Catalog, Reader, catalog_with, folder, providers, unknown_provider},
         certain, collections,
         delegates::Delegates,
         links::link,
@@ -59,6 +59,8 @@ pub struct CompileOptions {
     pub tools: BTreeSet<ToolName>,
     /// MCP servers that a program brings itself.
     pub servers: BTreeSet<String>,
+    /// Agents that a program brings itself, beside those of the manifest.
+    pub agents: RegisteredAgents,
     /// What is known of agents when one of several that can do the same is chosen.
     pub standings: Standings,
     /// Choices that were made before, and are made again where they still can.
@@ -124,16 +126,33 @@ pub fn compile_text(
     finish(Read { path, written, sources, problems }, manifest, files, options)
 }
 
-/// Reads a manifest and its agents.
-pub fn compile_manifest(path: &Path, files: &dyn Files) -> CompiledManifest {
-    let (mut sources, mut diagnostics) = (Sources::default(), Vec::new());
-    let manifest = read_manifest(path, files, &mut sources, &mut diagnostics);
-    let agents = manifest.as_ref().map(|manifest| catalog(manifest, files, &mut sources, &mut diagnostics));
+/// Reads a manifest and its agents, with those that a program brings itself.
+pub fn compile_manifest(path: &Path, files: &dyn Files, options: &CompileOptions) -> CompiledManifest {
+    let (mut sources, mut problems) = (Sources::default(), Vec::new());
+    let manifest = read_manifest(path, files, &mut sources, &mut problems);
+    let known = providers(manifest.as_ref(), &options.providers);
     if let Some(manifest) = &manifest {
-        collections::check(&manifest.memory, &providers(Some(manifest), &BTreeSet::new()), &mut diagnostics);
+        collections::check(&manifest.memory, &known, &mut problems);
     }
-    sort(&mut diagnostics);
-    CompiledManifest { manifest, catalog: agents.unwrap_or_default(), diagnostics, sources }
+    let tools = KnownTools::new(manifest.as_ref(), options, manifest.is_none());
+    let catalog = agents(manifest.as_ref(), &known, &tools, (files, options), &mut sources, &mut problems);
+    sort(&mut problems);
+    CompiledManifest { manifest, catalog, diagnostics: problems, sources }
+}
+
+/// The agents of a manifest and those that a program brings itself.
+fn agents(
+    manifest: Option<&Manifest>,
+    known: &BTreeSet<String>,
+    tools: &KnownTools,
+    (files, options): (&dyn Files, &CompileOptions),
+    sources: &mut Sources,
+    problems: &mut Vec<Diagnostic>,
+) -> Catalog {
+    let mut written = manifest.map(|manifest| manifest.agents.clone()).unwrap_or_default();
+    options.agents.add_to(&mut written, sources, problems);
+    let defaults = manifest.map(|manifest| manifest.defaults.clone()).unwrap_or_default();
+    catalog_with(&defaults, &written, known, tools, files, sources, problems)
 }
 
 /// The manifest beside `workflow` or in the nearest folder above it.
@@ -174,10 +193,7 @@ fn finish(read: Read<'_>, choice: ManifestChoice, files: &dyn Files, options: &C
     // An unreadable manifest may have any agent and any server: nothing is said about them then.
     let agents_unknown = manifest_path.is_some() && manifest.is_none();
     let tools = KnownTools::new(manifest.as_ref(), options, agents_unknown);
-    let agents = match &manifest {
-        Some(manifest) => catalog_with(manifest, &known, &tools, files, &mut sources, &mut problems),
-        None => Catalog::default(),
-    };
+    let agents = agents(manifest.as_ref(), &known, &tools, (files, options), &mut sources, &mut problems);
     let mut compiler = Compiler {
         files,
         options,

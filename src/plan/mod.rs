@@ -2,10 +2,11 @@
 //!
 //! `compile` runs the passes in order: `catalog` (agents), `resolve` (manifest → `draft`), `links` (names in a `scope`, edges; `graph`
 //! orders them and is the only user of petgraph), `certain` (what is there when a node runs), `shapes` (schemas), `rules`, `assemble`.
-//! `builder` makes a workflow in code; `delegates` are agents and workflows that are
+//! `builder` makes a workflow in code; `registered` are agents that a program adds; `delegates` are agents and workflows that are
 //! called as tools; `choice` takes one of several agents that can do the same; `draw` shows a plan; `definition` says what a node is, so that two can be compared; `paths` finds
-//! nodes by name; `waits` are nodes that no task works on.
+//! nodes by name; `waits` are nodes that no task works on; `addressees` are the mailboxes that there are.
 
+mod addressees;
 mod assemble;
 mod builder;
 mod catalog;
@@ -24,6 +25,7 @@ mod lock;
 mod needs;
 mod paths;
 mod powers;
+mod registered;
 mod resolve;
 mod rules;
 mod scope;
@@ -35,6 +37,7 @@ mod types;
 mod waits;
 mod ways;
 
+pub use addressees::Addressees;
 pub use builder::{GraphBuilder, GraphProblems, NodeSpec};
 pub use catalog::{Catalog, CatalogEntry, catalog};
 pub use choice::{AgentStanding, Choice, ModelStanding, Standings};
@@ -45,6 +48,7 @@ pub use compile::{
 pub use draw::{DrawFormat, draw};
 pub use lock::{Lock, LockChange, NodeLock, OfferedLock, ServerLock, WorkflowLock};
 pub use powers::{Power, asks};
+pub use registered::RegisteredAgents;
 pub use surface::{LevelSurface, NodeSurface, Surface};
 pub use types::{
     AgentNode, ConversationPlan, ConversationScope, EdgeKind, EdgePlan, GraphOutput, GraphPlan, InputPlan, JoinMode, Limits,

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use crate::{
     diagnostic::nearest,
     error::{Error, ErrorKind, Result},
-    model::{ModelRef, NodePattern},
+    model::{AgentName, ModelRef, NodePattern},
     plan::{GraphPlan, NodeKind, NodePlan, Plan},
 };
 
@@ -49,6 +49,14 @@ impl Plan {
             | NodeKind::Receive(_)
             | NodeKind::Workflow { .. }
             | NodeKind::Graph(_) => Vec::new(),
+        })
+    }
+
+    /// The agents that its nodes ask, those of agents and workflows that are called as tools included.
+    pub fn agents_asked(&self) -> impl Iterator<Item = &AgentName> {
+        self.nodes().filter_map(|node| match &node.kind {
+            NodeKind::Agent(agent) => Some(&agent.agent.name),
+            _ => None,
         })
     }
 

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-pub(super) use self::waits::{ApprovalDraft, ReceiveDraft, SendDraft, SourceDraft, WaitDraft, sent};
+pub(super) use self::waits::{ApprovalDraft, ReceiveDraft, SendDraft, SourceDraft, WaitDraft, message, sent};
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Span, Spanned, nearest},
     manifest::{

@@ -48,6 +48,8 @@ pub(super) enum Target {
     Number,
     /// A text: `run.…`, `env.…`.
     Text,
+    /// `messages.MAILBOX`: the list of what waits there; the fields follow after 2 names.
+    Messages,
     /// A map whose fields are not followed: `loop`, `loop.previous`, `run`, `env`.
     Other,
 }
@@ -57,7 +59,7 @@ impl Target {
     pub(super) fn names(self) -> usize {
         match self {
             Self::Node { .. } | Self::Element { .. } | Self::Inputs | Self::Other => 1,
-            Self::State { .. } | Self::Input(_) => 2,
+            Self::State { .. } | Self::Input(_) | Self::Messages => 2,
             Self::Previous { .. } => 3,
             // All that follows is a field of something that has none.
             Self::Number | Self::Text => usize::MAX,
@@ -137,6 +139,7 @@ impl<'s, 'm> Scope<'s, 'm> {
             "nodes" => self.state(path),
             "run" => field_of("run", RUN_FIELDS, path),
             "env" => env(workflow, path),
+            "messages" => messages(path),
             "secrets" => secret(node.map(|index| &self.graph.nodes[index]), role, path),
             _ => Err(self.unknown(workflow, node, role, name)),
         }
@@ -220,7 +223,7 @@ impl<'s, 'm> Scope<'s, 'm> {
     }
 
     fn nearest_of_all(&self, workflow: &WorkflowManifest, node: Option<usize>, name: &str) -> Option<String> {
-        let mut names = vec!["inputs", "nodes", "run", "env"];
+        let mut names = vec!["inputs", "nodes", "run", "env", "messages"];
         if let Some(element) = node.and_then(|index| self.graph.nodes[index].element_name()) {
             names.push(element);
         }
@@ -308,6 +311,17 @@ fn env(workflow: &WorkflowManifest, path: &[String]) -> Result<Target, Unknown> 
         None => format!("list it at the top of the workflow: `env: [{name}]`"),
     };
     Err(Unknown::new(Code::NAME_NOT_ALLOWED, format!("environment variable `{name}` is not listed in `env`"), Some(hint)))
+}
+
+fn messages(path: &[String]) -> Result<Target, Unknown> {
+    if path.len() > 1 {
+        return Ok(Target::Messages);
+    }
+    Err(Unknown::new(
+        Code::NAME_NOT_ALLOWED,
+        "`messages` cannot be read as a whole".to_owned(),
+        Some("name one mailbox, for example `messages.reviewer`".to_owned()),
+    ))
 }
 
 /// Secrets are read in the arguments of a tool only, where nothing but the tool gets to see them.

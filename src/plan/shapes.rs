@@ -9,7 +9,7 @@ use crate::{
     model::Value,
     plan::{
         draft::{Code, Codes, KindDraft, NodeDraft, Read, Role, TreeDraft},
-        resolve::sent,
+        resolve::{message, sent},
         scope::{STATE_FIELDS, Scope, Target},
     },
     schema::{Field, field},
@@ -31,6 +31,7 @@ pub(super) struct World<'w> {
     number: Value,
     text: Arc<Value>,
     state: Value,
+    messages: Value,
 }
 
 impl<'w> World<'w> {
@@ -44,7 +45,8 @@ impl<'w> World<'w> {
             "required": STATE_FIELDS,
             "additionalProperties": false,
         });
-        Self { workflow, codes, number: json!({"type": "integer"}), text: Arc::new(json!({"type": "string"})), state }
+        let messages = json!({"type": "array", "items": message(None)});
+        Self { messages, workflow, codes, number: json!({"type": "integer"}), text: Arc::new(json!({"type": "string"})), state }
     }
 }
 
@@ -223,6 +225,7 @@ fn source<'a>(world: &'a World<'_>, scope: &'a Scope<'a, '_>, node: Option<usize
         Target::Input(index) => &world.workflow.inputs[index].1.schema.json,
         Target::Number => return Some((&world.number, number_names(world, read))),
         Target::Text => return Some((&world.text, 2)),
+        Target::Messages => &world.messages,
         Target::Inputs | Target::Other => return None,
     };
     Some((schema, names))

@@ -17,7 +17,7 @@ use crate::{
     plan::{ApprovalNode, Choice, MailboxPlan, Power, ReceiveNode, SendNode, WaitNode, rules::Crossings},
     resilience::RetryPolicy,
     template::{Expression, Template, TemplateTree},
-    tool::{Grants, Level, memory},
+    tool::{Grants, Level, memory, messages},
 };
 
 /// A checked workflow with everything it needs: nothing is looked up or read later but keys and inputs.
@@ -400,6 +400,13 @@ impl AgentNode {
     #[must_use]
     pub fn rests_on_memory(&self) -> bool {
         self.recall.is_some() || self.remember.is_some() || self.conversation.is_some()
+    }
+
+    /// Whether it may send or take messages while it works: an earlier answer stands for none of them.
+    #[must_use]
+    pub fn exchanges_messages(&self) -> bool {
+        let covers = |name: &&str| ToolName::new(*name).is_ok_and(|name| self.tools.iter().any(|tool| tool.covers(&name)));
+        messages::NAMES.iter().any(|name| covers(&name))
     }
 
     /// The tools that its attempts call by themselves, whatever the model asks for.

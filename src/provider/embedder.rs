@@ -43,4 +43,15 @@ pub trait Embedder: fmt::Debug + Send + Sync {
     /// Those of [`Provider::chat`](crate::provider::Provider::chat); `Malformed` for an answer with another number of vectors, of
     /// another dimension, or with numbers that are none; `NotFound` with hints when the model is not on this machine and cannot be had.
     async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>>;
+
+    /// As [`embed`](Self::embed); `done` hears of each batch as soon as it has its vectors, with the number of its texts. Those whose
+    /// batches take long say it themselves.
+    ///
+    /// # Errors
+    /// Those of [`embed`](Self::embed).
+    async fn embed_telling(&self, texts: &[String], done: &(dyn Fn(usize) + Send + Sync)) -> Result<Vec<Vec<f32>>> {
+        let vectors = self.embed(texts).await?;
+        done(vectors.len());
+        Ok(vectors)
+    }
 }

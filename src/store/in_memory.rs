@@ -16,8 +16,9 @@ use crate::{
     model::{Owner, Seq, Value},
     store::{
         Store,
-        record::{Epoch, Key, Record, StreamId, Version, Versioned},
+        record::{Epoch, Key, Record, SHARED, StreamId, Version, Versioned},
         rules::{self, Head, Holder},
+        write::{Write, check_targets},
     },
 };
 
@@ -39,8 +40,42 @@ struct State {
 
 struct Stream {
     epoch: Epoch,
-    holder: Holder,
+    /// None: nobody has claimed it.
+    holder: Option<Holder>,
     records: Vec<Record>,
+}
+
+impl State {
+    fn check_append(&self, stream: &StreamId, epoch: Epoch, expected: Seq) -> Result<()> {
+        let head = match self.streams.get(stream) {
+            Some(known) => Head { epoch: known.epoch, next: known.records.len() as Seq },
+            None if epoch == SHARED => Head { epoch: SHARED, next: 0 },
+            None => return Err(rules::unclaimed(stream)),
+        };
+        rules::check_append(stream, head, epoch, expected)
+    }
+
+    fn append(&mut self, stream: &StreamId, records: &[Record]) {
+        let made = || Stream { epoch: SHARED, holder: None, records: Vec::new() };
+        self.streams.entry(stream.clone()).or_insert_with(made).records.extend_from_slice(records);
+    }
+
+    /// [`Version::ABSENT`] for a document that is not there.
+    fn version(&self, key: &Key) -> Version {
+        self.documents.get(key).map_or(Version::ABSENT, |document| document.version)
+    }
+
+    fn put(&mut self, key: &Key, value: &Value) -> Version {
+        let stored = self.version(key);
+        let version = Version(1 + if stored == Version::ABSENT { self.highest_deleted_version } else { stored.0 });
+        self.documents.insert(key.clone(), Versioned { version, value: value.clone() });
+        version
+    }
+
+    fn delete(&mut self, key: &Key) {
+        self.highest_deleted_version = self.highest_deleted_version.max(self.version(key).0);
+        self.documents.remove(key);
+    }
 }
 
 impl InMemoryStore {
@@ -63,14 +98,15 @@ impl Store for InMemoryStore {
         let now = Timestamp::now();
         let holder = Holder { owner: owner.clone(), until: rules::lease_end(now, lease) };
         let mut state = self.state();
+        let highest_removed_epoch = state.highest_removed_epoch;
         if let Some(known) = state.streams.get_mut(stream) {
-            rules::check_holder(stream, &known.holder, Some(owner), now)?;
-            known.epoch += 1;
-            known.holder = holder;
+            rules::check_holder(stream, known.holder.as_ref(), Some(owner), now)?;
+            known.epoch = 1 + if known.epoch == SHARED { highest_removed_epoch } else { known.epoch };
+            known.holder = Some(holder);
             return Ok(known.epoch);
         }
-        let epoch = state.highest_removed_epoch + 1;
-        state.streams.insert(stream.clone(), Stream { epoch, holder, records: Vec::new() });
+        let epoch = highest_removed_epoch + 1;
+        state.streams.insert(stream.clone(), Stream { epoch, holder: Some(holder), records: Vec::new() });
         Ok(epoch)
     }
 
@@ -78,17 +114,17 @@ impl Store for InMemoryStore {
         let mut state = self.state();
         let known = state.streams.get_mut(stream).ok_or_else(|| rules::unclaimed(stream))?;
         rules::check_epoch(stream, known.epoch, epoch)?;
-        known.holder.until = rules::lease_end(Timestamp::now(), lease);
+        if let Some(holder) = &mut known.holder {
+            holder.until = rules::lease_end(Timestamp::now(), lease);
+        }
         Ok(())
     }
 
     async fn append(&self, stream: &StreamId, epoch: Epoch, expected: Seq, records: &[Record]) -> Result<()> {
         rules::check_records(stream, expected, records)?;
         let mut state = self.state();
-        let known = state.streams.get_mut(stream).ok_or_else(|| rules::unclaimed(stream))?;
-        let head = Head { epoch: known.epoch, next: known.records.len() as Seq };
-        rules::check_append(stream, head, epoch, expected)?;
-        known.records.extend_from_slice(records);
+        state.check_append(stream, epoch, expected)?;
+        state.append(stream, records);
         Ok(())
     }
 
@@ -108,7 +144,7 @@ impl Store for InMemoryStore {
     async fn remove_stream(&self, stream: &StreamId) -> Result<()> {
         let mut state = self.state();
         let Some(known) = state.streams.get(stream) else { return Ok(()) };
-        rules::check_holder(stream, &known.holder, None, Timestamp::now())?;
+        rules::check_holder(stream, known.holder.as_ref(), None, Timestamp::now())?;
         state.highest_removed_epoch = state.highest_removed_epoch.max(known.epoch);
         state.streams.remove(stream);
         Ok(())
@@ -121,19 +157,14 @@ impl Store for InMemoryStore {
     async fn put(&self, key: &Key, expected: Version, value: &Value) -> Result<Version> {
         rules::document_text(key, value)?;
         let mut state = self.state();
-        let stored = state.documents.get(key).map_or(Version::ABSENT, |document| document.version);
-        rules::check_version(key, stored, expected)?;
-        let version = if stored == Version::ABSENT { state.highest_deleted_version + 1 } else { stored.0 + 1 };
-        state.documents.insert(key.clone(), Versioned { version: Version(version), value: value.clone() });
-        Ok(Version(version))
+        rules::check_version(key, state.version(key), expected)?;
+        Ok(state.put(key, value))
     }
 
     async fn delete(&self, key: &Key, expected: Version) -> Result<()> {
         let mut state = self.state();
-        let stored = state.documents.get(key).map_or(Version::ABSENT, |document| document.version);
-        rules::check_deletion(key, stored, expected)?;
-        state.highest_deleted_version = state.highest_deleted_version.max(stored.0);
-        state.documents.remove(key);
+        rules::check_deletion(key, state.version(key), expected)?;
+        state.delete(key);
         Ok(())
     }
 
@@ -150,5 +181,33 @@ impl Store for InMemoryStore {
             .take(limit)
             .map(|(key, document)| (key.clone(), document.clone()))
             .collect())
+    }
+
+    async fn commit(&self, writes: &[Write]) -> Result<()> {
+        check_targets(writes)?;
+        let mut state = self.state();
+        for write in writes {
+            match write {
+                Write::Append { stream, epoch, expected, records } => {
+                    rules::check_records(stream, *expected, records)?;
+                    state.check_append(stream, *epoch, *expected)?;
+                }
+                Write::Put { key, expected, value } => {
+                    rules::document_text(key, value)?;
+                    rules::check_version(key, state.version(key), *expected)?;
+                }
+                Write::Delete { key, expected } => rules::check_deletion(key, state.version(key), *expected)?,
+            }
+        }
+        for write in writes {
+            match write {
+                Write::Append { stream, records, .. } => state.append(stream, records),
+                Write::Put { key, value, .. } => {
+                    state.put(key, value);
+                }
+                Write::Delete { key, .. } => state.delete(key),
+            }
+        }
+        Ok(())
     }
 }

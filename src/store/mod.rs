@@ -8,6 +8,7 @@ mod owner;
 mod record;
 mod rules;
 mod sqlite;
+mod write;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -20,8 +21,9 @@ use crate::{
 
 pub use in_memory::InMemoryStore;
 pub use owner::{is_gone, this_process};
-pub use record::{Digest, Epoch, Key, MAX_BODY, Record, StreamId, Version, Versioned, verify_chain};
+pub use record::{Digest, Epoch, Key, MAX_BODY, Record, SHARED, StreamId, Version, Versioned, verify_chain};
 pub use sqlite::{SqliteStore, sqlite_version};
+pub use write::Write;
 
 /// Streams and documents. Every call is atomic; a call that returned `Ok` survives a crash of the process, and of the
 /// machine where the backend is durable. Claims and leases alone may be lost with the machine: so are their holders.
@@ -48,9 +50,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Appends of one caller that are under way together take effect in the order of their calls (the order in which the
     /// returned futures are first polled).
     ///
+    /// A stream that was never claimed has the epoch [`SHARED`]: with it whoever knows the next number may append, and the first
+    /// append makes the stream. The first claim ends that.
+    ///
     /// # Errors
     /// `Conflict` unless the stream's next sequence number is `expected`, `Fenced` when `epoch` is not the newest,
-    /// `NotFound` when the stream was never claimed, `Invalid` for a body above [`MAX_BODY`], `StoreUnavailable` when the
+    /// `NotFound` when the stream is not there (and `epoch` is not [`SHARED`]), `Invalid` for a body above [`MAX_BODY`], `StoreUnavailable` when the
     /// backend fails.
     async fn append(&self, stream: &StreamId, epoch: Epoch, expected: Seq, records: &[Record]) -> Result<()>;
 
@@ -85,6 +90,13 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Up to `limit` documents whose keys begin with `prefix`, in byte order of the keys, after `after`.
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Versioned<Value>)>>;
+
+    /// Makes all of `writes` or none, in one step that nobody sees half of; they are durable on return.
+    ///
+    /// # Errors
+    /// That of the first write that is refused, as the method of its name says it; `Invalid` when two of them change the same stream
+    /// or document.
+    async fn commit(&self, writes: &[Write]) -> Result<()>;
 }
 
 /// What a commit waits for.

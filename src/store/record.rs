@@ -49,6 +49,9 @@ pub const MAX_BODY: usize = 16 * 1024 * 1024;
 /// Grows with every take-over of a stream, from 1.
 pub type Epoch = u64;
 
+/// The epoch of a stream that nobody has claimed: many may append to it.
+pub const SHARED: Epoch = 0;
+
 /// SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 32]);

@@ -42,8 +42,8 @@ pub(super) fn lease_end(now: Timestamp, lease: Duration) -> Timestamp {
 }
 
 /// `Locked` while a live process other than `claimant` holds the stream.
-pub(super) fn check_holder(stream: &StreamId, holder: &Holder, claimant: Option<&Owner>, now: Timestamp) -> Result<()> {
-    let Holder { owner, until } = holder;
+pub(super) fn check_holder(stream: &StreamId, holder: Option<&Holder>, claimant: Option<&Owner>, now: Timestamp) -> Result<()> {
+    let Some(Holder { owner, until }) = holder else { return Ok(()) };
     if *until <= now || claimant == Some(owner) || is_gone(owner) {
         return Ok(());
     }

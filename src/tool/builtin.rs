@@ -2,7 +2,7 @@
 
 use crate::{
     model::{AccessClass, Effect, ToolName, ToolPattern, ToolSpec},
-    tool::{calculator::Calculator, command::Command, files, memory, web},
+    tool::{calculator::Calculator, command::Command, files, memory, messages, web},
 };
 
 /// A built-in tool, in so far as a plan must know it.
@@ -42,6 +42,7 @@ const fn stranger(name: &'static str, effect: Effect, reach: &'static [AccessCla
 
 /// The built-in tools, by name.
 pub const BUILT_INS: &[BuiltIn] = &[
+    tool("broadcast", Effect::Idempotent, &[]),
     tool("calculator", Effect::Pure, &[]),
     tool("command", Effect::Write, &[AccessClass::Run]),
     tool("edit_file", Effect::Write, &[AccessClass::Read, AccessClass::Write]),
@@ -53,7 +54,11 @@ pub const BUILT_INS: &[BuiltIn] = &[
     tool("memory_add", Effect::Idempotent, &[AccessClass::Remember]),
     stranger("memory_search", Effect::Read, &[AccessClass::Recall]),
     tool("read_file", Effect::Read, &[AccessClass::Read]),
+    tool("read_messages", Effect::Idempotent, &[]),
     tool("search_files", Effect::Read, &[AccessClass::Read]),
+    tool("send_message", Effect::Idempotent, &[]),
+    tool("subscribe", Effect::Idempotent, &[]),
+    tool("unsubscribe", Effect::Idempotent, &[]),
     stranger("web_fetch", Effect::Read, &[AccessClass::Net]),
     stranger("web_search", Effect::Read, &[AccessClass::Net]),
     tool("write_file", Effect::Idempotent, &[AccessClass::Write]),
@@ -65,6 +70,7 @@ pub fn built_in_specs() -> Vec<ToolSpec> {
     let mut specs = vec![Calculator::described(), Command::described()];
     specs.extend(files::specs());
     specs.extend(memory::specs());
+    specs.extend(messages::specs());
     specs.extend(web::specs());
     specs.sort_by(|one, other| one.name.as_str().cmp(other.name.as_str()));
     specs
@@ -108,6 +114,7 @@ mod tests {
         ];
         tools.extend(files::file_tools(folder, &[]).unwrap());
         tools.extend(web::http_tools());
+        tools.extend(messages::message_tools());
         tools.extend(memory::memory_tools(&Arc::new(Memory::new(
             Arc::new(SqliteIndex::in_memory()),
             Arc::new(WordsOnly),

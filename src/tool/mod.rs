@@ -12,6 +12,7 @@ pub mod command;
 pub mod files;
 pub mod mcp;
 pub mod memory;
+pub mod messages;
 mod policy;
 mod redact;
 mod secrets;
@@ -29,6 +30,7 @@ pub use redact::{LiveSecrets, Redactor};
 pub use secrets::{Secrets, mentioned};
 pub use toolbox::{ToolSource, Toolbox};
 
+use self::messages::MailboxRequest;
 use crate::{
     error::Result,
     model::{Access, AccessClass, Effect, ToolName, ToolSpec, Value},
@@ -53,8 +55,7 @@ pub trait Tool: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Whether it is a part of how agents are run and nothing that a model is offered or an author calls: what it changes is kept beside
-    /// the runs, and needs no permission.
+    /// Whether it is a part of how agents are run: what it changes is kept in the run or beside it, and needs no permission.
     fn is_inner(&self) -> bool {
         false
     }
@@ -80,6 +81,15 @@ pub trait Tool: fmt::Debug + Send + Sync {
     /// # Errors
     /// `Invalid` when the arguments make no sense, with a message that a model can act on.
     fn accesses(&self, arguments: &Value) -> Result<Vec<Access>>;
+
+    /// For a tool over the mailboxes of the run that calls it: what the call asks of them. The run answers it, and keeps what follows in one
+    /// piece with the result; [`Tool::call`] is not made then.
+    ///
+    /// # Errors
+    /// `Invalid` when the arguments make no sense.
+    fn asks_mailboxes(&self, _call: &Authorized<ToolCall>) -> Option<Result<MailboxRequest>> {
+        None
+    }
 
     /// Makes the call. Dropping the future ends it, children included.
     ///

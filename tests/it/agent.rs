@@ -184,8 +184,14 @@ fn models(provider: Arc<dyn Provider>, settings: ModelsSettings) -> Models {
 async fn call(models: &Models, max_concurrent: Option<u32>, seconds: u64) -> Result<Called> {
     let (model, request) = ("lab/small".parse().unwrap(), request("small"));
     let agent_limits = CallLimits { max_concurrent, ..CallLimits::default() };
-    let call =
-        Call { model: &model, agent_limits, timeout: Duration::from_secs(seconds), patience: Duration::ZERO, request: &request };
+    let call = Call {
+        model: &model,
+        agent_limits,
+        timeout: Duration::from_secs(seconds),
+        patience: Duration::ZERO,
+        request: &request,
+        out: None,
+    };
     models.call(call, &|_| (), &|_| ()).await
 }
 

@@ -31,7 +31,7 @@ fn check(example: &str, is_manifest: bool, beside: Option<&str>) -> (Vec<Diagnos
         ),
     ]);
     if is_manifest {
-        let read = plan::compile_manifest(Path::new(name), &files);
+        let read = plan::compile_manifest(Path::new(name), &files, &plan::CompileOptions::default());
         return (read.diagnostics, read.sources);
     }
     let manifest = beside.map_or(ManifestChoice::None, |_| ManifestChoice::At("beside/agents.toml".into()));

@@ -15,7 +15,7 @@ use agentflow::{
     model::{CallRates, ChatRequest, ChatResponse, FinishReason, ModelRef, Owner, Price, ProviderName, Rate, Seq, Value},
     provider::{MockAnswer, MockProvider, MockSettings, OnText, Provider, Providers},
     resilience::{BreakerPolicy, Phase},
-    store::{self, Epoch, InMemoryStore, Key, Record, Store, StreamId, Synchronous, Version, Versioned},
+    store::{self, Epoch, InMemoryStore, Key, Record, Store, StreamId, Synchronous, Version, Versioned, Write},
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -114,7 +114,8 @@ impl Process {
     async fn call_model(&self, model: &str) -> Result<Called> {
         let (model, request): (ModelRef, _) = (model.parse().unwrap(), request("small"));
         let agent_limits = CallLimits::default();
-        let call = Call { model: &model, agent_limits, timeout: SECOND * 60, patience: Duration::ZERO, request: &request };
+        let call =
+            Call { model: &model, agent_limits, timeout: SECOND * 60, patience: Duration::ZERO, request: &request, out: None };
         self.models.call(call, &|_| (), &|notice| self.notices.lock().unwrap().push(notice)).await
     }
 
@@ -375,6 +376,12 @@ impl Store for Counting {
 
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Versioned<Value>)>> {
         self.inner.list(prefix, after, limit).await
+    }
+
+    async fn commit(&self, writes: &[Write]) -> Result<()> {
+        self.puts.fetch_add(1, Ordering::SeqCst);
+        self.check()?;
+        self.inner.commit(writes).await
     }
 }
 

@@ -18,6 +18,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("template", &["error", "model"]),
     ("resilience", &["error", "model"]),
     ("store", &["crash", "error", "model"]),
+    ("mailbox", &["crash", "error", "model", "schema", "store"]),
     ("provider", &["crash", "error", "http_client", "model", "schema"]),
     ("memory", &["crash", "error", "http_client", "model", "provider"]),
     ("tool", &["crash", "error", "http_client", "memory", "model", "schema", "template"]),

@@ -74,7 +74,7 @@ tools = ['mcp:githb/x', 'mcp:github/x', 'agent:b']
 command = ['server']
 ";
     let files = StoredFiles::new(vec![StoredSource { path: "agents.toml".to_owned(), text: manifest.to_owned() }]);
-    let read = compile_manifest(Path::new("agents.toml"), &files);
+    let read = compile_manifest(Path::new("agents.toml"), &files, &CompileOptions::default());
     let told: Vec<&str> = read.diagnostics.iter().map(|problem| problem.message.as_str()).collect();
     let expected = ["unknown tool `calculatr`", "`net:` is no permission", "tool `mcp:githb/x`: there is no MCP server `githb`"];
     assert_eq!(told, expected);

@@ -58,7 +58,7 @@ pub struct Tools {
     toolbox: Toolbox,
     policy: Policy,
     secrets: Secrets,
-    redactor: Option<Redactor>,
+    redactor: Option<Arc<Redactor>>,
     settings: BTreeMap<String, ToolSettings>,
     simulated: bool,
     servers: Servers,
@@ -77,7 +77,7 @@ impl Tools {
     /// The same tools, with secrets that calls may be lent, and with all that is to be kept out of what is recorded and told.
     #[must_use]
     pub fn with_secrets(self, secrets: Secrets, redactor: Redactor) -> Self {
-        Self { secrets, redactor: Some(redactor), ..self }
+        Self { secrets, redactor: Some(Arc::new(redactor)), ..self }
     }
 
     /// The same tools, none of which does anything but compute: results are made up, nothing is touched, nothing need be permitted.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Tools, key};
+use super::key;
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{Effect, Spend, StepId, ToolOutcome, ToolResult, Value},
-    tool::ToolOutput,
+    tool::{Redactor, ToolOutput},
 };
 
 /// A result on its way into the log.
@@ -28,18 +28,27 @@ impl Made {
     }
 }
 
-impl Tools {
+/// What a result belongs to.
+#[derive(Debug, Clone)]
+pub(super) struct Of {
+    pub(super) step: StepId,
+    pub(super) tool: String,
+    pub(super) fingerprint: String,
+}
+
+impl Of {
     /// What is kept and told of a call: without any secret, whoever gave it away.
-    pub(super) fn result(&self, step: StepId, tool: String, fingerprint: String, made: Made) -> ToolResult {
+    pub(super) fn result(self, redactor: Option<&Redactor>, made: Made) -> ToolResult {
+        let Self { step, tool, fingerprint } = self;
         let Made { outcome, untrusted, cached, duration_ms, spend } = made;
-        let redact = |text: &str| match &self.redactor {
+        let redact = |text: &str| match redactor {
             Some(redactor) => redactor.redact(text).into_owned(),
             None => text.to_owned(),
         };
         let (outcome, notes) = match outcome {
             Ok(ToolOutput { value, notes }) => {
                 let notes = notes.iter().map(|note| redact(note)).collect();
-                let value = match &self.redactor {
+                let value = match redactor {
                     Some(redactor) => redactor.redact_value(&value).into_owned(),
                     None => value,
                 };

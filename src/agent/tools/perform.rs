@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     Tools, cache, key,
-    outcome::{Made, assumed_done, capped, rejected, timed_out},
+    outcome::{Made, Of, assumed_done, capped, rejected, timed_out},
 };
 use crate::{
     agent::{Entry, Journal, Recorded, tools::ToolSettings},
@@ -17,7 +17,7 @@ use crate::{
         Access, ApprovalRequest, Decision, Effect, NodePath, OnAmbiguous, Permission, Question, QuestionKind, RunId, StepId,
         ToolDenial, ToolIntent, ToolResult, Value,
     },
-    tool::{Approval, Authorized, CallContext, Caller, Grants, Meter, Tool, ToolCall, Verdict},
+    tool::{Approval, Authorized, CallContext, Caller, Grants, Meter, Tool, ToolCall, Verdict, messages::MailboxRequest},
 };
 
 /// A call that is asked for.
@@ -95,29 +95,34 @@ impl Tools {
         {
             return Err(divergent(around.node, id, &intent.tool, &tool));
         }
-        let Some(made) = self.make(step, around, &fingerprint, recorded, journal).await? else { return Ok(Performed::Waits) };
-        let result = self.result(id, tool, fingerprint, made);
+        let of = Of { step: id, tool, fingerprint };
+        let made = match self.make(step, around, &of, recorded, journal).await? {
+            Came::Made(made) => made,
+            Came::Kept(result) => return Ok(Performed::Result(result)),
+            Came::Waits => return Ok(Performed::Waits),
+        };
+        let result = of.result(self.redactor.as_deref(), made);
         crash_point!("tool.result-in-hand");
         journal.record(Entry::Result(result.clone())).await?;
         crash_point!("tool.result-durable");
         Ok(Performed::Result(Box::new(result)))
     }
 
-    /// `None` when a person has to decide first.
     async fn make(
         &self,
         step: ToolStep,
         around: Around<'_>,
-        fingerprint: &str,
+        of: &Of,
         recorded: &Recorded,
         journal: &dyn Journal,
-    ) -> Result<Option<Made>> {
+    ) -> Result<Came> {
+        let fingerprint = of.fingerprint.as_str();
         let (tool, arguments) = match (step.tool, step.arguments) {
-            (Err((_, error)), _) | (Ok(_), Err((_, error))) => return Ok(Some(Made::failed(error))),
+            (Err((_, error)), _) | (Ok(_), Err((_, error))) => return Ok(Came::Made(Made::failed(error))),
             (Ok(tool), Ok(arguments)) => (tool, arguments),
         };
         if let Err(error) = self.check(tool.as_ref(), &arguments) {
-            return Ok(Some(Made::failed(error)));
+            return Ok(Came::Made(Made::failed(error)));
         }
         let name = tool.spec().name.clone();
         let settings = self.settings(&name);
@@ -126,7 +131,7 @@ impl Tools {
         let known = recorded.step(step.id);
         let permission = known.and_then(|known| known.permission.as_ref()).filter(|(_, given)| given.fingerprint == fingerprint);
         if let Some((_, given)) = permission.filter(|(_, given)| given.decision == Decision::Reject) {
-            return Ok(Some(Made::failed(rejected(given.comment.as_deref()))));
+            return Ok(Came::Made(Made::failed(rejected(given.comment.as_deref()))));
         }
         let approval = permission.and_then(|(request, _)| Approval::of(&request.question));
         let ask = |kind, accesses, reason| ApprovalRequest {
@@ -145,20 +150,20 @@ impl Tools {
         let call = ToolCall { tool: name.clone(), arguments: arguments.clone() };
         let verdict = match self.policy.authorize(tool.as_ref(), call, around.grants, approval.as_ref()) {
             Ok(verdict) => verdict,
-            Err(error) => return Ok(Some(Made::failed(error))),
+            Err(error) => return Ok(Came::Made(Made::failed(error))),
         };
         let (call, accesses, rules) = match verdict {
             Verdict::Allowed { call, accesses, rules } => (call, accesses, rules),
             Verdict::Ask { accesses, reason } => {
                 let request = ask(QuestionKind::Permission, accesses, reason);
                 put_question(request, recorded, journal);
-                return Ok(None);
+                return Ok(Came::Waits);
             }
             Verdict::Denied(denial) => {
                 let error = Error::from(denial);
                 let denial = ToolDenial { step: step.id, tool: name.to_string(), arguments, error: error.to_record() };
                 journal.note(Entry::Denial(denial));
-                return Ok(Some(Made::failed(error)));
+                return Ok(Came::Made(Made::failed(error)));
             }
         };
         let was_begun = known.is_some_and(|known| known.intent.is_some());
@@ -169,17 +174,17 @@ impl Tools {
                 (Some(Decision::Rerun), _) | (None | Some(Decision::Approve | Decision::Choose), OnAmbiguous::Rerun) => {}
                 (Some(Decision::AssumeDone), _)
                 | (None | Some(Decision::Approve | Decision::Choose), OnAmbiguous::AssumeDone) => {
-                    return Ok(Some(assumed_done()));
+                    return Ok(Came::Made(assumed_done()));
                 }
-                (Some(Decision::Reject), _) => return Ok(Some(Made::failed(rejected(None)))),
+                (Some(Decision::Reject), _) => return Ok(Came::Made(Made::failed(rejected(None)))),
                 (None | Some(Decision::Approve | Decision::Choose), OnAmbiguous::Ask) => {
                     let reason = "the process died during the call, and nobody knows whether it was made".to_owned();
                     put_question(ask(QuestionKind::Ambiguous, accesses, reason), recorded, journal);
-                    return Ok(None);
+                    return Ok(Came::Waits);
                 }
             }
         }
-        let ready = Ready { tool, call, effect, settings, step: step.id, fingerprint, approved: approval.is_some() };
+        let ready = Ready { tool, call, effect, settings, of, approved: approval.is_some() };
         self.call(ready, accesses, rules, around, journal).await
     }
 
@@ -192,8 +197,8 @@ impl Tools {
         Err(Error::new(ErrorKind::Invalid, format!("the arguments do not fit `{name}`: {}", problems.join("; "))))
     }
 
-    /// Records the intent and makes the call, or takes a result that was kept. `None` when the call itself waits for a person: it is
-    /// made again when the run goes on.
+    /// Records the intent and makes the call, or takes a result that was kept. A call that itself waits for a person is made again when
+    /// the run goes on.
     async fn call(
         &self,
         ready: Ready<'_>,
@@ -201,8 +206,9 @@ impl Tools {
         rules: Vec<Permission>,
         around: Around<'_>,
         journal: &dyn Journal,
-    ) -> Result<Option<Made>> {
-        let Ready { tool, call, effect, settings, step, fingerprint, approved } = ready;
+    ) -> Result<Came> {
+        let Ready { tool, call, effect, settings, of, approved } = ready;
+        let (step, fingerprint) = (of.step, of.fingerprint.as_str());
         let timeout = settings.timeout.unwrap_or_else(|| tool.usual_timeout());
         let server = self.servers.of(&accesses);
         let intent = ToolIntent {
@@ -217,9 +223,15 @@ impl Tools {
             approved,
         };
         let idempotency_key = intent.key.clone();
+        if let Some(request) = tool.asks_mailboxes(&call) {
+            return match request {
+                Ok(request) => self.exchange(request, intent, of, journal).await,
+                Err(error) => Ok(Came::Made(Made::failed(error))),
+            };
+        }
         let call = match call.reveal(tool.as_ref(), &self.secrets, around.secret_key.as_bytes()) {
             Ok(call) => call,
-            Err(error) => return Ok(Some(Made::failed(error))),
+            Err(error) => return Ok(Came::Made(Made::failed(error))),
         };
         let untrusted = tool.is_untrusted();
         let kept = settings.cache.filter(|_| effect == Effect::Read).zip(self.store.get());
@@ -227,7 +239,7 @@ impl Tools {
             && let Some(output) = cache::find(store, fingerprint, ttl).await
         {
             journal.note(Entry::Intent(intent));
-            return Ok(Some(Made { untrusted, cached: true, ..Made::new(Ok(output)) }));
+            return Ok(Came::Made(Made { untrusted, cached: true, ..Made::new(Ok(output)) }));
         }
         let admitted = match &server {
             Some(server) => match self.servers.admit(server, timeout).await {
@@ -237,7 +249,7 @@ impl Tools {
                     }
                     Some(admitted)
                 }
-                Err(error) => return Ok(Some(Made::failed(error))),
+                Err(error) => return Ok(Came::Made(Made::failed(error))),
             },
             None => None,
         };
@@ -272,14 +284,40 @@ impl Tools {
             journal.on_notice(notice);
         }
         if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Waiting) {
-            return Ok(None);
+            return Ok(Came::Waits);
         }
         let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let (Some((ttl, store)), Ok(output)) = (kept, &outcome) {
             cache::keep(store, fingerprint, ttl, output).await;
         }
-        Ok(Some(Made { outcome, untrusted, cached: false, duration_ms, spend: meter.read() }))
+        Ok(Came::Made(Made { outcome, untrusted, cached: false, duration_ms, spend: meter.read() }))
     }
+
+    /// Has the mailboxes of the run answer. The intent need not be durable before: nothing leaves the process, and what follows is kept
+    /// in one piece with the result.
+    async fn exchange(&self, mut request: MailboxRequest, intent: ToolIntent, of: &Of, journal: &dyn Journal) -> Result<Came> {
+        if let (MailboxRequest::Send { body, .. }, Some(redactor)) = (&mut request, &self.redactor) {
+            *body = redactor.redact_value(body).into_owned();
+        }
+        let key = intent.key.clone();
+        journal.note(Entry::Intent(intent));
+        let (of, redactor) = (of.clone(), self.redactor.clone());
+        let seal = Box::new(move |outcome| of.result(redactor.as_deref(), Made::new(outcome)));
+        crash_point!("messages.asked");
+        let result = journal.exchange(request, &key, seal).await?;
+        crash_point!("messages.answered");
+        Ok(Came::Kept(Box::new(result)))
+    }
+}
+
+/// What came of a step.
+enum Came {
+    /// This, which is to be kept.
+    Made(Made),
+    /// A result that is in the log.
+    Kept(Box<ToolResult>),
+    /// A person has to decide first.
+    Waits,
 }
 
 /// A call that is permitted.
@@ -288,8 +326,7 @@ struct Ready<'a> {
     call: Authorized<ToolCall>,
     effect: Effect,
     settings: ToolSettings,
-    step: StepId,
-    fingerprint: &'a str,
+    of: &'a Of,
     approved: bool,
 }
 

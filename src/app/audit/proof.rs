@@ -10,10 +10,14 @@ use crate::{
         Approval, ApprovalRequest, Decision, Event, EventBody, NodePath, QuestionKind, StepId, ToolIntent, ToolOutcome,
         ToolResult,
     },
+    tool::messages,
 };
 
 /// How tools begin that only let other agents and workflows act: what those do is permitted call by call.
 const DELEGATES: [&str; 2] = ["agent:", "workflow:"];
+
+/// Tools that are a part of how agents are run, besides those over mailboxes: what they change is kept beside the runs.
+const INNER: [&str; 1] = ["conversation_append"];
 
 /// Takes the events of a run in order.
 #[derive(Debug, Default)]
@@ -86,6 +90,18 @@ impl Proof {
             | EventBody::IterationStarted { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => Ok(()),
         }
     }
@@ -108,7 +124,8 @@ impl Step {
             None | Some(true) => {}
         }
         let is_delegate = DELEGATES.iter().any(|prefix| tool.starts_with(prefix));
-        if call.effect.changes() && call.accesses.is_empty() && !call.approved && !is_delegate {
+        let is_inner = INNER.contains(&tool.as_str()) || messages::NAMES.contains(&tool.as_str());
+        if call.effect.changes() && call.accesses.is_empty() && !call.approved && !is_delegate && !is_inner {
             return Err(format!("`{tool}` changes the world, and neither a rule nor a person permits it"));
         }
         self.intent = Some(call.fingerprint.clone());

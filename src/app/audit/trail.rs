@@ -131,6 +131,18 @@ impl Trail {
             | EventBody::FallbackTaken { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
         None

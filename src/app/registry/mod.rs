@@ -68,7 +68,7 @@ impl Registry {
             (catalog, manifest, manifest_path, diagnostics, sources, project::folder_of(source.path()))
         } else {
             let path = manifest_of(settings)?;
-            let CompiledManifest { catalog, manifest, diagnostics, sources } = compile_manifest(&path);
+            let CompiledManifest { catalog, manifest, diagnostics, sources } = compile_manifest(&path, settings);
             let folder = project::folder_of(&path);
             (catalog, manifest, Some(path), diagnostics, sources, folder)
         };

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Figures, Measurements, measure, stats};
 use crate::{
     error::{Error, ErrorKind},
-    model::{AgentName, ChatResponse, Cost, EventBody, NodePath, RunId, RunStatus, Spend, Value},
+    model::{AgentName, AgentOverrides, ChatResponse, Cost, EventBody, NodePath, RunId, RunStatus, Spend, Value},
     store::{Digest, InMemoryStore, Record, Store, StreamId, Version, this_process},
 };
 
@@ -52,6 +52,7 @@ fn answered(node: &str, model: &str, cost: Cost, duration_ms: u64) -> EventBody 
         response: ChatResponse::text("yes", "m"),
         cost,
         duration_ms,
+        overrides: AgentOverrides::default(),
     }
 }
 

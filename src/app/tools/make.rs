@@ -20,6 +20,7 @@ use crate::{
         files::file_tools,
         mcp::{INHERITED_VARIABLES, McpServer, McpSettings, McpTransport},
         memory::memory_tools,
+        messages::message_tools,
         web::{SearchEngine, SearchSettings, WebClient, WebFetch, WebSearch, http_tools_over},
     },
 };
@@ -64,6 +65,7 @@ pub(super) fn built_in(
             Err(error) => return Err(error),
         }
     }
+    tools.extend(message_tools());
     for tool in tools.into_iter().filter(|tool| wanted.has(tool.spec().name.as_str())) {
         made.toolbox.add(tool);
     }

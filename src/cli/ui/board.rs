@@ -267,6 +267,7 @@ fn whole(line: &mut Line, note: Note) {
         }
         What::Breaker { .. } => {}
         What::Calls(tool) => line.doing = Some(format!("calls {}", clean::one_line(&tool))),
+        What::Mail(what) => line.doing = Some(clean::one_line(&what)),
         What::Asks(question) => {
             line.state = State::Asking;
             line.reason = Some(clean::one_line(&question));
@@ -310,6 +311,7 @@ fn element(line: &mut Line, note: Note) {
         | What::Waits { .. }
         | What::Breaker { .. }
         | What::Calls(_)
+        | What::Mail(_)
         | What::Asks(_)
         | What::WaitsUntil(_)
         | What::Text
@@ -330,6 +332,7 @@ fn inside(line: &mut Line, what: What) {
         | What::Waits { .. }
         | What::Breaker { .. }
         | What::Calls(_)
+        | What::Mail(_)
         | What::Asks(_)
         | What::WaitsUntil(_)
         | What::Text

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    cli::clean,
+    cli::{clean, numbers},
     engine::Progress,
     model::{Event, EventBody, NodePath, Spend},
 };
@@ -44,6 +44,8 @@ pub(super) enum What {
     Succeeded,
     /// A tool is called.
     Calls(String),
+    /// A message was sent, or messages were taken, in words.
+    Mail(String),
     /// A person is asked something.
     Asks(String),
     /// It waits until a time.
@@ -90,6 +92,13 @@ impl Note {
                 What::Waits { model: model.clone(), reason: reason.clone(), duration: Duration::from_millis(*duration_ms) }
             }
             EventBody::ToolCalled { call, .. } => What::Calls(call.tool.clone()),
+            EventBody::MessageSent { message, .. } => What::Mail(format!("sent {} to {}", message.kind, message.to)),
+            EventBody::MessagesTaken { mailbox, messages, .. } => {
+                What::Mail(format!("took {} from {mailbox}", numbers::plural(messages.len() as u64, "message")))
+            }
+            EventBody::MessageDead { mailbox, reason, .. } => {
+                What::Mail(format!("a message in {mailbox} is given up: {}", reason.in_words()))
+            }
             EventBody::ApprovalRequested { request, .. } => What::Asks(request.question.in_words()),
             EventBody::AttemptPaused { until: Some(until), .. } => What::WaitsUntil(*until),
             EventBody::RunCreated { .. }
@@ -97,7 +106,16 @@ impl Note {
             | EventBody::ToolReturned { .. }
             | EventBody::ToolDenied { .. }
             | EventBody::AttemptPaused { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. }
             | EventBody::ApprovalGiven { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => return None,
         };
         Some(Self { at: event.at, node: event.body.node()?.clone(), what })

@@ -86,6 +86,8 @@ impl Plain {
             }
             What::Calls(tool) => Some(format!("{name}: calls {}", clean::one_line(tool))),
             What::WaitsUntil(until) => Some(format!("{name}: waits until {until}")),
+            What::Mail(_) if many => None,
+            What::Mail(what) => Some(format!("{name}: {}", clean::one_line(what))),
             What::Asks(question) => Some(format!("{name}: waits for a person: {}", clean::short(question, REASON))),
             What::Succeeded => self.end(name, note.at, many, "succeeded"),
             What::Reused => self.end(name, note.at, many, "reused"),

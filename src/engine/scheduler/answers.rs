@@ -24,7 +24,7 @@ impl Scheduler {
     }
 
     /// Records the answers that are to open questions; the others count for nothing.
-    pub(super) fn on_looked(&mut self, looked: Result<Option<Inbox>>) -> Result<()> {
+    pub(super) fn on_answers(&mut self, looked: Result<Option<Inbox>>) -> Result<()> {
         self.look = None;
         let inbox = match looked {
             Ok(Some(inbox)) if !inbox.left.is_empty() => inbox,

@@ -4,15 +4,15 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
-use super::Scheduler;
+use super::{Scheduler, Steering};
 use crate::{
     crash::crash_point,
     engine::{
-        Clock, Engine, Observer, RunOptions, deadlines::Deadlines, log::RunLog, recover::read_run, reuse::Reuse, revise,
-        state::RunState,
+        Clock, Engine, Observer, RunOptions, ask_run, deadlines::Deadlines, log::RunLog, recover::read_run, reuse::Reuse, revise,
+        run_control, state::RunState,
     },
     error::{Error, ErrorKind, Result},
-    model::{EventBody, RunId},
+    model::{EventBody, Owner, RunId, RunWish},
     plan::Plan,
     store::{Digest, StreamId},
 };
@@ -37,7 +37,9 @@ impl Scheduler {
         // The random part of an id is as good as any other.
         let nonce = plan.lends_secrets().then(|| RunId::generate().to_string());
         let state = engine.state(Arc::clone(&plan), &options.env).reusing(reuse);
-        let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
+        let caller = options.parent.as_ref().map(|parent| parent.run);
+        let steering = Steering::new(engine, &state, options.run, options.owner.clone(), caller);
+        let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log, steering);
         scheduler.asks_people = options.asks_people;
         scheduler.record(EventBody::RunCreated {
             run: options.run,
@@ -93,12 +95,18 @@ impl Scheduler {
         crash_point!("resume.replayed");
         let patience = engine.settings.store_patience;
         let log = RunLog::new(Arc::clone(&engine.store), options.run, epoch, state.next_seq(), recorded.last, patience);
-        let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log);
+        let caller = options.parent.as_ref().map(|parent| parent.run);
+        let steering = Steering::new(engine, &state, options.run, options.owner.clone(), caller);
+        let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log, steering);
         scheduler.asks_people = options.asks_people;
         scheduler.is_claimed = epoch > 0;
         if !ended {
             let given_up = scheduler.state.given_up();
+            let continued = going_on(engine, options.run, &options.owner, scheduler.state.is_run_paused()).await?;
             scheduler.record(EventBody::RunResumed { owner: options.owner, revised })?;
+            if let Some(by) = continued {
+                scheduler.record(EventBody::RunContinued { by })?;
+            }
             crash_point!("resume.queued");
             if let Some(error) = given_up {
                 scheduler.fail(&error)?;
@@ -110,7 +118,15 @@ impl Scheduler {
         Ok(scheduler)
     }
 
-    fn new(engine: &Engine, run: RunId, clock: Clock, observer: Arc<dyn Observer>, state: RunState, log: RunLog) -> Self {
+    fn new(
+        engine: &Engine,
+        run: RunId,
+        clock: Clock,
+        observer: Arc<dyn Observer>,
+        state: RunState,
+        log: RunLog,
+        steering: Steering,
+    ) -> Self {
         let now = Instant::now();
         let deadlines = Deadlines::of_run(state.run_time_left());
         Self {
@@ -136,6 +152,24 @@ impl Scheduler {
             asks_people: false,
             look_at: now,
             look: None,
+            steering,
         }
     }
+}
+
+/// Takes back that somebody wishes a pause of a run that is gone on with. For one that is paused, says who goes on with it; nobody does
+/// with one that is to be cancelled.
+async fn going_on(engine: &Engine, run: RunId, owner: &Owner, is_paused: bool) -> Result<Option<String>> {
+    let by = match run_control(&engine.store, run).await?.map(|control| (control.wish, control.by)) {
+        Some((RunWish::Cancel, _)) => return Ok(None),
+        Some((RunWish::GoOn, by)) => by,
+        Some((RunWish::Pause, _)) => {
+            let by = owner.to_string();
+            ask_run(&engine.store, run, RunWish::GoOn, &by).await?;
+            crash_point!("resume.pause-withdrawn");
+            by
+        }
+        None => owner.to_string(),
+    };
+    Ok(is_paused.then_some(by))
 }

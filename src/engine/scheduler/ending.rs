@@ -40,6 +40,34 @@ impl Scheduler {
     pub(super) async fn close(mut self, mut wishes: watch::Receiver<Wish>) -> Result<RunResult> {
         self.attempts.shutdown().await;
         crash_point!("stop.attempts-ended" if self.stop_at.is_some());
+        self.flush(&mut wishes).await?;
+        if self.state.cancelled_by().is_some() && self.state.ending().is_none() {
+            crash_point!("cancel.attempts-ended");
+            self.end_cancelled().await?;
+            self.flush(&mut wishes).await?;
+        }
+        crash_point!("close.flushed");
+        if self.is_claimed {
+            let given_back = self.log.renew(Duration::ZERO).await;
+            // What is told is durable, and a claim that is not given back runs out by itself.
+            if self.state.ending().is_none() {
+                renewed(given_back)?;
+            }
+            crash_point!("close.given-back");
+        }
+        self.forget_wish().await;
+        let spend = self.state.spend();
+        let run = self.run;
+        if let Some(ending) = self.state.ending().cloned() {
+            return Ok(RunResult { run, status: ending.status, outputs: ending.outputs, error: ending.error, spend });
+        }
+        // It was let go of without being told to stop: because it waits.
+        let status = if self.stop_at.is_none() { RunStatus::Waiting } else { RunStatus::Running };
+        Ok(RunResult { run, status, outputs: IndexMap::new(), error: None, spend })
+    }
+
+    /// Writes what is left.
+    async fn flush(&mut self, wishes: &mut watch::Receiver<Wish>) -> Result<()> {
         while self.log.is_writing() || self.log.has_unwritten() {
             self.log.write();
             let hurried = *wishes.borrow() == Wish::AtOnce;
@@ -53,23 +81,7 @@ impl Scheduler {
                 Ok(()) = wishes.changed() => {}
             }
         }
-        crash_point!("close.flushed");
-        if self.is_claimed {
-            let given_back = self.log.renew(Duration::ZERO).await;
-            // What is told is durable, and a claim that is not given back runs out by itself.
-            if self.state.ending().is_none() {
-                renewed(given_back)?;
-            }
-            crash_point!("close.given-back");
-        }
-        let spend = self.state.spend();
-        let run = self.run;
-        if let Some(ending) = self.state.ending().cloned() {
-            return Ok(RunResult { run, status: ending.status, outputs: ending.outputs, error: ending.error, spend });
-        }
-        // It was let go of without being told to stop: because it waits.
-        let status = if self.stop_at.is_none() { RunStatus::Waiting } else { RunStatus::Running };
-        Ok(RunResult { run, status, outputs: IndexMap::new(), error: None, spend })
+        Ok(())
     }
 }
 

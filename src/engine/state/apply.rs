@@ -47,7 +47,7 @@ impl RunState {
                 self.on_attempt(id, *attempt, seq, at);
                 self.open_inside(id, *elements, inputs.as_ref(), seq)?;
             }
-            EventBody::ModelResponded { node, ordinal, model, fingerprint, response, cost, duration_ms, .. } => {
+            EventBody::ModelResponded { node, ordinal, model, fingerprint, response, cost, duration_ms, overrides, .. } => {
                 let id = self.find(node)?;
                 self.add_spend(id, Spend::of_call(response.usage, *cost));
                 let instance = self.instance_mut(id);
@@ -59,6 +59,7 @@ impl RunState {
                     response: response.clone(),
                     cost: *cost,
                     duration_ms: *duration_ms,
+                    overrides: overrides.clone(),
                 });
             }
             EventBody::ToolCalled { node, .. }
@@ -84,6 +85,16 @@ impl RunState {
             EventBody::ToolDenied { node, .. } | EventBody::CallWaited { node, .. } | EventBody::BreakerChanged { node, .. } => {
                 self.find(node)?;
             }
+            EventBody::MessageSent { node, .. }
+            | EventBody::MessagesTaken { node, .. }
+            | EventBody::SubscriptionChanged { node, .. } => {
+                let id = self.find_open(node)?;
+                self.apply_mail(id, &event.body, seq)?;
+            }
+            EventBody::MessageDead { node, .. } => {
+                let id = self.find(node)?;
+                self.apply_mail(id, &event.body, seq)?;
+            }
             EventBody::NodeSucceeded { node, output, routed_to, reused, .. } => {
                 let id = self.find_open(node)?;
                 self.count_start(id, seq, at);
@@ -105,6 +116,14 @@ impl RunState {
                 let id = self.find_open(node)?;
                 self.finalize(id, NodeStatus::Cancelled, seq, at);
             }
+            EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::RunCancelRequested { .. }
+            | EventBody::AgentPaused { .. }
+            | EventBody::AgentResumed { .. }
+            | EventBody::AgentDraining { .. }
+            | EventBody::AgentTerminated { .. }
+            | EventBody::AgentChanged { .. } => self.apply_steering(&event.body, seq),
             EventBody::RunFinished { status, outputs, error, .. } => {
                 for id in self.open_instances() {
                     self.instance_mut(id).status = NodeStatus::Cancelled;
@@ -132,6 +151,8 @@ impl RunState {
                 self.go_on_if_answered(id);
             }
         }
+        let mail = self.mail_nodes_under_way();
+        self.dirty.extend(mail);
         for id in self.running_attempts() {
             // Whether a call was under way is not known: it may have been paid for.
             if matches!(self.node(id).kind, NodeKind::Agent(_)) {
@@ -155,10 +176,14 @@ impl RunState {
             instance.standing = Standing::default();
         }
         instance.attempt = attempt;
+        instance.attempted_at = Some(at);
         instance.queued = false;
         instance.horizon = seq;
         if self.stands(id) {
             self.dirty.push_back(id);
+        }
+        if let Some(due) = self.mail_due(id, at) {
+            self.set_timer(id, Some(due));
         }
     }
 
@@ -209,6 +234,7 @@ impl RunState {
         } else if error.kind == ErrorKind::Schema {
             // The next attempt is to ask anew, not to meet the same unusable answers again.
             instance.recorded.clear();
+            self.give_back_mail(id);
         }
         self.set_timer(id, Some(retry_at));
         self.dirty.push_back(id);
@@ -301,6 +327,7 @@ impl RunState {
         let is_active = |status| matches!(status, NodeStatus::Running | NodeStatus::Waiting);
         let was_attempt = self.is_running_attempt(id);
         self.end_waiting(id);
+        self.leave_mail(id, status);
         let instance = self.instance_mut(id);
         let before = std::mem::replace(&mut instance.status, status);
         let (frame, parent) = (instance.frame, instance.element.as_ref().map(|element| element.parent));

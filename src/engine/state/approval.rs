@@ -38,7 +38,7 @@ impl RunState {
             return Err(Error::new(ErrorKind::Internal, "the question has no options"));
         };
         if instance.status == NodeStatus::Running {
-            return Ok(Some(self.paused(id, gate.until)));
+            return Ok(Some(self.paused(id, gate.until, false)));
         }
         if self.is_due(id, now) { self.unanswered(id, gate, now).map(Some) } else { Ok(None) }
     }

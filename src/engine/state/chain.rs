@@ -14,6 +14,11 @@ use crate::{
 impl RunState {
     /// The model that the instance asks now.
     pub(in crate::engine) fn target(&self, id: InstanceId) -> Option<&ModelRef> {
+        self.set_model(id).or_else(|| self.written_target(id))
+    }
+
+    /// The model of the chain that it asks now, as its author wrote it.
+    pub(super) fn written_target(&self, id: InstanceId) -> Option<&ModelRef> {
         self.agent_node(id)?.models().nth(self.instance(id).target)
     }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{EventBody, NodeStatus, RunStatus, Value},
-    plan::{EdgeKind, GraphOutput, JoinMode, NodeKind, Plan},
+    plan::{EdgeKind, GraphOutput, JoinMode, NodeKind, Plan, WaitNode},
     template::{Shared, TemplateTree},
 };
 
@@ -33,10 +33,13 @@ enum Edges {
 impl RunState {
     /// The next thing to do at `now`, or `None` when something in flight has to end first.
     pub(in crate::engine) fn next_step(&mut self, now: Timestamp) -> Option<Step> {
-        if self.ending.is_some() || self.frames.is_empty() {
+        if self.ending.is_some() || self.frames.is_empty() || self.steering.stops() {
             return None;
         }
         loop {
+            if let Some(body) = self.dead_letter(now) {
+                return Some(Step::Record(Box::new(body)));
+            }
             if let Some(id) = self.dirty.pop_front() {
                 if let Some(body) = self.examine(id, now) {
                     // There may be more to do for it once this is applied.
@@ -53,7 +56,7 @@ impl RunState {
                 return Some(step);
             }
             if self.dirty.is_empty() {
-                return self.examine_run().map(Box::new).map(Step::Record);
+                return self.examine_run().or_else(|| self.in_vain()).map(Box::new).map(Step::Record);
             }
         }
     }
@@ -65,7 +68,7 @@ impl RunState {
             NodeStatus::Pending => self.examine_pending(id, now),
             NodeStatus::Running => match &instance.inner {
                 Inner::Nothing if self.stands(id) => self.examine_standing(id, now),
-                Inner::Nothing => None,
+                Inner::Nothing => self.examine_mail(id, now),
                 Inner::Frame(frame) => self.examine_container(id, *frame, now),
                 Inner::Elements(_) => self.examine_elements(id, now),
             },
@@ -155,17 +158,6 @@ impl RunState {
         {
             return Some(self.failure(id, &error, now));
         }
-        let attempt = self.instance(id).attempt + 1;
-        let started = |inputs| EventBody::AttemptStarted {
-            node: self.path(id).clone(),
-            attempt,
-            agent: None,
-            chosen: None,
-            model: None,
-            basis: None,
-            elements: None,
-            inputs,
-        };
         let node = self.node(id);
         match &node.kind {
             NodeKind::Agent(agent) => {
@@ -182,20 +174,37 @@ impl RunState {
                 self.enqueue(id);
                 None
             }
-            NodeKind::Graph(_) => Some(started(None)),
+            NodeKind::Graph(_) => Some(self.started(id, None)),
             NodeKind::Value(tree) => match self.render(id, tree) {
                 Ok(output) => Some(self.success(id, output).unwrap_or_else(|error| self.failure(id, &error, now))),
                 Err(error) => Some(self.failure(id, &error, now)),
             },
+            // Another try begins anew, whether it waits or not.
+            NodeKind::Send(_) | NodeKind::Receive(_) if self.instance(id).attempt > 0 => Some(self.started(id, None)),
+            NodeKind::Send(_) | NodeKind::Receive(_) => self.examine_mail(id, now),
+            NodeKind::Wait(wait) if matches!(**wait, WaitNode::Message { .. }) => match self.instance(id).attempt {
+                0 => self.examine_mail(id, now),
+                _ => Some(self.started(id, None)),
+            },
             NodeKind::Approval(_) | NodeKind::Wait(_) => Some(self.begin_standing(id, now)),
-            NodeKind::Send(_) | NodeKind::Receive(_) => {
-                let error = Error::new(ErrorKind::Internal, format!("`{}` is not there yet", node.kind.word()));
-                Some(self.failure(id, &error, now))
-            }
             NodeKind::Workflow { plan, with } => match self.inner_inputs(id, plan, with) {
-                Ok(inputs) => Some(started(Some(inputs))),
+                Ok(inputs) => Some(self.started(id, Some(inputs))),
                 Err(error) => Some(self.failure(id, &error, now)),
             },
+        }
+    }
+
+    /// The event with which the next attempt of an instance begins that asks nobody.
+    pub(super) fn started(&self, id: InstanceId, inputs: Option<IndexMap<String, Value>>) -> EventBody {
+        EventBody::AttemptStarted {
+            node: self.path(id).clone(),
+            attempt: self.instance(id).attempt + 1,
+            agent: None,
+            chosen: None,
+            model: None,
+            basis: None,
+            elements: None,
+            inputs,
         }
     }
 

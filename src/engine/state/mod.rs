@@ -9,14 +9,19 @@ mod brief;
 mod budget;
 mod chain;
 mod decide;
+mod exchange;
+mod mail;
+mod mailboxes;
 mod open;
 mod outcome;
 mod parts;
+mod post;
 mod reserve;
 mod reuse;
 mod scope;
 mod standing;
 mod start;
+mod steering;
 mod steps;
 mod time;
 mod timers;
@@ -33,17 +38,20 @@ use jiff::Timestamp;
 pub(super) use brief::Brief;
 pub(super) use budget::{MANY_EVENTS, MAX_EVENTS};
 pub(super) use decide::Step;
+use mailboxes::Mailboxes;
 pub(super) use parts::InstanceId;
 use parts::{Frame, FrameId, Inner, Instance};
 pub(super) use start::{Job, Start};
+use steering::Steering;
 use time::Course;
 
 use crate::{
     agent::Recorded,
     engine::{child::CalledSpend, reuse::Reuse},
     error::{Error, ErrorKind, ErrorRecord, Result},
-    model::{Event, ModelRef, NodePath, NodeStatus, Price, RunId, RunStatus, Seq, Spend, Value},
-    plan::{NodePlan, Plan},
+    model::{Event, MessageType, ModelRef, NodePath, NodeStatus, Price, RunId, RunStatus, Seq, Spend, Value},
+    plan::{Addressees, NodePlan, Plan},
+    schema::Validator,
     template::Shared,
 };
 
@@ -97,6 +105,14 @@ pub struct RunState {
     is_simulated: bool,
     /// What models charge, as far as it is known.
     prices: HashMap<ModelRef, Price>,
+    /// How people steer it.
+    steering: Steering,
+    /// The messages of the run.
+    mailboxes: Mailboxes,
+    /// To whom messages can go, by the workflow as it is run.
+    addressees: HashMap<FrameId, Addressees>,
+    /// What checks the bodies of messages.
+    validators: HashMap<(FrameId, MessageType), Validator>,
 }
 
 impl RunState {
@@ -128,6 +144,10 @@ impl RunState {
             reuse: None,
             is_simulated: false,
             prices: HashMap::new(),
+            steering: Steering::default(),
+            mailboxes: Mailboxes::default(),
+            addressees: HashMap::new(),
+            validators: HashMap::new(),
         }
     }
 

@@ -128,12 +128,26 @@ impl RunState {
             running: 0,
             reserved: Reserve::default(),
         });
+        if !sees_outside {
+            self.open_mailboxes(id);
+        }
         if open == 0
             && let Some(owner) = owner
         {
             self.dirty.push_back(owner);
         }
         id
+    }
+
+    /// Makes the mailboxes that a workflow describes, with their subscriptions.
+    fn open_mailboxes(&mut self, frame: FrameId) {
+        let plan = Arc::clone(&self.frame(frame).plan);
+        for (name, described) in &plan.mailboxes {
+            let mailbox = self.open_mailbox(frame, name);
+            for kind in &described.subscribes {
+                self.mailboxes.subscribe(mailbox, kind, true);
+            }
+        }
     }
 
     fn next_instance(&self) -> Result<InstanceId> {
@@ -169,6 +183,7 @@ impl Instance {
             routed_to: Vec::new(),
             spend: Spend::default(),
             started_at: None,
+            attempted_at: None,
             active_before: Duration::ZERO,
             began: None,
             ended_at: None,
@@ -176,6 +191,7 @@ impl Instance {
             recorded: Recorded::default(),
             standing: Standing::default(),
             paused: None,
+            is_held: false,
             due: None,
             inner: Inner::Nothing,
             queued: false,

@@ -111,6 +111,7 @@ impl RunState {
                 response: call.response,
                 cost: call.cost,
                 duration_ms: call.duration_ms,
+                overrides: call.overrides,
             },
             Entry::Intent(call) => EventBody::ToolCalled { node, attempt, call },
             Entry::Result(result) => EventBody::ToolReturned { node, attempt, result },
@@ -119,9 +120,9 @@ impl RunState {
         }
     }
 
-    /// The event of an attempt that waits, until a time if there is one.
-    pub(in crate::engine) fn paused(&self, id: InstanceId, until: Option<Timestamp>) -> EventBody {
-        EventBody::AttemptPaused { node: self.path(id).clone(), attempt: self.instance(id).attempt, until }
+    /// The event of an attempt that waits: for a person, until a time if there is one, or because the run or its agent is `held`.
+    pub(in crate::engine) fn paused(&self, id: InstanceId, until: Option<Timestamp>, held: bool) -> EventBody {
+        EventBody::AttemptPaused { node: self.path(id).clone(), attempt: self.instance(id).attempt, until, held }
     }
 
     /// The event of what happened around a call.

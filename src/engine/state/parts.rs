@@ -80,6 +80,8 @@ pub(super) struct Instance {
     pub(super) routed_to: Vec<String>,
     pub(super) spend: Spend,
     pub(super) started_at: Option<Timestamp>,
+    /// When its present attempt began.
+    pub(super) attempted_at: Option<Timestamp>,
     /// How long the run had been worked on when it began.
     pub(super) active_before: Duration,
     /// The event with which it started; what ended later is not seen by it.
@@ -92,6 +94,8 @@ pub(super) struct Instance {
     /// While it waits for something else than its next attempt, how long the run had been worked on when that began: for a person to
     /// answer the questions in `recorded` or those of a run that it called, or, when it stands, for what it stands for.
     pub(super) paused: Option<Duration>,
+    /// Whether it waits because the run or its agent is held.
+    pub(super) is_held: bool,
     /// While it waits, when it is looked at again: for its next attempt, or because it waits no longer than until then.
     pub(super) due: Option<Timestamp>,
     pub(super) inner: Inner,

@@ -42,7 +42,12 @@ impl RunState {
 
     /// What the answer to these prompts rests on.
     pub(super) fn basis(&self, agent: &AgentNode, system: Option<&str>, prompt: &str) -> Basis {
-        let mut model = agent.model.as_ref().map(ToString::to_string).unwrap_or_default();
+        let set = self.overrides_of(&agent.agent.name);
+        let asked = set.and_then(|set| set.model.as_ref()).or(agent.model.as_ref());
+        let mut model = asked.map(ToString::to_string).unwrap_or_default();
+        if let Some(temperature) = set.and_then(|set| set.temperature) {
+            model.push_str(&format!(", temperature {temperature}"));
+        }
         if self.is_simulated {
             model.push_str(", simulated");
         }
@@ -63,7 +68,7 @@ impl RunState {
     ///
     /// What goes wrong here goes wrong again when the node starts, and is told there.
     pub(super) fn reused(&self, id: InstanceId, agent: &AgentNode) -> Option<EventBody> {
-        self.takes_over(id).filter(|_| !agent.rests_on_memory())?;
+        self.takes_over(id).filter(|_| !agent.rests_on_memory() && !agent.exchanges_messages())?;
         let (system, prompt) = self.prompts(id, agent).ok()?;
         self.taken_over(id, self.basis(agent, system.as_deref(), &prompt))
     }

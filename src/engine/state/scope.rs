@@ -5,10 +5,11 @@ use serde_json::json;
 
 use super::{
     RunState,
+    mail::as_value,
     parts::{FrameId, InstanceId},
 };
 use crate::{
-    model::{NodeStatus, Value},
+    model::{MailboxName, NodeStatus, Value},
     template::{Reference, Scope, Shared},
     tool::Secrets,
 };
@@ -39,6 +40,7 @@ impl RunState {
         let mut scope = Scope::new();
         let mut asked_nodes: Option<IndexMap<String, Shared>> = None;
         let mut asked_secrets: Option<IndexMap<String, Shared>> = None;
+        let mut asked_messages: Option<IndexMap<String, Shared>> = None;
         for reference in references {
             let Some(name) = reference.path.first() else { continue };
             match (name.as_str(), reference.path.get(1)) {
@@ -47,6 +49,9 @@ impl RunState {
                 ("run", _) => scope.set("run", self.run_names()),
                 ("secrets", Some(name)) => {
                     asked_secrets.get_or_insert_default().insert(name.clone(), self.secret_name(name));
+                }
+                ("messages", Some(mailbox)) => {
+                    asked_messages.get_or_insert_default().insert(mailbox.clone(), self.messages_in(frame, at, mailbox));
                 }
                 ("nodes", Some(node)) => {
                     if let Some((reader, id)) = self.visible_node(frame, at, node) {
@@ -66,6 +71,9 @@ impl RunState {
         }
         if let Some(secrets) = asked_secrets {
             scope.set("secrets", Shared::object(secrets));
+        }
+        if let Some(messages) = asked_messages {
+            scope.set("messages", Shared::object(messages));
         }
         if let Some(nodes) = asked_nodes {
             scope.set("nodes", Shared::object(nodes));
@@ -134,6 +142,16 @@ impl RunState {
     /// `secrets.NAME`: what stands for the secret until the call is made.
     fn secret_name(&self, name: &str) -> Shared {
         Shared::new(&json!(Secrets::placeholder(self.secret_key.as_bytes(), name)))
+    }
+
+    /// `messages.MAILBOX`: what waits there. A node that has begun goes on seeing what waited then: another attempt and a resume ask the
+    /// same again.
+    fn messages_in(&self, frame: FrameId, at: Option<InstanceId>, mailbox: &str) -> Shared {
+        let frame = self.workflow_around(frame);
+        let found = MailboxName::new(mailbox).ok().and_then(|name| self.mailboxes.find(frame, &name));
+        let began = at.and_then(|at| self.instance(at).began);
+        let seen = found.map(|found| self.mailboxes.get(found).seen(began)).unwrap_or_default();
+        Shared::list(seen.into_iter().map(|(_, message)| Shared::new(&as_value(message))))
     }
 
     /// `run`: `id` and `started_at`.

@@ -1,10 +1,10 @@
-//! Nodes that stand: no task works on them. They begin, wait for what comes in as an event or with time, and end, all by decisions.
+//! Nodes that stand, for people or a time: no task works on them. They begin, wait for what comes in as an event or with time, and end, all by decisions.
 
 use jiff::Timestamp;
 
 use super::{RunState, parts::InstanceId};
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::Result,
     model::{Approval, ApprovalRequest, EventBody, NodeStatus, Seq, Value},
     plan::{NodeKind, WaitNode},
 };
@@ -21,34 +21,28 @@ pub(super) struct Standing {
 impl RunState {
     /// Whether the instance is one of a node that stands.
     pub(super) fn stands(&self, id: InstanceId) -> bool {
-        let stands = matches!(self.node(id).kind, NodeKind::Approval(_) | NodeKind::Wait(_));
+        let stands = match &self.node(id).kind {
+            NodeKind::Approval(_) => true,
+            NodeKind::Wait(node) => !matches!(**node, WaitNode::Message { .. }),
+            NodeKind::Agent(_)
+            | NodeKind::Tool(_)
+            | NodeKind::Value(_)
+            | NodeKind::Send(_)
+            | NodeKind::Receive(_)
+            | NodeKind::Workflow { .. }
+            | NodeKind::Graph(_) => false,
+        };
         stands && !self.is_mapped_parent(id)
     }
 
     /// Begins a node that stands. In a simulated run nobody is asked and nothing waited for.
     pub(super) fn begin_standing(&self, id: InstanceId, now: Timestamp) -> EventBody {
-        let started = EventBody::AttemptStarted {
-            node: self.path(id).clone(),
-            attempt: self.instance(id).attempt + 1,
-            agent: None,
-            chosen: None,
-            model: None,
-            basis: None,
-            elements: None,
-            inputs: None,
+        let begun = match &self.node(id).kind {
+            NodeKind::Approval(node) if self.is_simulated => self.simulated_answer(id, node, now),
+            NodeKind::Wait(node) if self.is_simulated => self.wait_in_no_time(id, node, now),
+            _ => Ok(self.started(id, None)),
         };
-        if !self.is_simulated {
-            return started;
-        }
-        match &self.node(id).kind {
-            NodeKind::Approval(node) => self.simulated_answer(id, node, now),
-            NodeKind::Wait(node) => match &**node {
-                WaitNode::For(_) | WaitNode::Until(_) => self.wait_in_no_time(id, node, now),
-                WaitNode::Message { .. } => return started,
-            },
-            _ => return started,
-        }
-        .unwrap_or_else(|error| self.failure(id, &error, now))
+        begun.unwrap_or_else(|error| self.failure(id, &error, now))
     }
 
     /// What there is to record of a node that stands and has begun, if anything.
@@ -58,10 +52,7 @@ impl RunState {
         }
         let next = match &self.node(id).kind {
             NodeKind::Approval(node) => self.examine_approval(id, node, now),
-            NodeKind::Wait(node) => match &**node {
-                WaitNode::For(_) | WaitNode::Until(_) => self.examine_wait(id, node, now),
-                WaitNode::Message { .. } => Err(Error::new(ErrorKind::Internal, "waiting for messages is not there yet")),
-            },
+            NodeKind::Wait(node) => self.examine_wait(id, node, now),
             _ => Ok(None),
         };
         next.unwrap_or_else(|error| Some(self.failure(id, &error, now)))

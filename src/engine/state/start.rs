@@ -9,6 +9,7 @@ use super::{
     brief::Brief,
     parts::InstanceId,
     reserve::{Affords, Reserve},
+    steering::Leave,
 };
 use crate::{
     error::Result,
@@ -23,8 +24,12 @@ pub(in crate::engine) struct Start {
     pub(in crate::engine) event: EventBody,
     pub(in crate::engine) path: NodePath,
     pub(in crate::engine) attempt: u32,
-    /// The model of the chain that is asked; `None` where no one names one, and for tools.
+    /// The model that is asked; `None` where no one names one, and for tools.
     pub(in crate::engine) model: Option<ModelRef>,
+    /// The model of the chain that is asked when nobody has set the agent to another one.
+    pub(in crate::engine) written: Option<ModelRef>,
+    /// Whether the agent may be set to another model: not while one asks that stands in for its own.
+    pub(in crate::engine) is_own_model: bool,
     /// How long a call waits for a model that is left alone.
     pub(in crate::engine) patience: Duration,
     pub(in crate::engine) work: Work,
@@ -101,6 +106,17 @@ impl RunState {
             if !self.has_place(id) {
                 self.ready.push_back(id);
                 continue;
+            }
+            match self.leave(id) {
+                Leave::Granted => {}
+                Leave::Held => {
+                    self.hold(id);
+                    continue;
+                }
+                Leave::Never(error) => {
+                    self.instance_mut(id).queued = false;
+                    return Some(Step::Record(Box::new(self.failed_for_good(id, &error))));
+                }
             }
             self.instance_mut(id).queued = false;
             // Others that queued may have started meanwhile.
@@ -196,6 +212,8 @@ impl RunState {
             path,
             attempt,
             model: model.cloned(),
+            written: self.written_target(id).cloned(),
+            is_own_model: instance.target == 0,
             patience: self.patience(id),
             secret_key: Arc::clone(&self.secret_key),
             work: Work { graph: Arc::clone(&self.frame(instance.frame).graph), node: instance.node, given },
@@ -214,6 +232,6 @@ impl RunState {
             (None, None) => 0,
         };
         let sources = self.node(id).incoming.iter().map(|edge| self.instance(frame.nodes[edge.from]).horizon).max();
-        own.max(around).max(sources.unwrap_or(0))
+        own.max(around).max(sources.unwrap_or(0)).max(self.steered_at(id))
     }
 }

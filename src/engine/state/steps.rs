@@ -31,7 +31,7 @@ impl RunState {
             EventBody::ApprovalRequested { request, .. } => {
                 self.on_step(id, seq, |recorded| recorded.take_question(request.clone()));
             }
-            EventBody::AttemptPaused { until, .. } => self.on_paused(id, *until, seq),
+            EventBody::AttemptPaused { until, held, .. } => self.on_paused(id, *until, *held, seq),
             EventBody::ApprovalGiven { approval, .. } => {
                 self.on_step(id, seq, |recorded| recorded.take_approval(approval.clone()));
                 self.go_on_if_answered(id);
@@ -47,27 +47,42 @@ impl RunState {
         take(&mut instance.recorded);
     }
 
-    /// The attempt gives its place back and waits: for answers to its questions, for a run that it called, or for a time.
-    fn on_paused(&mut self, id: InstanceId, until: Option<Timestamp>, seq: Seq) {
+    /// The attempt gives its place back and waits: for answers to its questions, for a run that it called, for a time, or because it is
+    /// held.
+    fn on_paused(&mut self, id: InstanceId, until: Option<Timestamp>, held: bool, seq: Seq) {
         self.set_status(id, NodeStatus::Waiting);
         self.pause(id, until);
-        self.instance_mut(id).horizon = seq;
+        let instance = self.instance_mut(id);
+        instance.horizon = seq;
+        instance.is_held = held;
         // Another node may have failed meanwhile, so that nobody need answer any more.
         self.dirty.push_back(id);
+        if held {
+            // What held it may be over.
+            self.go_on_if_answered(id);
+        }
     }
 
-    /// An attempt that waited goes on when its last question is answered.
+    /// An attempt that waited goes on when its last question is answered, and neither the run nor its agent is paused.
     pub(super) fn go_on_if_answered(&mut self, id: InstanceId) {
-        let active = self.course.active();
+        let (active, is_free) = (self.course.active(), self.may_go_on(id).is_ok());
         let instance = self.instance_mut(id);
-        if let Some(since) = instance.paused
-            && instance.recorded.questions().next().is_none()
-        {
+        let Some(since) = instance.paused else { return };
+        if instance.recorded.questions().next().is_some() {
+            return;
+        }
+        instance.is_held = !is_free;
+        if is_free {
             // The time of waiting is not that of the node.
             instance.active_before += active.saturating_sub(since);
             self.set_status(id, NodeStatus::Pending);
             self.dirty.push_back(id);
         }
+    }
+
+    /// Whether a person is asked something and has not answered.
+    pub(in crate::engine) fn asks_people(&self) -> bool {
+        self.instances.iter().any(|instance| instance.paused.is_some() && !instance.status.is_final() && !instance.is_held)
     }
 
     /// Whether the instance waits for a person.

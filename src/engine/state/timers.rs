@@ -13,14 +13,20 @@ impl RunState {
     /// When the next waiting instance is due.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(at, _)| *at)
+        let due = self.timers.first().map(|(at, _)| *at);
+        due.into_iter().chain(self.next_room()).min()
     }
 
     /// Whether nothing can go on for now: nothing is under way, ready, or due within `hold` from `now`, and somebody or something is
-    /// waited for. The ends of questions count as due only if `questions` are waited for, too.
+    /// waited for; or nothing is to go on, because the run is paused. The ends of questions count as due only if `questions` are waited
+    /// for, too.
     #[must_use]
     pub fn is_blocked(&self, now: Timestamp, hold: Duration, questions: bool) -> bool {
-        let idle = self.ending.is_none() && self.dirty.is_empty() && self.ready.is_empty() && self.stands_still();
+        if self.is_stopped() {
+            return self.ending.is_none() && self.running == 0;
+        }
+        let waits = self.stands_still() || self.running == 0 && self.retrying == 0 && self.holds_something();
+        let idle = self.ending.is_none() && self.dirty.is_empty() && self.ready.is_empty() && waits;
         let until = SignedDuration::try_from(hold).ok().and_then(|hold| now.checked_add(hold).ok()).unwrap_or(Timestamp::MAX);
         let mut due = self.timers.range(..=(until, InstanceId(u32::MAX)));
         idle && !due.any(|(_, id)| questions || self.instance(*id).standing.asked.is_none())
@@ -46,9 +52,9 @@ impl RunState {
         })
     }
 
-    /// Whether the run itself does nothing: it waits for people, for a time, or for another run. The time until it goes on is not its own.
+    /// Whether the run itself does nothing: it is paused, or waits for people, for a time, or for another run. The time until it goes on is not its own.
     pub(in crate::engine) fn stands_still(&self) -> bool {
-        self.running == 0 && self.retrying == 0 && self.paused > 0
+        self.running == 0 && (self.is_stopped() || self.retrying == 0 && self.paused > 0)
     }
 
     /// Has the instance, which waits, looked at when `due` has come. It has one timer at most.
@@ -69,7 +75,7 @@ impl RunState {
     pub(super) fn wake_due(&mut self, now: Timestamp) {
         while let Some((due, id)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
             self.timers.remove(&(due, id));
-            if self.is_paused(id) {
+            if self.is_paused(id) || self.mailboxes.waiting().of(id).is_some() {
                 self.dirty.push_back(id);
             } else {
                 self.instance_mut(id).due = None;

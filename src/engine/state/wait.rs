@@ -16,7 +16,7 @@ impl RunState {
         let instance = self.instance(id);
         if instance.status == NodeStatus::Running {
             let until = self.end_of_wait(id, node, instance.started_at.unwrap_or(now))?;
-            return Ok(Some(self.paused(id, Some(until))));
+            return Ok(Some(self.paused(id, Some(until), false)));
         }
         match instance.due.filter(|_| self.is_due(id, now)) {
             Some(due) => self.waited(id, due, None).map(Some),

@@ -71,6 +71,11 @@ pub fn read_workflow_text(
 /// Problems are treated as by [`read_workflow`].
 pub fn read_manifest(path: &Path, files: &dyn Files, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Option<Manifest> {
     let text = read_file(path, files, sources, problems)?;
+    read_manifest_text(path, text, sources, problems)
+}
+
+/// Reads a manifest from `text`, e.g. one that a program made; `path` names it in messages and is the base of relative paths in it.
+pub fn read_manifest_text(path: &Path, text: String, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Option<Manifest> {
     let (file, tree) = parse_or_empty(path, text, sources, problems)?;
     check(&tree, &grammar::MANIFEST, problems);
     Some(agents::manifest(&tree, file))

@@ -13,7 +13,7 @@ use crate::{
     provider::Embedder,
 };
 
-/// How many texts make a batch, and how many are embedded between two steps that are told.
+/// How many texts make a batch.
 const TEXTS: usize = 256;
 /// How many documents make a batch.
 const DOCUMENTS: usize = 64;
@@ -136,7 +136,8 @@ impl<'a> Batch<'a> {
         let mut vectors = if self.target.exists { self.index.known_vectors(self.name, &order).await? } else { HashMap::new() };
         order.retain(|hash| !vectors.contains_key(hash));
         let new: Vec<String> = order.iter().map(|hash| texts[hash].clone()).collect();
-        let made = embed_all(embedder.as_ref(), &new, |texts| self.observer.on_step(AddStep::Embedded { texts })).await?;
+        let observer = self.observer;
+        let made = embed_all(embedder.as_ref(), &new, &|texts| observer.on_step(AddStep::Embedded { texts })).await?;
         if let Some(vector) = made.first() {
             self.target.check(self.name, vector)?;
         }
@@ -146,19 +147,18 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The vectors of `texts`; `tell` is told of each part.
+/// The vectors of `texts`; `tell` is told of each part that the embedder has done.
 ///
 /// # Errors
 /// Those of the embedder; `Malformed` when it gives another number of vectors.
-async fn embed_all(embedder: &dyn Embedder, texts: &[String], mut tell: impl FnMut(usize)) -> Result<Vec<Vec<f32>>> {
+async fn embed_all(embedder: &dyn Embedder, texts: &[String], tell: &(dyn Fn(usize) + Send + Sync)) -> Result<Vec<Vec<f32>>> {
     let mut vectors = Vec::with_capacity(texts.len());
     for part in texts.chunks(TEXTS) {
-        let made = embedder.embed(part).await?;
+        let made = embedder.embed_telling(part, tell).await?;
         if made.len() != part.len() {
             let text = format!("embedder `{}` gave {} vectors for {} texts", embedder.id(), made.len(), part.len());
             return Err(Error::new(ErrorKind::Malformed, text));
         }
-        tell(part.len());
         vectors.extend(made);
     }
     Ok(vectors)

@@ -61,9 +61,11 @@ fn node_view(node: &NodePlan) -> NodeView {
 
 fn kind_view(kind: &NodeKind) -> KindView {
     match kind {
-        NodeKind::Agent(agent) => {
-            KindView::Agent { agent: agent.agent.name.as_str().to_owned(), model: agent.model.as_ref().map(ToString::to_string) }
-        }
+        NodeKind::Agent(node) => KindView::Agent {
+            agent: node.agent.name.as_str().to_owned(),
+            model: node.model.as_ref().map(ToString::to_string),
+            chosen: node.chosen_by.clone(),
+        },
         NodeKind::Tool(node) => match node.of_memory() {
             Some((does, collection)) => KindView::Memory { does, collection: collection.to_owned() },
             None => KindView::Tool { tool: node.tool.as_str().to_owned() },

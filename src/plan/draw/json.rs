@@ -29,11 +29,14 @@ fn node(node: &NodeView) -> Value {
     };
     add("node", json!(node.id));
     match &node.kind {
-        KindView::Agent { agent, model } => {
+        KindView::Agent { agent, model, chosen } => {
             add("kind", json!("agent"));
             add("agent", json!(agent));
             if let Some(model) = model {
                 add("model", json!(model));
+            }
+            if let Some(why) = chosen {
+                add("chosen", json!(why));
             }
         }
         KindView::Tool { tool } => {

@@ -10,7 +10,7 @@ use crate::plan::draw::{
 };
 
 fn agent(id: &str, agent: &str) -> NodeView {
-    NodeView::new(id, KindView::Agent { agent: agent.to_owned(), model: Some("openai/gpt-5-mini".to_owned()) })
+    NodeView::new(id, KindView::Agent { agent: agent.to_owned(), model: Some("openai/gpt-5-mini".to_owned()), chosen: None })
 }
 
 fn value(id: &str) -> NodeView {
@@ -822,7 +822,7 @@ fn any_graph(depth: u32) -> BoxedStrategy<GraphView> {
 fn any_node(depth: u32) -> BoxedStrategy<NodeView> {
     let leaf = prop_oneof![
         Just(KindView::Value),
-        "[a-z0-9_-]{1,40}".prop_map(|agent| KindView::Agent { agent, model: None }),
+        "[a-z0-9_-]{1,40}".prop_map(|agent| KindView::Agent { agent, model: None, chosen: None }),
         "[a-z0-9:/_-]{1,40}".prop_map(|tool| KindView::Tool { tool }),
         "[a-z0-9_{} -]{1,40}".prop_map(|collection| KindView::Memory { does: "recall", collection }),
         ".{0,30}".prop_map(|what| KindView::Wait { does: "send", what }),

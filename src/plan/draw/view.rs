@@ -27,6 +27,8 @@ pub(super) enum KindView {
     Agent {
         agent: String,
         model: Option<String>,
+        /// Why it is that one, when it was chosen by what it can do.
+        chosen: Option<String>,
     },
     Tool {
         tool: String,

@@ -228,7 +228,7 @@ pub(in crate::plan) fn sent() -> Arc<Value> {
 }
 
 /// A message as templates see it, as JSON Schema: `Message`, its body as known.
-fn message(body: Option<&Value>) -> Value {
+pub(in crate::plan) fn message(body: Option<&Value>) -> Value {
     let text = json!({"type": "string"});
     json!({
         "type": "object",

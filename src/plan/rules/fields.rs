@@ -62,6 +62,7 @@ fn written_at(world: &World<'_>, scope: &Scope<'_, '_>, target: Target) -> Optio
         | Target::Inputs
         | Target::Number
         | Target::Text
+        | Target::Messages
         | Target::Other => None,
     }
 }

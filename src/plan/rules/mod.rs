@@ -5,6 +5,7 @@ mod arguments;
 mod collections;
 mod conversations;
 mod fields;
+mod messages;
 mod reach;
 mod routes;
 mod trifecta;
@@ -44,6 +45,7 @@ pub(super) fn check(compiler: &mut Compiler<'_>, checked: &Checked<'_, '_>) -> C
     unused::check(compiler, checked);
     collections::check(compiler, checked);
     conversations::check(compiler, checked);
+    messages::check(compiler, checked);
     trifecta::check(compiler, checked)
 }
 

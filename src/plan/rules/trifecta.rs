@@ -8,15 +8,17 @@ use serde_json::Value;
 
 use crate::{
     diagnostic::{Code, Diagnostic, Span},
-    model::Effect,
+    model::{Effect, ToolName, ToolPattern},
     plan::{
         compile::Compiler,
         draft::{GraphDraft, KindDraft, NodeDraft, Read, Role, ToolDraft, TreeDraft},
         powers::Power,
+        resolve::WaitDraft,
         rules::Checked,
         scope::{Scope, Target},
         shapes::{Shape, World, of_read},
     },
+    tool::messages,
 };
 
 /// How many sources of one kind are kept of what flows: enough to name some, and to tell whether they are of one party.
@@ -103,13 +105,22 @@ pub(in crate::plan) struct Crossings {
 
 /// Reports nodes in which all three meet, and says what the workflow lets through.
 pub(super) fn check(compiler: &mut Compiler<'_>, checked: &Checked<'_, '_>) -> Crossings {
-    let mut follower = Follower { world: checked.world, flows: HashMap::new(), elements: HashMap::new(), said: HashMap::new() };
+    let mut follower = Follower {
+        world: checked.world,
+        flows: HashMap::new(),
+        elements: HashMap::new(),
+        said: HashMap::new(),
+        mail: Flow::default(),
+    };
     // Without loops and conversations everything is known in the order of the nodes.
     let rounds = if comes_back(&checked.draft.graph) { ROUNDS } else { 0 };
     for _ in 0..rounds {
-        let before = (follower.flows.clone(), follower.elements.clone(), follower.said.clone());
+        let now = |follower: &Follower<'_>| {
+            (follower.flows.clone(), follower.elements.clone(), follower.said.clone(), follower.mail.clone())
+        };
+        let before = now(&follower);
         follower.graph(checked.scope, &[String::new()], &mut |_, _| {});
-        if before == (follower.flows.clone(), follower.elements.clone(), follower.said.clone()) {
+        if before == now(&follower) {
             break;
         }
     }
@@ -124,9 +135,13 @@ pub(super) fn check(compiler: &mut Compiler<'_>, checked: &Checked<'_, '_>) -> C
     crossings
 }
 
-/// Whether what a node gives may come to an earlier one: by a loop, or by a conversation.
+/// Whether what a node gives may come to an earlier one: by a loop, by a conversation or by a message.
 fn comes_back(graph: &GraphDraft<'_>) -> bool {
-    let speaks = |node: &NodeDraft<'_>| matches!(&node.kind, KindDraft::Agent(agent) if agent.memory.conversation.is_some());
+    let speaks = |node: &NodeDraft<'_>| match &node.kind {
+        KindDraft::Agent(agent) => agent.memory.conversation.is_some() || has_message_tools(&agent.tools),
+        KindDraft::Send(_) => true,
+        _ => false,
+    };
     graph.nodes.iter().any(|node| node.is_looped() || speaks(node) || node.inner().is_some_and(comes_back))
 }
 
@@ -138,6 +153,8 @@ struct Follower<'w> {
     elements: HashMap<String, Flow>,
     /// Of conversations, by the templates of their names.
     said: HashMap<String, Flow>,
+    /// Of all messages of the workflow: who takes one may get any.
+    mail: Flow,
 }
 
 impl Follower<'_> {
@@ -161,6 +178,10 @@ impl Follower<'_> {
                         all.add(said);
                         said.add(&all);
                     }
+                    if has_message_tools(&agent.tools) {
+                        all.add(&self.mail);
+                        self.mail.add(&all);
+                    }
                     let exits = exits(&agent.powers, agent.grants.always_ask, &all);
                     (all, exits)
                 }
@@ -172,12 +193,16 @@ impl Follower<'_> {
                     output.add(&sources(node, &tool.powers));
                     (output, exits)
                 }
-                KindDraft::Value(_)
-                | KindDraft::Approval(_)
-                | KindDraft::Wait(_)
-                | KindDraft::Send(_)
-                | KindDraft::Receive(_)
-                | KindDraft::Broken => (body, Vec::new()),
+                KindDraft::Send(_) => {
+                    self.mail.add(&body);
+                    (Flow::default(), Vec::new())
+                }
+                KindDraft::Receive(_) | KindDraft::Wait(WaitDraft::Message { .. }) => {
+                    let mut taken = body;
+                    taken.add(&self.mail);
+                    (taken, Vec::new())
+                }
+                KindDraft::Value(_) | KindDraft::Approval(_) | KindDraft::Wait(_) | KindDraft::Broken => (body, Vec::new()),
                 KindDraft::Workflow { plan, .. } => {
                     let crossings = plan.as_ref().map(|plan| plan.crossings.as_ref()).cloned().unwrap_or_default();
                     let through = |exit: Exit| Exit { flow: exit.flow.with_inputs(&body), ..exit };
@@ -237,6 +262,7 @@ impl Follower<'_> {
                 self.flow(&name.map_or_else(|| path_of(up, index), |name| format!("{}.{name}", path_of(up, index))))
             }
             Target::Input(_) | Target::Inputs => Flow { has_inputs: true, ..Flow::default() },
+            Target::Messages => self.mail.clone(),
             Target::Number | Target::Text | Target::Other => Flow::default(),
         };
         if let Some(Shape::Known { schema, .. }) = of_read(self.world, scope, node, read)
@@ -285,6 +311,11 @@ impl Follower<'_> {
         }
         all
     }
+}
+
+/// Whether an agent sends or takes messages while it works.
+fn has_message_tools(tools: &[ToolPattern]) -> bool {
+    messages::NAMES.iter().filter_map(|name| ToolName::new(*name).ok()).any(|name| tools.iter().any(|tool| tool.covers(&name)))
 }
 
 /// What the tools of a node bring into it.

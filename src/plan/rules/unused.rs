@@ -75,6 +75,7 @@ fn note(reads: &[Read], read: &mut [bool]) {
             | Target::Previous { .. }
             | Target::Number
             | Target::Text
+            | Target::Messages
             | Target::Other => {}
         }
     }

@@ -18,9 +18,15 @@ pub(super) fn get(connection: &Connection, key: &Key) -> Result<Option<Versioned
     Ok(found.map(|(version, text)| decode(key, version, &text)).transpose()?)
 }
 
-pub(super) fn put(connection: &Connection, key: &Key, expected: Version, text: &str) -> Result<Version, Failure> {
+/// Checks what `put` checks, and returns the version that is there.
+pub(super) fn check_put(connection: &Connection, key: &Key, expected: Version) -> Result<Version, Failure> {
     let stored = stored_version(connection, key)?;
     rules::check_version(key, stored, expected)?;
+    Ok(stored)
+}
+
+pub(super) fn put(connection: &Connection, key: &Key, expected: Version, text: &str) -> Result<Version, Failure> {
+    let stored = check_put(connection, key, expected)?;
     let before = if stored == Version::ABSENT { highest_deleted(connection)? } else { stored.0 };
     let version = before + 1;
     connection
@@ -32,9 +38,15 @@ pub(super) fn put(connection: &Connection, key: &Key, expected: Version, text: &
     Ok(Version(version))
 }
 
-pub(super) fn delete(connection: &Connection, key: &Key, expected: Version) -> Result<(), Failure> {
+/// Checks what `delete` checks, and returns the version that is there.
+pub(super) fn check_delete(connection: &Connection, key: &Key, expected: Version) -> Result<Version, Failure> {
     let stored = stored_version(connection, key)?;
     rules::check_deletion(key, stored, expected)?;
+    Ok(stored)
+}
+
+pub(super) fn delete(connection: &Connection, key: &Key, expected: Version) -> Result<(), Failure> {
+    let stored = check_delete(connection, key, expected)?;
     let mut floor = connection.prepare_cached("UPDATE removed SET highest = max(highest, ?1) WHERE what = 'version'")?;
     floor.execute([stored.0.cast_signed()])?;
     connection.prepare_cached("DELETE FROM documents WHERE key = ?1")?.execute([key.as_str()])?;

@@ -1,8 +1,10 @@
 //! The store in one SQLite file: a writer thread with the one writing connection, readers beside it.
 //!
-//! `writer` gathers groups, `committer` commits them, `readers` lends read-only connections, `streams` and `documents` hold the statements, `file`
+//! `writer` gathers groups, `committer` commits them, `readers` lends read-only connections, `streams` and `documents` hold the statements, `commit` makes
+//! several changes in one step, `file`
 //! opens and makes the file, `schema` is what stands in it, `failure` turns what SQLite says into errors of ours.
 
+mod commit;
 mod committer;
 mod documents;
 mod failure;
@@ -28,6 +30,7 @@ use crate::{
         record::{Epoch, Key, Record, StreamId, Version, Versioned},
         rules,
         sqlite::{readers::Readers, writer::Writer},
+        write::Write,
     },
 };
 
@@ -117,5 +120,10 @@ impl Store for SqliteStore {
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Versioned<Value>)>> {
         let (prefix, after) = (prefix.to_owned(), after.cloned());
         self.readers.read(move |connection| documents::list(connection, &prefix, after.as_ref(), limit)).await
+    }
+
+    async fn commit(&self, writes: &[Write]) -> Result<()> {
+        let writes = commit::prepare(writes)?;
+        self.writer.write(move |connection| commit::commit(connection, &writes)).await
     }
 }

@@ -76,6 +76,34 @@ SELECT run,
 FROM events
 WHERE kind = 'tool_returned';
 
+CREATE VIEW messages AS                -- one row per message in a mailbox of a run, and per message that is in none
+SELECT sent.run,
+       coalesce(place.value ->> '$.mailbox', sent.body ->> '$.message.to') AS mailbox,
+       place.value ->> '$.number' AS number,                         -- in the mailbox, from 1; NULL for a message that is in none
+       sent.body ->> '$.message.type' AS type,
+       sent.node AS sender,
+       sent.body ->> '$.message.from.agent' AS agent,
+       sent.body -> '$.message.body' AS body,
+       CASE WHEN place.value IS NULL THEN 'sent on'
+            ELSE coalesce(dead.body ->> '$.reason', CASE WHEN taken.node IS NULL THEN 'waiting' ELSE 'taken' END) END AS status,
+       taken.node AS taker,                                          -- who took it last
+       sent.at AS sent,
+       coalesce(dead.at, taken.at) AS finished,
+       sent.body ->> '$.message.id' AS id,
+       sent.stream
+FROM events AS sent
+LEFT JOIN json_each(sent.body, '$.deliveries') AS place ON 1
+LEFT JOIN (
+    SELECT took.stream, took.node, max(took.at) AS at, took.body ->> '$.mailbox' AS mailbox, one.value ->> '$.id' AS id
+    FROM events AS took, json_each(took.body, '$.messages') AS one
+    WHERE took.kind = 'messages_taken'
+    GROUP BY took.stream, took.body ->> '$.mailbox', one.value ->> '$.id'
+) AS taken ON taken.stream = sent.stream AND taken.mailbox = place.value ->> '$.mailbox' AND taken.id = sent.body ->> '$.message.id'
+LEFT JOIN events AS dead
+    ON dead.kind = 'message_dead' AND dead.stream = sent.stream AND dead.body ->> '$.mailbox' = place.value ->> '$.mailbox'
+        AND dead.body ->> '$.id' = sent.body ->> '$.message.id'
+WHERE sent.kind = 'message_sent';
+
 CREATE VIEW finished_runs AS           -- the last record of each run that has ended
 SELECT streams.number AS stream,
        strftime('%Y-%m-%dT%H:%M:%fZ', records.at / 1e6, 'unixepoch') AS at,

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{Owner, Seq},
     store::{
-        record::{Digest, Epoch, Record, StreamId, damaged},
+        record::{Digest, Epoch, Record, SHARED, StreamId, damaged},
         rules::{self, Head, Holder},
         sqlite::failure::Failure,
     },
@@ -23,6 +23,7 @@ const MAX_SEQ: Seq = 0xffff_ffff;
 struct Stream {
     number: i64,
     epoch: Epoch,
+    /// Of a stream that nobody has claimed: nobody, until 1970.
     holder: Holder,
 }
 
@@ -30,9 +31,10 @@ pub(super) fn claim(connection: &Connection, stream: &StreamId, owner: &Owner, l
     let now = Timestamp::now();
     let until = rules::lease_end(now, lease).as_microsecond();
     let (epoch, mut statement) = if let Some(known) = find(connection, stream)? {
-        rules::check_holder(stream, &known.holder, Some(owner), now)?;
+        rules::check_holder(stream, Some(&known.holder), Some(owner), now)?;
+        let newest = if known.epoch == SHARED { highest_removed_epoch(connection)? } else { known.epoch };
         let sql = "UPDATE streams SET epoch = ?2, host = ?3, process = ?4, started = ?5, lease_until = ?6 WHERE id = ?1";
-        (known.epoch + 1, connection.prepare_cached(sql)?)
+        (newest + 1, connection.prepare_cached(sql)?)
     } else {
         let sql = "INSERT INTO streams (id, epoch, host, process, started, lease_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         (highest_removed_epoch(connection)? + 1, connection.prepare_cached(sql)?)
@@ -52,6 +54,32 @@ pub(super) fn renew(connection: &Connection, stream: &StreamId, epoch: Epoch, le
     Ok(())
 }
 
+/// Checks what `append` checks, and returns the stream's number; none for one that the append is to make.
+pub(super) fn check_append(
+    connection: &Connection,
+    stream: &StreamId,
+    epoch: Epoch,
+    expected: Seq,
+    records: &[Record],
+) -> Result<Option<i64>, Failure> {
+    let mut find = connection.prepare_cached(
+        "SELECT number, epoch, (SELECT max(id) FROM records WHERE id BETWEEN number << 32 AND (number << 32) + 4294967295) \
+         FROM streams WHERE id = ?1",
+    )?;
+    let found = find.query_row([stream.as_str()], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, Option<i64>>(2)?)));
+    let (number, newest, last) = match found.optional()? {
+        Some((number, newest, last)) => (Some(number), newest.cast_unsigned(), last),
+        None if epoch == SHARED => (None, SHARED, None),
+        None => return Err(rules::unclaimed(stream).into()),
+    };
+    let next = last.map_or(0, |last| (last.cast_unsigned() & MAX_SEQ) + 1);
+    rules::check_append(stream, Head { epoch: newest, next }, epoch, expected)?;
+    if next + records.len() as u64 > MAX_SEQ {
+        return Err(Error::new(ErrorKind::Invalid, format!("`{stream}` cannot hold more than {MAX_SEQ} records")).into());
+    }
+    Ok(number)
+}
+
 pub(super) fn append(
     connection: &Connection,
     stream: &StreamId,
@@ -59,17 +87,10 @@ pub(super) fn append(
     expected: Seq,
     records: &[Record],
 ) -> Result<(), Failure> {
-    let mut find = connection.prepare_cached(
-        "SELECT number, epoch, (SELECT max(id) FROM records WHERE id BETWEEN number << 32 AND (number << 32) + 4294967295) \
-         FROM streams WHERE id = ?1",
-    )?;
-    let found = find.query_row([stream.as_str()], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, Option<i64>>(2)?)));
-    let (number, newest, last): (i64, _, _) = found.optional()?.ok_or_else(|| rules::unclaimed(stream))?;
-    let next = last.map_or(0, |last| (last.cast_unsigned() & MAX_SEQ) + 1);
-    rules::check_append(stream, Head { epoch: newest.cast_unsigned(), next }, epoch, expected)?;
-    if next + records.len() as u64 > MAX_SEQ {
-        return Err(Error::new(ErrorKind::Invalid, format!("`{stream}` cannot hold more than {MAX_SEQ} records")).into());
-    }
+    let number = match check_append(connection, stream, epoch, expected, records)? {
+        Some(number) => number,
+        None => make_shared(connection, stream)?,
+    };
     let mut insert =
         connection.prepare_cached("INSERT INTO records (id, at, kind, version, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     for record in records {
@@ -113,7 +134,7 @@ pub(super) fn list(connection: &Connection, prefix: &str) -> Result<Vec<StreamId
 
 pub(super) fn remove(connection: &Connection, stream: &StreamId) -> Result<(), Failure> {
     let Some(known) = find(connection, stream)? else { return Ok(()) };
-    rules::check_holder(stream, &known.holder, None, Timestamp::now())?;
+    rules::check_holder(stream, Some(&known.holder), None, Timestamp::now())?;
     let mut floor = connection.prepare_cached("UPDATE removed SET highest = max(highest, ?1) WHERE what = 'epoch'")?;
     floor.execute([known.epoch.cast_signed()])?;
     let all = [row_id(known.number, 0), row_id(known.number, MAX_SEQ)];
@@ -121,6 +142,12 @@ pub(super) fn remove(connection: &Connection, stream: &StreamId) -> Result<(), F
     crash_point!("remove.records-gone");
     connection.prepare_cached("DELETE FROM streams WHERE number = ?1")?.execute([known.number])?;
     Ok(())
+}
+
+/// Makes a stream that nobody has claimed, and returns its number.
+fn make_shared(connection: &Connection, stream: &StreamId) -> rusqlite::Result<i64> {
+    let sql = "INSERT INTO streams (id, epoch, host, process, started, lease_until) VALUES (?1, ?2, '', 0, 0, 0)";
+    connection.prepare_cached(sql)?.insert(params![stream.as_str(), SHARED.cast_signed()])
 }
 
 fn row_id(number: i64, seq: Seq) -> i64 {

@@ -206,6 +206,28 @@ fn an_agent_that_is_defined_twice_is_an_error_with_both_places() {
     }
 }
 
+#[test]
+fn who_was_chosen_and_why_is_told_before_the_run_and_after_it() {
+    let flow = "nodes:\n  parts: { value: [1, 2, 3] }\n  look: { map: parts, agent: { capability: review }, prompt: 'Look at {{ item }}' }\n";
+    let project = Project::new().with("agents.toml", TEAM).with("flow.yaml", flow);
+    let why = "the cheapest ($0.000138 for 1,000 tokens) of 3 agents with `review`: `cheap`, `dear`, `unknown`";
+    project.run(&["validate", "flow.yaml"]).exit(0).prints(&format!("flow.yaml: ok\n  cheap: {why}\n"));
+    let choice = project.run(&["validate", "flow.yaml", "--format", "json"]).json()["choices"][0].clone();
+    assert_eq!((&choice["file"], &choice["agent"], &choice["why"]), (&"flow.yaml".into(), &"cheap".into(), &why.into()));
+    assert_eq!((&choice["capabilities"][0], &choice["among"][2]), (&"review".into(), &"unknown".into()));
+    let graph = project.run(&["graph", "flow.yaml", "--format", "json"]).json();
+    assert_eq!(graph["nodes"][1]["chosen"], why);
+    project.run(&["run", "flow.yaml", "--dry-run"]).exit(0).prints(why);
+
+    project.run(&["run", "flow.yaml", "--mock"]).exit(0);
+    let shown = project.run(&["runs", "show", "last"]);
+    assert_eq!(shown.exit(0).stdout.matches(why).count(), 1, "once for three instances\n{shown}");
+    let shown = project.run(&["runs", "show", "last", "--format", "json"]).json();
+    let nodes = shown["nodes"].as_array().unwrap();
+    let of_look: Vec<_> = nodes.iter().filter(|node| node["agent"] == "cheap").map(|node| &node["chosen"]).collect();
+    assert_eq!(of_look, [why; 3]);
+}
+
 /// How often an agent was chosen in a run, and why.
 fn chosen(project: &Project, run: &str) -> Vec<(String, String)> {
     let events = project.run(&["runs", "events", run, "--format", "json"]).json();

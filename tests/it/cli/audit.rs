@@ -364,7 +364,7 @@ async fn a_run_is_shown_with_its_calls_of_tools_and_what_it_asks() {
     assert!(!plain.stdout.contains("TOOLS"), "{plain}");
     assert_eq!(project.run(&["runs", "show", &id, "--format", "json"]).json()["nodes"][0]["tool_calls"], 2);
     // Two questions, one of which is answered: the run still waits.
-    let paused = EventBody::AttemptPaused { node: node(), attempt: 1, until: None };
+    let paused = EventBody::AttemptPaused { node: node(), attempt: 1, until: None, held: false };
     let asking = vec![asked(0, "write_file"), asked(1, "edit_file"), paused, answered(0, Decision::Approve, "alice", "ok")];
     keep(&project, asking, false).await;
     let waiting = project.run(&["runs", "show", "last"]);

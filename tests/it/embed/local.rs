@@ -1,6 +1,6 @@
 //! Models of class BERT, whole and damaged.
 
-use std::fs;
+use std::{fs, sync::Mutex};
 
 use agentflow::{Error, ErrorKind, memory::LocalEmbedder, provider::Embedder as _};
 use serde_json::json;
@@ -46,6 +46,16 @@ async fn neighbours_in_a_batch_change_nothing() {
         let alone = embedder.embed(std::slice::from_ref(text)).await.unwrap().remove(0);
         assert!(distance(&alone, vector) < 1e-5, "{text:?}");
     }
+}
+
+#[tokio::test]
+async fn each_batch_is_told_as_soon_as_it_is_done() {
+    let (_folder, embedder) = embedder(&TinyModel::new());
+    let told = Mutex::new(Vec::new());
+    embedder.embed_telling(&vec!["one two".to_owned(); 200], &|texts| told.lock().unwrap().push(texts)).await.unwrap();
+    let mut told = told.into_inner().unwrap();
+    told.sort_unstable();
+    assert_eq!(told, [8, 32, 32, 32, 32, 32, 32]);
 }
 
 const WORD: [&str; 3] = ["one", "two", "three"];

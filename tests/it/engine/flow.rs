@@ -88,6 +88,12 @@ impl Flow {
         self
     }
 
+    /// The first `count` answers of a node or agent were given before.
+    pub(crate) fn without_answers(mut self, who: &str, count: usize) -> Self {
+        self.answers.entry(who.to_owned()).or_default().drain(..count);
+        self
+    }
+
     pub(crate) fn input(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.inputs.insert(name.to_owned(), value.into());
         self

@@ -8,6 +8,7 @@ mod fallback;
 pub(crate) mod flow;
 mod limits;
 mod maps_and_loops;
+mod messages;
 mod model_down;
 mod outage;
 mod recovery;

@@ -12,7 +12,7 @@ use agentflow::{
     engine::{Observer, Progress, Stop},
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, Owner, RunId, Seq, Value},
-    store::{Epoch, InMemoryStore, Key, Record, Store, StreamId, Version, Versioned, this_process},
+    store::{Epoch, InMemoryStore, Key, Record, Store, StreamId, Version, Versioned, Write, this_process},
 };
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
@@ -105,6 +105,11 @@ impl Store for Flaky {
 
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Versioned<Value>)>> {
         self.inner.list(prefix, after, limit).await
+    }
+
+    async fn commit(&self, writes: &[Write]) -> Result<()> {
+        self.check()?;
+        self.inner.commit(writes).await
     }
 }
 

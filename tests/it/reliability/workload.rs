@@ -130,7 +130,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Workload> {
 }
 
 /// Those that call nothing but models.
-pub(crate) const MODELS: [Workload; 11] = [
+pub(crate) const MODELS: [Workload; 12] = [
     Workload {
         name: "chain",
         files: &[(
@@ -358,6 +358,44 @@ outputs: { two: "{{ two }}", found: "{{ found | length }}", kept: "{{ keep.added
         // What memory and the conversation say of the first call is in the prompt of the second.
         calls: &[Call::new("second", Slowly("the best of it")), Call::new("first", Slowly("a grain"))],
         manifest: "[memory.notes]\nembedder = \"lexical\"\n",
+        ..Workload::EMPTY
+    },
+    Workload {
+        name: "messages",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small, tools: [send_message, broadcast, read_messages, subscribe] } }
+messages: { task: any, news: string, old: string }
+mailboxes: { desk: { subscribe: news, limit: 3 } }
+nodes:
+  old: { send: { to: desk, type: old, body: gone, ttl: 1ms } }
+  task: { send: { to: a, type: task, body: "[[heard]]" } }
+  work: { agent: a, prompt: "[[work]]", needs: [old, task] }
+  tell: { map: "[1, 2, 3, 4]", send: { to: desk, type: task, body: "{{ item }}" }, needs: work }
+  take: { receive: { mailbox: desk, type: task, count: 2 } }
+  more: { receive: { mailbox: desk, type: task, count: 2 }, needs: take }
+  news: { receive: { mailbox: desk, type: news } }
+outputs:
+  taken: "{{ (take + more) | map(attribute='body') | list }}"
+  news: "{{ news[0].from.agent }}: {{ news[0].body }}"
+  work: "{{ work }}"
+"#,
+        )],
+        calls: &[
+            Call::new(
+                "work",
+                Says::Asks(
+                    "I tell and ask",
+                    r#"[
+                        { "name": "subscribe", "arguments": { "type": "news" } },
+                        { "name": "broadcast", "arguments": { "type": "news", "body": "all is well" } },
+                        { "name": "read_messages", "arguments": { "type": "task" } }
+                    ]"#,
+                ),
+            ),
+            Call::new("heard", Slowly("I have heard")),
+        ],
         ..Workload::EMPTY
     },
     Workload {

@@ -3,6 +3,7 @@
 
 mod append;
 mod claim;
+mod commit;
 mod concurrent;
 mod documents;
 mod durable;

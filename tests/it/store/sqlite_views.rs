@@ -24,6 +24,11 @@ async fn write_runs(path: &Path) {
             r#"{{"type":"model_responded","node":"{node}","attempt":1,"ordinal":{ordinal},"model":"openai/small","fingerprint":"","response":{{"content":"hello","finish":"stop","usage":{{"input_tokens":100,"output_tokens":20}},"model":"small-2026"}},"cost":{cost},"duration_ms":250}}"#
         )
     };
+    let sent = |id: &str, to: &str, deliveries: &str| {
+        format!(
+            r#"{{"type":"message_sent","node":"greet","attempt":1,"message":{{"id":"{id}","from":{{"node":"greet","agent":"host"}},"to":"{to}","type":"note","body":{{"n":1}},"at":"2026-11-22T12:00:00Z"}},"deliveries":{deliveries}}}"#
+        )
+    };
     let failed = [
         ("run_created", created(FINISHED, "decision")),
         ("attempt_started", r#"{"type":"attempt_started","node":"draft","attempt":1,"agent":"writer"}"#.to_owned()),
@@ -40,6 +45,18 @@ async fn write_runs(path: &Path) {
         ("run_created", created(RUNNING, "hello")),
         ("attempt_started", r#"{"type":"attempt_started","node":"greet","attempt":1,"agent":"host"}"#.to_owned()),
         ("model_responded", responded("greet", 0, r#""simulated""#)),
+        ("message_sent", sent("one", "all", r#"[{"mailbox":"a","number":1},{"mailbox":"b","number":1}]"#)),
+        ("message_sent", sent("two", "a", r#"[{"mailbox":"a","number":2}]"#)),
+        ("message_sent", sent("three", "project:c", "[]")),
+        (
+            "messages_taken",
+            r#"{"type":"messages_taken","node":"take","attempt":1,"mailbox":"a","messages":[{"number":1,"id":"one"}]}"#
+                .to_owned(),
+        ),
+        (
+            "message_dead",
+            r#"{"type":"message_dead","node":"greet","mailbox":"a","number":2,"id":"two","reason":"expired"}"#.to_owned(),
+        ),
     ];
     for (run, events) in [(FINISHED, &failed[..]), (RUNNING, &running[..])] {
         let mut log = Log::claim(&store, &format!("run/{run}")).await;
@@ -123,6 +140,19 @@ async fn the_views_tell_what_happened() {
         ["1|1|2026-11-22T12:00:01.250Z|attempt_started|draft", "2|1|2026-11-22T12:00:01.250Z|attempt_started|greet"]
     );
     assert_eq!(rows(&connection, "SELECT * FROM tool_calls"), [""; 0]);
+    assert_eq!(
+        rows(
+            &connection,
+            "SELECT mailbox, number, type, sender, agent, body, status, taker, substr(sent, 18), substr(finished, 18) \
+             FROM messages ORDER BY sent, mailbox"
+        ),
+        [
+            r#"a|1|note|greet|host|{"n":1}|taken|take|03.250Z|06.250Z"#,
+            r#"b|1|note|greet|host|{"n":1}|waiting|-|03.250Z|-"#,
+            r#"a|2|note|greet|host|{"n":1}|expired|-|04.250Z|07.250Z"#,
+            r#"project:c|-|note|greet|host|{"n":1}|sent on|-|05.250Z|-"#,
+        ]
+    );
 }
 
 #[tokio::test]

@@ -160,6 +160,10 @@ impl Embedder for LocalEmbedder {
     }
 
     async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+        self.embed_telling(texts, &|_| ()).await
+    }
+
+    async fn embed_telling(&self, texts: &[String], done: &(dyn Fn(usize) + Send + Sync)) -> Result<Vec<Vec<f32>>> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
@@ -167,7 +171,11 @@ impl Embedder for LocalEmbedder {
         let batches: Vec<Vec<String>> = texts.chunks(BATCH).map(<[String]>::to_vec).collect();
         let compute = |batch: Vec<String>| {
             let model = Arc::clone(&model);
-            blocking(move || model.embed(&batch))
+            async move {
+                let vectors = blocking(move || model.embed(&batch)).await?;
+                done(vectors.len());
+                Ok::<_, Error>(vectors)
+            }
         };
         let at_once = available_parallelism().map_or(1, NonZero::get);
         let vectors: Vec<_> = stream::iter(batches).map(compute).buffered(at_once).try_collect().await?;

@@ -8,7 +8,7 @@ use std::{
 use agentflow::{
     error::Result,
     model::{Owner, Seq, Value},
-    store::{Epoch, InMemoryStore, Key, Record, Store, StreamId, Version, Versioned},
+    store::{Epoch, InMemoryStore, Key, Record, Store, StreamId, Version, Versioned, Write},
 };
 use async_trait::async_trait;
 use tokio::sync::Notify;
@@ -88,5 +88,9 @@ impl Store for HaltingStore {
 
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Versioned<Value>)>> {
         self.inner.list(prefix, after, limit).await
+    }
+
+    async fn commit(&self, writes: &[Write]) -> Result<()> {
+        self.inner.commit(writes).await
     }
 }

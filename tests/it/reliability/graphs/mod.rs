@@ -4,6 +4,7 @@ pub(crate) mod build;
 mod check;
 mod expected;
 mod halting;
+mod mail_flows;
 mod reference;
 mod scope;
 pub(crate) mod script;
@@ -36,6 +37,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use self::{
     halting::{Death, HaltingStore},
+    mail_flows::MailCounts,
     script::{Call, Script, ScriptedProvider},
     spec::{Graph, Kind, Node},
     tool_flows::FlowCounts,
@@ -70,6 +72,14 @@ fn part_8_random_graphs() {
             Err(panic) => violations.push(format!("flow {number}: {}", text_of(&*panic))),
         }
     }
+    let mut mail = MailCounts::default();
+    for number in 0..volume / 2 {
+        let mut random = part.random(2 * volume + number);
+        match catch_unwind(AssertUnwindSafe(|| mail_flows::try_flow(&runtime, &mut random))) {
+            Ok(tried) => mail.add(&tried),
+            Err(panic) => violations.push(format!("mail {number}: {}", text_of(&*panic))),
+        }
+    }
     for (name, count) in [
         ("events", counts.events),
         ("calls", counts.calls),
@@ -81,6 +91,9 @@ fn part_8_random_graphs() {
         ("calls of tools", tools.calls),
         ("of them made again", tools.made_again),
         ("decisions of people", tools.decisions),
+        ("flows of messages", volume / 2),
+        ("messages", mail.messages),
+        ("kills among them", mail.kills),
     ] {
         part.figure(name, count);
     }

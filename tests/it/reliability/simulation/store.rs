@@ -9,7 +9,7 @@ use std::{
 use agentflow::{
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, Owner, Seq, Value},
-    store::{Digest, Epoch, InMemoryStore, Key, Record, Store, StreamId, Version, Versioned, verify_chain},
+    store::{Digest, Epoch, InMemoryStore, Key, Record, Store, StreamId, Version, Versioned, Write, verify_chain},
 };
 use async_trait::async_trait;
 use fastrand::Rng;
@@ -244,5 +244,9 @@ impl Store for SimulatedStore {
 
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Versioned<Value>)>> {
         self.inner.list(prefix, after, limit).await
+    }
+
+    async fn commit(&self, writes: &[Write]) -> Result<()> {
+        self.inner.commit(writes).await
     }
 }

@@ -462,8 +462,11 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             notes: Vec::new(),
             until: None,
         });
-        node.duration_ms = ms_between(node.started_at, event.at);
-        node.until = None;
+        // A message may be given up long after the node that sent it.
+        if !matches!(event.body, EventBody::MessageDead { .. }) {
+            node.duration_ms = ms_between(node.started_at, event.at);
+            node.until = None;
+        }
         match &event.body {
             EventBody::AttemptStarted { attempt, agent, chosen, model, .. } => {
                 node.status = "running";

@@ -51,7 +51,8 @@ impl RunState {
         let instance = self.instance_mut(id);
         instance.horizon = seq;
         instance.paused = Some(active);
-        instance.is_held = held;
+        // Who waits for an answer is not held before it has come.
+        instance.is_held = held && instance.recorded.questions().next().is_none();
         self.set_status(id, NodeStatus::Waiting);
         self.set_timer(id, until);
         // Another node may have failed meanwhile, so that nobody need answer any more.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     app::{lost_calls::Attempts, registry::stats, steer::Steered},
-    engine::{CalledSpend, Child, OpenQuestion, children_of, open_questions, open_waits, read_run},
+    engine::{CalledSpend, Child, OpenQuestion, children_of, forget_wish, open_questions, open_waits, read_run},
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{ApprovalRequest, Event, EventBody, NodePath, Origin, Owner, Parent, RunId, RunStatus, Seq, Spend, ToolName, Value},
     store::{Store, StreamId, is_gone},
@@ -279,6 +279,7 @@ pub async fn exists(store: &Arc<dyn Store>, run: RunId) -> Result<bool> {
 /// # Errors
 /// Those of the store.
 pub async fn forget(store: &Arc<dyn Store>, run: RunId) -> Result<()> {
+    forget_wish(store, run).await?;
     let key = stats::key(run);
     match store.get(&key).await? {
         Some(document) => store.delete(&key, document.version).await,

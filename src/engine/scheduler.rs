@@ -3,6 +3,7 @@
 //! Nothing waits for a level of the graph: an attempt starts as soon as its own inputs are there, a place is free, and the events it
 //! rests on are durable.
 
+mod answers;
 mod beginning;
 mod ending;
 mod exchange;
@@ -27,6 +28,7 @@ use super::{
     clock::Clock,
     control::Wishes,
     deadlines::Deadlines,
+    inbox::Inbox,
     kill_points,
     log::RunLog,
     observer::{Observer, Progress},
@@ -45,6 +47,7 @@ type Ended = (InstanceId, Answered);
 /// Where attempts tell what comes.
 type TellingEnd = mpsc::UnboundedSender<(InstanceId, Told)>;
 type Renewal = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+type Look = Pin<Box<dyn Future<Output = Result<Option<Inbox>>> + Send>>;
 
 /// One run being driven.
 pub(super) struct Scheduler {
@@ -75,6 +78,11 @@ pub(super) struct Scheduler {
     told_outage: bool,
     /// Set when the run is to stop: until when calls in flight may end.
     stop_at: Option<Instant>,
+    /// Whether people are asked as soon as nothing else can go on.
+    asks_people: bool,
+    /// When answers that were left are looked for next.
+    look_at: Instant,
+    look: Option<Look>,
     /// How people steer it.
     steering: Steering,
 }
@@ -94,6 +102,7 @@ enum Woken {
     Told(InstanceId, Told),
     Ended(Result<Ended, JoinError>),
     Renewed(Result<()>),
+    Answers(Result<Option<Inbox>>),
     Wish(Wish),
     Looked(Result<Arc<Wishes>>),
     Timer,
@@ -122,6 +131,7 @@ impl Scheduler {
                 Woken::Told(id, told) => self.on_told(id, told)?,
                 Woken::Ended(ended) => self.on_ended(ended)?,
                 Woken::Renewed(result) => self.on_renewed(result)?,
+                Woken::Answers(result) => self.on_answers(result)?,
                 Woken::Wish(wish) => self.on_wish(wish),
                 Woken::Looked(looked) => self.on_looked(looked)?,
                 Woken::Timer => self.on_timer()?,
@@ -144,7 +154,8 @@ impl Scheduler {
     /// Whether nothing can go on for so long that no process is to be held for it, or not before the run or an agent is let go on.
     fn is_blocked(&self) -> bool {
         let hold = self.engine.settings.hold;
-        self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked(self.clock.now(), hold)
+        let questions = !self.asks_people;
+        self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked(self.clock.now(), hold, questions)
     }
 
     /// No time limit runs while the run does nothing but wait.
@@ -261,7 +272,7 @@ impl Scheduler {
 
     async fn wait(&mut self, wishes: &mut watch::Receiver<Wish>) -> Woken {
         let timer = self.next_timer();
-        let (renewal, steering) = (&mut self.renewal, &mut self.steering);
+        let (renewal, look, steering) = (&mut self.renewal, &mut self.look, &mut self.steering);
         tokio::select! {
             biased;
             Ok(()) = wishes.changed() => Woken::Wish(*wishes.borrow_and_update()),
@@ -269,6 +280,7 @@ impl Scheduler {
             Some((id, told)) = self.told.1.recv() => Woken::Told(id, told),
             Some(ended) = self.attempts.join_next() => Woken::Ended(ended),
             result = async { match renewal { Some(renewal) => renewal.await, None => std::future::pending().await } } => Woken::Renewed(result),
+            result = async { match look { Some(look) => look.await, None => std::future::pending().await } } => Woken::Answers(result),
             looked = steering.looked() => Woken::Looked(looked),
             () = sleep_until(timer) => Woken::Timer,
         }
@@ -276,7 +288,8 @@ impl Scheduler {
 
     fn next_timer(&self) -> Instant {
         let wake = self.state.next_wake().filter(|_| self.may_begin()).map(|at| self.clock.instant(at));
-        let timers = [self.flush_at, self.stop_at, self.deadlines.next(), wake, self.steering.patience()];
+        let look = Some(self.look_at).filter(|_| self.is_to_look());
+        let timers = [self.flush_at, self.stop_at, self.deadlines.next(), wake, look, self.steering.patience()];
         timers.into_iter().flatten().min().unwrap_or(self.renew_at).min(self.renew_at)
     }
 
@@ -443,6 +456,10 @@ impl Scheduler {
                 self.renewal = Some(Box::pin(self.log.renew(self.engine.settings.lease)));
             }
         }
+        if self.look_at <= now && self.is_to_look() {
+            self.look_for_answers(now);
+        }
+        crash_point!("timer.due" if self.may_begin() && self.state.next_wake().is_some_and(|at| at <= self.clock.now()));
         if self.deadlines.take_run(now) {
             return self.end_of_time();
         }

@@ -48,6 +48,8 @@ pub(super) enum What {
     Mail(String),
     /// A person is asked something.
     Asks(String),
+    /// It waits until a time.
+    WaitsUntil(Timestamp),
     /// The output is there, taken from an earlier run.
     Reused,
     /// Failed for good; `handled` when the workflow goes on all the same.
@@ -98,6 +100,7 @@ impl Note {
                 What::Mail(format!("a message in {mailbox} is given up: {}", reason.in_words()))
             }
             EventBody::ApprovalRequested { request, .. } => What::Asks(request.question.in_words()),
+            EventBody::AttemptPaused { until: Some(until), .. } => What::WaitsUntil(*until),
             EventBody::RunCreated { .. }
             | EventBody::RunResumed { .. }
             | EventBody::ToolReturned { .. }

@@ -4,6 +4,7 @@
 //! they are pure. Nothing here awaits, reads a clock or touches a store.
 
 mod apply;
+mod approval;
 mod brief;
 mod budget;
 mod chain;
@@ -18,11 +19,13 @@ mod post;
 mod reserve;
 mod reuse;
 mod scope;
+mod standing;
 mod start;
 mod steering;
 mod steps;
 mod time;
 mod timers;
+mod wait;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},

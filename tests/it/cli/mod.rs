@@ -23,6 +23,7 @@ mod resume;
 mod reuse;
 mod runs;
 mod security;
+mod teams;
 mod terminal;
 mod tools;
 mod validate;

@@ -8,6 +8,7 @@
 
 mod engine;
 mod http;
+mod mailbox;
 mod mcp;
 mod measure;
 mod memory;
@@ -33,8 +34,14 @@ fn main() {
     {
         return memory::queries_only(path, count);
     }
-    let sections: [Section; 9] = [
+    if let [first, url, name, line, count] = wanted.as_slice()
+        && first == mailbox::SENDER_ONLY
+    {
+        return mailbox::sender_only(url, name, line, count);
+    }
+    let sections: [Section; 10] = [
         ("store", store::run),
+        ("mailbox", mailbox::run),
         ("plan", plan::run),
         ("engine", engine::run),
         ("http", http::run),

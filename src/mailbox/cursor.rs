@@ -119,6 +119,15 @@ impl Cursor {
         self.take_back(|taken| taken.reader == reader);
     }
 
+    /// Of what `reader` has, the messages with these numbers wait again.
+    pub(super) fn give_back_some(&mut self, reader: &str, numbers: &[u64]) {
+        for number in self.taken_by(reader).into_iter().filter(|number| numbers.contains(number)) {
+            let message = self.release(reader, number);
+            self.back.extend(message.map(|message| Back { message, reader: reader.to_owned() }));
+        }
+        self.back.sort_by_key(|back| back.message.number);
+    }
+
     /// Message `number`, which waits, goes to the dead letters.
     pub(super) fn bury(&mut self, number: u64, bytes: u64) {
         self.back.retain(|back| back.message.number != number);
@@ -222,6 +231,16 @@ mod tests {
         cursor.take("b", at(10), vec![held(1, 1)]);
         cursor.give_back("a");
         assert_eq!((waiting(&cursor), cursor.taken_by("b")), (vec![0, 2, 3], vec![1]));
+    }
+
+    #[test]
+    fn a_reader_may_give_back_a_part() {
+        let mut cursor = Cursor::default();
+        cursor.take("a", at(10), vec![held(0, 1), held(1, 1), held(2, 1)]);
+        cursor.give_back_some("b", &[0]);
+        cursor.give_back_some("a", &[1, 3]);
+        assert_eq!((waiting(&cursor), cursor.taken_by("a")), (vec![1, 3], vec![0, 2]));
+        assert!(cursor.confirm("a", 0) && cursor.confirm("a", 1));
     }
 
     #[test]

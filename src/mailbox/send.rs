@@ -62,6 +62,15 @@ impl ProjectMailbox {
         Ok(sent)
     }
 
+    /// The number of the last message of `line` that is in the mailbox, or was. None for a line that has not begun.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn last_of_line(&self, line: &str) -> Result<Option<u64>> {
+        let known = Known::<Line>::read(self.store.as_ref(), place::line(&self.name, line)).await?;
+        Ok(known.value.last)
+    }
+
     async fn send_group(&self, group: &[Ready<'_>]) -> Result<Sent> {
         let mut turns = Turns::default();
         loop {

@@ -43,13 +43,15 @@ pub struct Delivery {
     pub number: u64,
     /// How often it was given to a reader, this time included.
     pub deliveries: u32,
+    /// Until when the reader is to have kept it. Later, somebody else may have it as well.
+    pub until: Timestamp,
     /// The message.
     pub message: Message,
 }
 
 impl Delivery {
-    fn of((held, message): (Held, Message)) -> Self {
-        Self { number: held.number, deliveries: held.deliveries, message }
+    fn of((held, message): (Held, Message), until: Timestamp) -> Self {
+        Self { number: held.number, deliveries: held.deliveries, until, message }
     }
 }
 
@@ -134,7 +136,7 @@ impl ProjectMailbox {
             if survey.found.is_empty() && has_more_dead {
                 continue;
             }
-            return Ok(survey.found.into_iter().map(Delivery::of).collect());
+            return Ok(survey.found.into_iter().map(|found| Delivery::of(found, until)).collect());
         }
     }
 
@@ -162,6 +164,33 @@ impl ProjectMailbox {
             cursor.give_back(reader);
         })
         .await
+    }
+
+    /// Of what `reader` has, the messages with these numbers wait again: it did not keep them.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn give_back(&self, reader: &str, numbers: &[u64]) -> Result<()> {
+        self.change_cursor(|cursor| cursor.give_back_some(reader, numbers)).await
+    }
+
+    /// The first message that waits, of this type or of any. It is not taken.
+    ///
+    /// # Errors
+    /// Those of the store; `Corrupt` when a message cannot be read.
+    pub async fn first(&self, kind: Option<&MessageType>) -> Result<Option<Message>> {
+        let mut turns = Turns::default();
+        for _ in 0..LOOKS {
+            let state = State::read(self).await?;
+            let look_for = LookFor { kind, at_least: 1, at_most: 1 };
+            let survey = self.survey(&state.cursor.value, state.head.value.next, look_for, Timestamp::now()).await?;
+            if survey.missing.is_none() && (!survey.found.is_empty() || !survey.has_more_dead()) {
+                return Ok(survey.found.into_iter().next().map(|(_, message)| message));
+            }
+            self.bury_dead().await?;
+            turns.next(&self.name).await?;
+        }
+        Ok(None)
     }
 
     /// What has outlived its time, or was given to readers too often, goes to the dead letters.

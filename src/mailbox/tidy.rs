@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     error::{ErrorKind, Result},
     mailbox::{ProjectMailbox, cursor::Cursor, letter::Line, place, state::Known},
-    store::Key,
+    model::RunId,
+    store::{Key, StreamId},
 };
 
 /// How long a line is remembered that has not moved.
@@ -32,6 +33,15 @@ impl ProjectMailbox {
         self.forget_dead_letters(DEAD_KEPT).await
     }
 
+    /// Whether a line is that of a run that is there: it may go on one day.
+    async fn is_of_a_run(&self, line: &Key) -> Result<bool> {
+        let run = line.as_str().rsplit('/').next().and_then(|name| name.parse::<RunId>().ok());
+        match run {
+            Some(run) => Ok(!self.store.streams(StreamId::run(run).as_str()).await?.is_empty()),
+            None => Ok(false),
+        }
+    }
+
     /// Removes the lines that have not moved for long.
     async fn forget_lines(&self, now: Timestamp) -> Result<()> {
         let kept = SignedDuration::try_from(LINES_KEPT).unwrap_or(SignedDuration::MAX);
@@ -42,7 +52,7 @@ impl ProjectMailbox {
             after = page.last().map(|(key, _)| key.clone());
             for (key, found) in page {
                 let line = Known::<Line>::of(key, found)?;
-                if now.duration_since(line.value.at) < kept {
+                if now.duration_since(line.value.at) < kept || self.is_of_a_run(&line.key).await? {
                     continue;
                 }
                 match self.store.delete(&line.key, line.version).await {

@@ -384,6 +384,7 @@ fn permission_schema() -> Value {
         r"run:[^* ]+( [^ ]+)*",
         r"mcp:[^*/]+(/.+)?",
         r"memory:(read|write):[A-Za-z0-9_*-]+",
+        r"mailbox:(send|read):[A-Za-z0-9_*-]+",
         r"secret:.+",
     ];
     json!({

@@ -59,6 +59,16 @@ pub enum Access {
         /// Its name.
         collection: String,
     },
+    /// A mailbox of the project that a message is sent to.
+    Send {
+        /// Its name.
+        mailbox: String,
+    },
+    /// A mailbox of the project that messages are read of.
+    Receive {
+        /// Its name.
+        mailbox: String,
+    },
     /// A secret that is put into the call.
     Secret {
         /// Its name.
@@ -88,6 +98,8 @@ impl fmt::Display for Access {
             Self::Mcp { server, tool } => write!(f, "mcp:{server}/{tool}"),
             Self::Recall { collection } => write!(f, "memory:read:{collection}"),
             Self::Remember { collection } => write!(f, "memory:write:{collection}"),
+            Self::Send { mailbox } => write!(f, "mailbox:send:{mailbox}"),
+            Self::Receive { mailbox } => write!(f, "mailbox:read:{mailbox}"),
             Self::Secret { name } => write!(f, "secret:{name}"),
         }
     }
@@ -101,6 +113,7 @@ impl fmt::Display for Access {
 /// - `run:PROGRAM WORD…`: that program, its first arguments being these words, in which `*` stands for any characters.
 /// - `mcp:SERVER`, `mcp:SERVER/TOOL`: tools of that server, with `*`.
 /// - `memory:read:COLLECTION`, `memory:write:COLLECTION`: collections of memory, with `*`.
+/// - `mailbox:send:NAME`, `mailbox:read:NAME`: mailboxes of the project, with `*`.
 /// - `secret:NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -130,6 +143,8 @@ enum What {
     },
     Recall(String),
     Remember(String),
+    Send(String),
+    Receive(String),
     Secret(String),
 }
 
@@ -151,6 +166,10 @@ pub enum AccessClass {
     Recall,
     /// `memory:write:`
     Remember,
+    /// `mailbox:send:`
+    Send,
+    /// `mailbox:read:`
+    Receive,
     /// `secret:`
     Secret,
 }
@@ -167,6 +186,8 @@ impl AccessClass {
             Self::Mcp => "mcp:",
             Self::Recall => "memory:read:",
             Self::Remember => "memory:write:",
+            Self::Send => "mailbox:send:",
+            Self::Receive => "mailbox:read:",
             Self::Secret => "secret:",
         }
     }
@@ -190,6 +211,8 @@ impl Permission {
             What::Mcp { .. } => AccessClass::Mcp,
             What::Recall(_) => AccessClass::Recall,
             What::Remember(_) => AccessClass::Remember,
+            What::Send(_) => AccessClass::Send,
+            What::Receive(_) => AccessClass::Receive,
             What::Secret(_) => AccessClass::Secret,
         }
     }
@@ -242,6 +265,9 @@ impl Permission {
             }
             (What::Recall(pattern), Access::Recall { collection })
             | (What::Remember(pattern), Access::Remember { collection }) => stars_fit(pattern, collection),
+            (What::Send(pattern), Access::Send { mailbox }) | (What::Receive(pattern), Access::Receive { mailbox }) => {
+                stars_fit(pattern, mailbox)
+            }
             (What::Secret(name), Access::Secret { name: wanted }) => name == wanted,
             _ => false,
         }
@@ -273,6 +299,8 @@ impl Permission {
             What::Mcp { server, tool } => plain(tool).then(|| Access::Mcp { server: server.clone(), tool: tool.clone() }),
             What::Recall(name) => plain(name).then(|| Access::Recall { collection: name.clone() }),
             What::Remember(name) => plain(name).then(|| Access::Remember { collection: name.clone() }),
+            What::Send(name) => plain(name).then(|| Access::Send { mailbox: name.clone() }),
+            What::Receive(name) => plain(name).then(|| Access::Receive { mailbox: name.clone() }),
             What::Secret(name) => Some(Access::Secret { name: name.clone() }),
         }
     }
@@ -291,7 +319,7 @@ impl FromStr for Permission {
         let what = parse(text).ok_or_else(|| {
             Error::new(ErrorKind::Invalid, format!("`{}` is no permission", text.escape_debug())).hint(
                 "write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL`, \
-                 `memory:read:COLLECTION`, `memory:write:COLLECTION` or `secret:NAME`",
+                 `memory:read:COLLECTION`, `memory:write:COLLECTION`, `mailbox:send:NAME`, `mailbox:read:NAME` or `secret:NAME`",
             )
         })?;
         Ok(Self { text: text.to_owned(), what })
@@ -339,14 +367,17 @@ fn parse(text: &str) -> Option<What> {
             let is_good = !server.is_empty() && !server.contains('*') && !tool.is_empty();
             is_good.then(|| What::Mcp { server: server.to_owned(), tool: tool.to_owned() })
         }
-        "memory" => {
+        "memory" | "mailbox" => {
             let (way, name) = rest.split_once(':')?;
             let is_good = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-*".contains(c));
-            match way {
-                "read" if is_good => Some(What::Recall(name.to_owned())),
-                "write" if is_good => Some(What::Remember(name.to_owned())),
-                _ => None,
-            }
+            let what = match (kind, way) {
+                ("memory", "read") => What::Recall,
+                ("memory", "write") => What::Remember,
+                ("mailbox", "read") => What::Receive,
+                ("mailbox", "send") => What::Send,
+                _ => return None,
+            };
+            is_good.then(|| what(name.to_owned()))
         }
         "secret" => (!rest.is_empty()).then(|| What::Secret(rest.to_owned())),
         _ => None,
@@ -496,6 +527,14 @@ mod tests {
     }
 
     #[test]
+    fn a_mailbox_is_permitted_to_be_sent_to_or_read() {
+        let send = |mailbox: &str| Access::Send { mailbox: mailbox.to_owned() };
+        assert!(permission("mailbox:send:reviews").covers(&send("reviews")));
+        assert!(permission("mailbox:send:*").covers(&send("reviews")) && !permission("mailbox:read:*").covers(&send("reviews")));
+        assert!(!permission("mailbox:send:review").covers(&send("reviews")));
+    }
+
+    #[test]
     fn what_leads_out_or_means_nothing_is_no_permission() {
         for bad in [
             "",
@@ -520,6 +559,10 @@ mod tests {
             "memory:docs",
             "memory:read:",
             "memory:read:a/b",
+            "memory:send:a",
+            "mailbox:reviews",
+            "mailbox:write:reviews",
+            "mailbox:read:",
             "llm:x",
             "fs:read:a\u{0}b",
         ] {
@@ -539,6 +582,8 @@ mod tests {
             Access::Mcp { server: "gh".to_owned(), tool: "get".to_owned() },
             Access::Recall { collection: "docs".to_owned() },
             Access::Remember { collection: "notes".to_owned() },
+            Access::Send { mailbox: "reviews".to_owned() },
+            Access::Receive { mailbox: "reviews".to_owned() },
             Access::Secret { name: "TOKEN".to_owned() },
         ];
         for access in accesses {

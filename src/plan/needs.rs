@@ -66,6 +66,8 @@ fn example(class: AccessClass) -> &'static str {
         AccessClass::Mcp => "mcp:SERVER/TOOL",
         AccessClass::Recall => "memory:read:COLLECTION",
         AccessClass::Remember => "memory:write:COLLECTION",
+        AccessClass::Send => "mailbox:send:NAME",
+        AccessClass::Receive => "mailbox:read:NAME",
         AccessClass::Secret => "secret:NAME",
     }
 }

@@ -45,6 +45,8 @@ impl Servers {
             | Access::Run { .. }
             | Access::Recall { .. }
             | Access::Remember { .. }
+            | Access::Send { .. }
+            | Access::Receive { .. }
             | Access::Secret { .. } => None,
         })?;
         let id = ModelRef { provider: ProviderName::new(KIND).ok()?, model: name };

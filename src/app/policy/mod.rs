@@ -199,9 +199,9 @@ fn flags(settings: &PolicySettings) -> impl Iterator<Item = RuleReport> {
     allow.into_iter().chain(ask).chain(of(RuleKind::Deny, &settings.deny))
 }
 
-/// What is permitted unless a rule takes it away: memory is the project's own, and leaves the machine as little as its store.
+/// What is permitted unless a rule takes it away: memory and mailboxes are the project's own, and leave the machine as little as its store.
 fn built_in() -> impl Iterator<Item = RuleReport> {
-    ["memory:read:*", "memory:write:*"]
+    ["memory:read:*", "memory:write:*", "mailbox:send:*", "mailbox:read:*"]
         .into_iter()
         .filter_map(|text| Some(RuleReport { rule: RuleKind::Allow, permission: text.parse().ok()?, from: BUILT_IN.to_owned() }))
 }

@@ -102,14 +102,14 @@ pub struct RunState {
     is_simulated: bool,
     /// What models charge, as far as it is known.
     prices: HashMap<ModelRef, Price>,
-    /// How people steer it.
-    steering: Steering,
     /// The messages of the run.
     mailboxes: Mailboxes,
     /// To whom messages can go, by the workflow as it is run.
     addressees: HashMap<FrameId, Addressees>,
     /// What checks the bodies of messages.
     validators: HashMap<(FrameId, MessageType), Validator>,
+    /// How people steer it.
+    steering: Steering,
 }
 
 impl RunState {
@@ -141,10 +141,10 @@ impl RunState {
             reuse: None,
             is_simulated: false,
             prices: HashMap::new(),
-            steering: Steering::default(),
             mailboxes: Mailboxes::default(),
             addressees: HashMap::new(),
             validators: HashMap::new(),
+            steering: Steering::default(),
         }
     }
 

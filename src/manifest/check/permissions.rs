@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// All kinds of permissions.
-const CLASSES: [AccessClass; 8] = [
+const CLASSES: [AccessClass; 10] = [
     AccessClass::Net,
     AccessClass::Read,
     AccessClass::Write,
@@ -18,6 +18,8 @@ const CLASSES: [AccessClass; 8] = [
     AccessClass::Mcp,
     AccessClass::Recall,
     AccessClass::Remember,
+    AccessClass::Send,
+    AccessClass::Receive,
     AccessClass::Secret,
 ];
 
@@ -56,7 +58,9 @@ fn meant(text: &str) -> Option<String> {
         return Some(format!("net:{scheme}{host}")).filter(is_good);
     }
     let (kind, rest) = match text.split_once(':')? {
-        (kind @ ("fs" | "memory"), rest) => rest.split_once(':').map(|(way, rest)| (format!("{kind}:{way}"), rest))?,
+        (kind @ ("fs" | "memory" | "mailbox"), rest) => {
+            rest.split_once(':').map(|(way, rest)| (format!("{kind}:{way}"), rest))?
+        }
         (kind, rest) => (kind.to_owned(), rest),
     };
     let known = CLASSES.map(|class| class.prefix().trim_end_matches(':'));

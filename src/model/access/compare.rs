@@ -21,7 +21,10 @@ impl Permission {
             (What::Mcp { server, tool }, What::Mcp { server: other_server, tool: other_tool }) => {
                 server == other_server && stars_fit(tool, other_tool)
             }
-            (What::Recall(one), What::Recall(other)) | (What::Remember(one), What::Remember(other)) => stars_fit(one, other),
+            (What::Recall(one), What::Recall(other))
+            | (What::Remember(one), What::Remember(other))
+            | (What::Send(one), What::Send(other))
+            | (What::Receive(one), What::Receive(other)) => stars_fit(one, other),
             (What::Secret(name), What::Secret(other)) => name == other,
             _ => false,
         }
@@ -41,7 +44,10 @@ impl Permission {
             (What::Mcp { server, tool }, What::Mcp { server: other_server, tool: other_tool }) => {
                 server == other_server && stars_meet(tool, other_tool)
             }
-            (What::Recall(one), What::Recall(two)) | (What::Remember(one), What::Remember(two)) => stars_meet(one, two),
+            (What::Recall(one), What::Recall(two))
+            | (What::Remember(one), What::Remember(two))
+            | (What::Send(one), What::Send(two))
+            | (What::Receive(one), What::Receive(two)) => stars_meet(one, two),
             // Hosts are a tree, secrets are names: what overlaps there is wider one way or the other.
             _ => self.is_wider_than(other) || other.is_wider_than(self),
         }

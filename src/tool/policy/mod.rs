@@ -95,6 +95,20 @@ impl Policy {
         &self.rules
     }
 
+    /// Whether the operator's rules permit something that is no call of a tool, such as a message that a node sends. There nobody can be
+    /// asked.
+    ///
+    /// # Errors
+    /// `Denied`, naming the rule.
+    pub fn check(&self, access: &Access) -> Result<()> {
+        match self.rules.judge(access) {
+            Standing::Allowed(_) => Ok(()),
+            Standing::Denied(rule) => Err(Denial::by_rule(access, rule).into()),
+            Standing::Ask(_) => Err(Denial::unasked(access).into()),
+            Standing::Unlisted => Err(Denial::unlisted(access).into()),
+        }
+    }
+
     /// Decides about a call. An approval counts for exactly the call that was approved; for any other a person is asked again.
     ///
     /// Placeholders of secrets in the arguments are touched, too, and anything that looks like one.
@@ -159,6 +173,8 @@ fn is_outward(access: &Access) -> bool {
         | Access::Run { .. }
         | Access::Recall { .. }
         | Access::Remember { .. }
+        | Access::Send { .. }
+        | Access::Receive { .. }
         | Access::Secret { .. } => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 60] = [
+const PAGES: [&[&str]; 66] = [
     &[],
     &["run"],
     &["resume"],
@@ -26,6 +26,12 @@ const PAGES: [&[&str]; 60] = [
     &["runs", "verify"],
     &["runs", "repair"],
     &["ps"],
+    &["messages"],
+    &["messages", "list"],
+    &["messages", "tail"],
+    &["messages", "send"],
+    &["messages", "dead"],
+    &["messages", "replay"],
     &["conversations"],
     &["conversations", "list"],
     &["conversations", "show"],

@@ -15,6 +15,7 @@ mod init;
 mod inputs;
 mod lock;
 mod memory;
+mod messages;
 mod models;
 mod output;
 mod policy;

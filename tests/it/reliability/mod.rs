@@ -17,6 +17,7 @@ mod graphs;
 mod lab;
 mod ledger;
 mod limiter;
+mod messages;
 mod named_kills;
 pub(crate) mod part;
 mod points;

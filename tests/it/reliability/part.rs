@@ -19,9 +19,6 @@ pub(crate) const NAMES: [&str; 10] = [
     "messages under kills",
 ];
 
-/// The parts whose subject agentflow does not have yet.
-pub(crate) const NOT_THERE_YET: [u8; 1] = [10];
-
 /// How many violations are told one by one.
 const TOLD: usize = 20;
 

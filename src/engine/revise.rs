@@ -139,6 +139,7 @@ fn bound_to_models(events: &[Event]) -> BTreeSet<String> {
             | EventBody::AgentChanged { .. }
             | EventBody::MessageSent { .. }
             | EventBody::MessagesTaken { .. }
+            | EventBody::MessagesCame { .. }
             | EventBody::MessageDead { .. }
             | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => {}

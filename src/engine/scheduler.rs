@@ -5,6 +5,7 @@
 
 mod beginning;
 mod ending;
+mod mailing;
 mod steering;
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
@@ -29,6 +30,7 @@ use super::{
     kill_points,
     log::RunLog,
     observer::{Observer, Progress},
+    project_mail::{News, ProjectMail},
     state::{InstanceId, Job, MANY_EVENTS, MAX_EVENTS, RunState, Start, Step},
     stop::{Stop, Wish},
 };
@@ -76,6 +78,8 @@ pub(super) struct Scheduler {
     stop_at: Option<Instant>,
     /// How people steer it.
     steering: Steering,
+    /// What it has to do with mailboxes of the project.
+    project: ProjectMail,
 }
 
 /// An attempt that waits until something is durable.
@@ -95,6 +99,7 @@ enum Woken {
     Renewed(Result<()>),
     Wish(Wish),
     Looked(Result<Arc<Wishes>>),
+    Mail(News),
     Timer,
 }
 
@@ -111,6 +116,7 @@ impl Scheduler {
             }
             self.launch()?;
             self.write_if_needed();
+            self.look_beyond();
             self.note_patience();
             if self.is_done() {
                 break;
@@ -123,6 +129,7 @@ impl Scheduler {
                 Woken::Renewed(result) => self.on_renewed(result)?,
                 Woken::Wish(wish) => self.on_wish(wish),
                 Woken::Looked(looked) => self.on_looked(looked)?,
+                Woken::Mail(news) => self.on_news(news)?,
                 Woken::Timer => self.on_timer()?,
             }
         }
@@ -260,7 +267,7 @@ impl Scheduler {
 
     async fn wait(&mut self, wishes: &mut watch::Receiver<Wish>) -> Woken {
         let timer = self.next_timer();
-        let (renewal, steering) = (&mut self.renewal, &mut self.steering);
+        let (renewal, steering, project) = (&mut self.renewal, &mut self.steering, &mut self.project);
         tokio::select! {
             biased;
             Ok(()) = wishes.changed() => Woken::Wish(*wishes.borrow_and_update()),
@@ -269,6 +276,7 @@ impl Scheduler {
             Some(ended) = self.attempts.join_next() => Woken::Ended(ended),
             result = async { match renewal { Some(renewal) => renewal.await, None => std::future::pending().await } } => Woken::Renewed(result),
             looked = steering.looked() => Woken::Looked(looked),
+            news = project.news() => Woken::Mail(news),
             () = sleep_until(timer) => Woken::Timer,
         }
     }
@@ -288,6 +296,7 @@ impl Scheduler {
             if let EventBody::AgentChanged { agent, overrides, .. } = &event.body {
                 self.on_changed(agent, overrides);
             }
+            self.mail_on_durable(event);
         }
         crash_point!("durable.shown" if !events.is_empty());
         let (durable, waiting) =

@@ -100,6 +100,7 @@ impl Proof {
             | EventBody::AgentChanged { .. }
             | EventBody::MessageSent { .. }
             | EventBody::MessagesTaken { .. }
+            | EventBody::MessagesCame { .. }
             | EventBody::MessageDead { .. }
             | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => Ok(()),

@@ -136,6 +136,7 @@ impl Trail {
             | EventBody::AgentChanged { .. }
             | EventBody::MessageSent { .. }
             | EventBody::MessagesTaken { .. }
+            | EventBody::MessagesCame { .. }
             | EventBody::MessageDead { .. }
             | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => {}

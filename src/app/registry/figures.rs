@@ -116,6 +116,7 @@ impl Count {
             | EventBody::AgentChanged { .. }
             | EventBody::MessageSent { .. }
             | EventBody::MessagesTaken { .. }
+            | EventBody::MessagesCame { .. }
             | EventBody::MessageDead { .. }
             | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => {}

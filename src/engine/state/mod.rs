@@ -15,6 +15,7 @@ mod open;
 mod outcome;
 mod parts;
 mod post;
+mod project;
 mod reserve;
 mod reuse;
 mod scope;
@@ -106,6 +107,8 @@ pub struct RunState {
     steering: Steering,
     /// The messages of the run.
     mailboxes: Mailboxes,
+    /// What it has to do with mailboxes of the project.
+    project: project::Project,
     /// To whom messages can go, by the workflow as it is run.
     addressees: HashMap<FrameId, Addressees>,
     /// What checks the bodies of messages.
@@ -143,6 +146,7 @@ impl RunState {
             prices: HashMap::new(),
             steering: Steering::default(),
             mailboxes: Mailboxes::default(),
+            project: project::Project::default(),
             addressees: HashMap::new(),
             validators: HashMap::new(),
         }

@@ -25,6 +25,7 @@ pub mod registry;
 pub mod reuse;
 pub mod runs;
 pub mod servers;
+pub mod steer;
 mod text_diff;
 pub mod toolkit;
 pub mod tools;

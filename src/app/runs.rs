@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    app::{lost_calls::Attempts, registry::stats},
+    app::{lost_calls::Attempts, registry::stats, steer::Steered},
     engine::{CalledSpend, Child, OpenQuestion, children_of, open_questions, read_run},
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{ApprovalRequest, Event, EventBody, NodePath, Origin, Owner, Parent, RunId, RunStatus, Seq, Spend, ToolName, Value},
@@ -23,7 +23,7 @@ pub struct RunSummary {
     pub id: RunId,
     /// Its workflow's name.
     pub workflow: String,
-    /// `running`, `interrupted`, `succeeded`, `failed` or `cancelled`.
+    /// `running`, `waiting`, `paused`, `interrupted`, `succeeded`, `failed` or `cancelled`.
     pub status: &'static str,
     /// When it was created.
     pub started_at: Timestamp,
@@ -393,7 +393,9 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>, asks: 
     let mut spend = Spend::default();
     let (mut end, mut last) = (None, first.at);
     let (mut attempts, mut called) = (Attempts::default(), CalledSpend::default());
+    let mut steered = Steered::default();
     for event in events {
+        steered.take(event);
         last = event.at;
         spend.lost_calls += attempts.take(event).len() as u64;
         match &event.body {
@@ -410,7 +412,8 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>, asks: 
     }
     let status = match &end {
         Some((_, status, _)) => status.as_str(),
-        None if is_gone(owner) && asks => RunStatus::Waiting.as_str(),
+        None if steered.paused_by.is_some() => "paused",
+        None if is_gone(owner) && (asks || steered.holding().next().is_some()) => RunStatus::Waiting.as_str(),
         None if is_gone(owner) => "interrupted",
         None => RunStatus::Running.as_str(),
     };

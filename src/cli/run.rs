@@ -15,6 +15,7 @@ use crate::{
     app::{
         self, Prepared, Settings, WorkflowSource, approve,
         inputs::{Gathered, GivenInput, GivenValue, StandardInput, gather, missing_error},
+        steer::Steered,
     },
     cli::{
         args::{OutputForm, RunArgs},
@@ -25,6 +26,7 @@ use crate::{
         prompt, questions,
         reuse::Tally,
         signals::Signals,
+        steer,
         terminal::{Terminal, YELLOW},
         ui::{Speaker, Style, Ui},
     },
@@ -196,7 +198,7 @@ pub(super) async fn drive(
         let showing = Showing { past: &past, ..*showing };
         let driven = drive_once(prepared, engine, options.clone(), begin, &showing, settings, terminal).await?;
         let can_ask = terminal.can_ask && terminal.err.is_terminal;
-        if driven.status != RunStatus::Waiting || !can_ask {
+        if driven.status != RunStatus::Waiting || !can_ask || driven.is_held {
             return Ok(driven.code);
         }
         past = read_run(engine.store(), run).await?.events;
@@ -225,6 +227,8 @@ pub(super) async fn drive(
 struct Driven {
     status: RunStatus,
     code: u8,
+    /// Whether it stands still because somebody paused it, or agents that it asks.
+    is_held: bool,
 }
 
 async fn drive_once(
@@ -268,7 +272,8 @@ async fn drive_once(
         terminal.note(&line);
     }
     let code = tell_failure(&result, &watch, &signals, &Commands::of(prepared, settings), terminal);
-    written.map(|()| Driven { status: result.status, code })
+    let is_held = watch.standstill(run, "").is_some();
+    written.map(|()| Driven { status: result.status, code, is_held })
 }
 
 /// Writes the outputs of a run that succeeded.
@@ -291,6 +296,11 @@ fn tell_failure(result: &RunResult, watch: &Watch, signals: &Signals, commands: 
             terminal.talk(&format!("run {run} was interrupted; {}", commands.resume(run)));
             if signals.came() {
                 return signals.exit_code();
+            }
+        }
+        RunStatus::Waiting if watch.standstill(run, "").is_some() => {
+            if let Some(line) = watch.standstill(run, &commands.suffix) {
+                terminal.talk(&line);
             }
         }
         RunStatus::Waiting if terminal.can_ask && terminal.err.is_terminal => {}
@@ -360,6 +370,7 @@ struct Watch {
     is_recorded: AtomicBool,
     failed: Mutex<Option<FailedNode>>,
     tally: Mutex<Tally>,
+    steered: Mutex<Steered>,
 }
 
 impl Watch {
@@ -376,11 +387,17 @@ impl Watch {
             is_recorded: AtomicBool::new(!past.is_empty()),
             failed: Mutex::new(failed),
             tally: Mutex::new(tally),
+            steered: Mutex::new(Steered::of(past)),
         }
     }
 
     fn failed(&self) -> Option<FailedNode> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why the run stands still, when it is for how people steer it.
+    fn standstill(&self, run: RunId, suffix: &str) -> Option<String> {
+        steer::standstill(run, &self.steered.lock().unwrap_or_else(PoisonError::into_inner), suffix)
     }
 
     fn reused(&self) -> Option<String> {
@@ -395,6 +412,10 @@ impl Observer for Watch {
         self.is_recorded.store(true, Ordering::Relaxed);
         FailedNode::watch(&mut self.failed.lock().unwrap_or_else(PoisonError::into_inner), event);
         self.tally.lock().unwrap_or_else(PoisonError::into_inner).watch(event);
+        self.steered.lock().unwrap_or_else(PoisonError::into_inner).take(event);
+        if let Some(line) = steer::line(event) {
+            self.speaker.say(line);
+        }
         for observer in &self.observers {
             observer.on_event(run, event);
         }

@@ -126,6 +126,11 @@ impl Trail {
             | EventBody::FallbackTaken { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessagesCame { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunPaused { .. }
             | EventBody::RunContinued { .. }
             | EventBody::RunCancelRequested { .. }
@@ -134,11 +139,6 @@ impl Trail {
             | EventBody::AgentDraining { .. }
             | EventBody::AgentTerminated { .. }
             | EventBody::AgentChanged { .. }
-            | EventBody::MessageSent { .. }
-            | EventBody::MessagesTaken { .. }
-            | EventBody::MessagesCame { .. }
-            | EventBody::MessageDead { .. }
-            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
         None

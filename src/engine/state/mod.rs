@@ -103,8 +103,6 @@ pub struct RunState {
     is_simulated: bool,
     /// What models charge, as far as it is known.
     prices: HashMap<ModelRef, Price>,
-    /// How people steer it.
-    steering: Steering,
     /// The messages of the run.
     mailboxes: Mailboxes,
     /// What it has to do with mailboxes of the project.
@@ -113,6 +111,8 @@ pub struct RunState {
     addressees: HashMap<FrameId, Addressees>,
     /// What checks the bodies of messages.
     validators: HashMap<(FrameId, MessageType), Validator>,
+    /// How people steer it.
+    steering: Steering,
 }
 
 impl RunState {
@@ -144,11 +144,11 @@ impl RunState {
             reuse: None,
             is_simulated: false,
             prices: HashMap::new(),
-            steering: Steering::default(),
             mailboxes: Mailboxes::default(),
             project: project::Project::default(),
             addressees: HashMap::new(),
             validators: HashMap::new(),
+            steering: Steering::default(),
         }
     }
 
@@ -237,8 +237,11 @@ impl RunState {
 
     /// The frame of the instance and all frames around it, up to that of the run.
     fn frames_around(&self, id: InstanceId) -> impl Iterator<Item = &Frame> {
-        let first = self.frame(self.instance(id).frame);
-        std::iter::successors(Some(first), |frame| Some(self.frame(self.instance(frame.owner?).frame)))
+        self.frame_ids_around(id).map(|frame| self.frame(frame))
+    }
+
+    fn frame_ids_around(&self, id: InstanceId) -> impl Iterator<Item = FrameId> {
+        std::iter::successors(Some(self.instance(id).frame), |frame| Some(self.instance(self.frame(*frame).owner?).frame))
     }
 
     fn instance(&self, id: InstanceId) -> &Instance {

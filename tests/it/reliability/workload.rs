@@ -433,6 +433,25 @@ outputs:
         ..Workload::EMPTY
     },
     Workload {
+        name: "project mailbox",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+nodes:
+  one: { send: { to: "project:desk", type: note, body: 1 } }
+  two: { send: { to: "project:desk", type: note, body: 2 }, needs: one }
+  take: { receive: { mailbox: "project:desk", type: note, count: 2 }, needs: two }
+  say: { agent: a, prompt: "[[say]] {{ take | map(attribute='body') | join(', ') }}" }
+  three: { send: { to: "project:desk", type: note, body: 3 }, needs: say }
+  last: { receive: { mailbox: "project:desk", type: note }, needs: three }
+outputs: { said: "{{ say }}", taken: "{{ (take + last) | map(attribute='body') | list }}" }
+"#,
+        )],
+        calls: &[Call::new("say", Slowly("one and two"))],
+        ..Workload::EMPTY
+    },
+    Workload {
         name: "inner workflow",
         files: &[
             (

@@ -412,7 +412,7 @@ nodes:
   news: { receive: { mailbox: desk, type: news } }
 outputs:
   taken: "{{ (take + more) | map(attribute='body') | list }}"
-  news: "{{ news[0].from.agent }}: {{ news[0].body }}"
+  news: "{{ news[0].from.agent | default('nobody') }}: {{ news[0].body }}"
   work: "{{ work }}"
 "#,
         )],

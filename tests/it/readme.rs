@@ -215,7 +215,15 @@ fn complete_examples_in_the_documentation_are_valid() {
 
 #[test]
 fn every_example_says_whether_it_is_complete() {
-    for page in ["README.md", "docs/format.md", "docs/lifecycle.md", "docs/memory.md", "docs/messages.md", "docs/semantics.md", "docs/tools.md"] {
+    for page in [
+        "README.md",
+        "docs/format.md",
+        "docs/lifecycle.md",
+        "docs/memory.md",
+        "docs/messages.md",
+        "docs/semantics.md",
+        "docs/tools.md",
+    ] {
         for fence in fences(page) {
             if ["yaml", "toml", "json"].contains(&fence.language.as_str()) {
                 assert!(fence.file().is_some() || fence.is("fragment"), "{page}:{}: neither `file=` nor `fragment`", fence.line);

@@ -76,7 +76,7 @@ impl Provider for Team {
         Ok(ChatResponse {
             content: format!("{} {}", origin.node, origin.ordinal),
             tool_requests: if calls { vec![call] } else { Vec::new() },
-            finish: if calls { FinishReason::ToolCalls } else { FinishReason::Stop },
+            finish: if calls { FinishReason::ToolRequests } else { FinishReason::Stop },
             usage: Some(Usage { input_tokens: 10, cached_tokens: 0, output_tokens: 5 }),
             model: request.model.clone(),
         })

@@ -218,7 +218,16 @@ fn complete_examples_in_the_documentation_are_valid() {
 
 #[test]
 fn every_example_says_whether_it_is_complete() {
-    for page in ["README.md", "docs/format.md", "docs/memory.md", "docs/messages.md", "docs/semantics.md", "docs/teams.md", "docs/tools.md"] {
+    for page in [
+        "README.md",
+        "docs/format.md",
+        "docs/lifecycle.md",
+        "docs/memory.md",
+        "docs/messages.md",
+        "docs/semantics.md",
+        "docs/teams.md",
+        "docs/tools.md",
+    ] {
         for fence in fences(page) {
             if ["yaml", "toml", "json"].contains(&fence.language.as_str()) {
                 assert!(fence.file().is_some() || fence.is("fragment"), "{page}:{}: neither `file=` nor `fragment`", fence.line);
@@ -228,7 +237,7 @@ fn every_example_says_whether_it_is_complete() {
 }
 
 #[test]
-fn the_commands_of_the_readme_do_what_they_say() {
+fn the_commands_of_the_documentation_do_what_they_say() {
     let project = project();
     // The README is read in a clone, where there is an earlier commit to compare with.
     let setup = "git init -q . && git config user.name t && git config user.email t@example.com && git add -A && git commit -qm one \
@@ -236,7 +245,8 @@ fn the_commands_of_the_readme_do_what_they_say() {
                  > agentflow.sh && chmod +x agentflow.sh && mkdir bin && mv agentflow.sh bin/agentflow";
     succeeds(&command("sh", project.path()).args(["-c", setup]).output().unwrap(), "setup");
     let mut lines = 0;
-    for fence in fences("README.md").into_iter().filter(|fence| fence.is("run")) {
+    let pages = ["README.md", "docs/lifecycle.md"];
+    for fence in pages.into_iter().flat_map(fences).filter(|fence| fence.is("run")) {
         let expected = fence.attributes.iter().find_map(|attribute| attribute.strip_prefix("exit=")).unwrap_or("0").to_owned();
         for line in fence.text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
             let script = line.replace("cargo run --release -- ", "agentflow ");

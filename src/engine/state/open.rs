@@ -9,6 +9,7 @@ use super::{
     apply::misfit,
     parts::{Element, Elements, Frame, FrameId, Inner, Instance, InstanceId},
     reserve::Reserve,
+    standing::Standing,
 };
 use crate::{
     agent::Recorded,
@@ -189,6 +190,7 @@ impl Instance {
             ended_at: None,
             horizon: seq,
             recorded: Recorded::default(),
+            standing: Standing::default(),
             paused: None,
             is_held: false,
             due: None,

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::reserve::Reserve;
+use super::{reserve::Reserve, standing::Standing};
 use crate::{
     agent::Recorded,
     error::ErrorRecord,
@@ -99,8 +99,9 @@ pub(super) struct Instance {
     /// The event that its next step rests on: it must be durable before a call of this instance leaves the process.
     pub(super) horizon: Seq,
     pub(super) recorded: Recorded,
-    /// How long the run had been worked on when it began to wait for a person to answer the questions in `recorded`, or those of a
-    /// run that it called.
+    pub(super) standing: Standing,
+    /// While it waits for something else than its next attempt, how long the run had been worked on when that began: for a person to
+    /// answer the questions in `recorded` or those of a run that it called, or, when it stands, for what it stands for.
     pub(super) paused: Option<Duration>,
     /// Whether it waits because the run or its agent is held.
     pub(super) is_held: bool,

@@ -24,6 +24,7 @@ mod resume;
 mod reuse;
 mod runs;
 mod security;
+mod steering;
 mod teams;
 mod terminal;
 mod tools;

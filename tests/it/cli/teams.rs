@@ -18,7 +18,8 @@ fn events(project: &Project, kind: &str) -> Vec<Value> {
 #[track_caller]
 fn output(project: &Project, node: &str) -> Value {
     let ended = events(project, "node_succeeded");
-    ended.iter().find(|event| event["node"] == node).unwrap_or_else(|| panic!("no output of {node}: {ended:#?}"))["output"].clone()
+    ended.iter().find(|event| event["node"] == node).unwrap_or_else(|| panic!("no output of {node}: {ended:#?}"))["output"]
+        .clone()
 }
 
 fn speech(point: &str) -> Value {
@@ -57,7 +58,8 @@ fn in_a_debate_each_side_hears_the_other_and_the_judge_hears_both() {
 
 #[test]
 fn an_author_revises_until_both_reviewers_accept() {
-    let refused = json!({ "accepted": false, "problems": [{ "where": "line 1", "problem": "It is vague.", "fix": "Name a date." }] });
+    let refused =
+        json!({ "accepted": false, "problems": [{ "where": "line 1", "problem": "It is vague.", "fix": "Name a date." }] });
     let accepted = json!({ "accepted": true, "problems": [] });
     let project = team(&json!({
         "author": [{ "text": "one", "answers": [] }, { "text": "two", "answers": [] }, { "text": "three", "answers": ["A date is named."] }],
@@ -67,7 +69,8 @@ fn an_author_revises_until_both_reviewers_accept() {
     let ran = project.run(&["run", "workflows/peer-review.yaml", "--output", "json"]);
     assert_eq!(ran.exit(0).json(), json!({ "text": "three", "accepted": true, "open_problems": [] }));
     let letters = output(&project, "rounds@2.letters");
-    let mut said: Vec<_> = letters.as_array().unwrap().iter().map(|letter| (&letter["body"]["reviewer"], &letter["body"]["accepted"])).collect();
+    let mut said: Vec<_> =
+        letters.as_array().unwrap().iter().map(|letter| (&letter["body"]["reviewer"], &letter["body"]["accepted"])).collect();
     said.sort_by_key(|(reviewer, _)| reviewer.as_str());
     assert_eq!(said, [(&json!("first"), &json!(false)), (&json!("second"), &json!(true))]);
     assert!(letters.as_array().unwrap().iter().all(|letter| letter["to"] == "author"), "the other reviewer cannot read it");

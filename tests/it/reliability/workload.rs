@@ -20,6 +20,8 @@ pub(crate) struct Workload {
     pub(crate) manifest: &'static str,
     /// Whether it takes a large input, so that its log is copied into the store's file.
     pub(crate) is_large: bool,
+    /// Whether it takes long enough to be steered from other processes.
+    pub(crate) is_steered: bool,
     /// The calls of tools.
     pub(crate) steps: &'static [Step],
     /// What the operator permits, as options of the commands that run it.
@@ -91,8 +93,18 @@ impl Call {
 
 impl Workload {
     /// Nothing yet.
-    pub(crate) const EMPTY: Self =
-        Self { name: "", files: &[], calls: &[], width: 1, manifest: "", is_large: false, steps: &[], policy: &[], middle: None };
+    pub(crate) const EMPTY: Self = Self {
+        name: "",
+        files: &[],
+        calls: &[],
+        width: 1,
+        manifest: "",
+        is_large: false,
+        is_steered: false,
+        steps: &[],
+        policy: &[],
+        middle: None,
+    };
 
     /// What the fault server is told that answers for models. Who asks below `/down` is never answered. `effects` is where tools lead to.
     pub(crate) fn scenario(&self, effects: &str) -> Value {
@@ -130,7 +142,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Workload> {
 }
 
 /// Those that call nothing but models.
-pub(crate) const MODELS: [Workload; 12] = [
+pub(crate) const MODELS: [Workload; 13] = [
     Workload {
         name: "chain",
         files: &[(
@@ -151,6 +163,28 @@ outputs: { last: "{{ four }}", first: "{{ one }}" }
             Call::new("three", Answer("tres")),
             Call::new("four", Answer("cuatro")),
         ],
+        ..Workload::EMPTY
+    },
+    Workload {
+        name: "steered",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+nodes:
+  one: { agent: a, prompt: "[[uno]]" }
+  two: { agent: a, prompt: "[[due]] {{ one }}" }
+  three: { agent: a, prompt: "[[tre]] {{ two }}" }
+outputs: { last: "{{ three }}" }
+"#,
+        )],
+        // Long enough for those who look every 400 ms.
+        calls: &[
+            Call::new("uno", Says::After(900, "a first one")),
+            Call::new("due", Says::After(900, "a second one")),
+            Call::new("tre", Says::After(900, "a third one")),
+        ],
+        is_steered: true,
         ..Workload::EMPTY
     },
     Workload {
@@ -378,7 +412,7 @@ nodes:
   news: { receive: { mailbox: desk, type: news } }
 outputs:
   taken: "{{ (take + more) | map(attribute='body') | list }}"
-  news: "{{ news[0].from.agent }}: {{ news[0].body }}"
+  news: "{{ news[0].from.agent | default('nobody') }}: {{ news[0].body }}"
   work: "{{ work }}"
 "#,
         )],
@@ -396,6 +430,25 @@ outputs:
             ),
             Call::new("heard", Slowly("I have heard")),
         ],
+        ..Workload::EMPTY
+    },
+    Workload {
+        name: "project mailbox",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+nodes:
+  one: { send: { to: "project:desk", type: note, body: 1 } }
+  two: { send: { to: "project:desk", type: note, body: 2 }, needs: one }
+  take: { receive: { mailbox: "project:desk", type: note, count: 2 }, needs: two }
+  say: { agent: a, prompt: "[[say]] {{ take | map(attribute='body') | join(', ') }}" }
+  three: { send: { to: "project:desk", type: note, body: 3 }, needs: say }
+  last: { receive: { mailbox: "project:desk", type: note }, needs: three }
+outputs: { said: "{{ say }}", taken: "{{ (take + last) | map(attribute='body') | list }}" }
+"#,
+        )],
+        calls: &[Call::new("say", Slowly("one and two"))],
         ..Workload::EMPTY
     },
     Workload {

@@ -225,6 +225,7 @@ fn every_example_says_whether_it_is_complete() {
         "docs/memory.md",
         "docs/messages.md",
         "docs/semantics.md",
+        "docs/teams.md",
         "docs/tools.md",
     ] {
         for fence in fences(page) {

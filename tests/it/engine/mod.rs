@@ -16,3 +16,4 @@ mod reuse;
 mod revise;
 mod time;
 mod tools;
+mod waits;

@@ -8,7 +8,7 @@ use std::{error::Error, time::Duration};
 
 use agentflow::{
     diagnostic::DiskFiles,
-    model::ModelRef,
+    model::{AgentMode, ModelRef},
     plan::{AgentStanding, CompileOptions, GraphBuilder, ModelStanding, NodeSpec, Plan, Standings},
 };
 use serde_json::json;
@@ -29,7 +29,7 @@ pub(crate) fn known() -> Result<Standings, Box<dyn Error>> {
         known.models.insert(model, ModelStanding { is_left_alone: false, usd_per_1k: Some(usd) });
     }
     // A person has taken this one out of service for now.
-    known.agents.insert("local".to_owned(), AgentStanding { is_paused: true, latency: Some(Duration::from_millis(900)) });
+    known.agents.insert("local".to_owned(), AgentStanding { mode: AgentMode::Paused, latency: Some(Duration::from_millis(900)) });
     Ok(known)
 }
 

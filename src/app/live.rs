@@ -1,6 +1,6 @@
 //! Runs that have not ended: who holds them, where they stand, what they cost so far.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,10 +9,11 @@ use crate::{
     app::{
         registry::stats,
         runs::{self, NodeSummary, RunDetail, SpendReport},
+        steer::Steered,
     },
     engine::read_run,
     error::{ErrorKind, Result},
-    model::{Event, EventBody, NodePath, Owner, RunId},
+    model::{AgentMode, Event, EventBody, NodePath, Owner, RunId},
     store::{Store, is_gone, this_process},
 };
 
@@ -26,7 +27,7 @@ pub struct LiveRun {
     pub id: RunId,
     /// Its workflow's name.
     pub workflow: String,
-    /// `running`, `waiting` or `interrupted`.
+    /// `running`, `waiting`, `paused` or `interrupted`.
     pub state: &'static str,
     /// Since when it is so: since its process took it over, or its last event.
     pub since: Timestamp,
@@ -34,6 +35,12 @@ pub struct LiveRun {
     pub started_at: Timestamp,
     /// The innermost nodes that have begun and not ended.
     pub nodes: Vec<NodePath>,
+    /// How many attempts of each agent are under way, when its process is there.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub agents: BTreeMap<String, usize>,
+    /// Agents that may not begin anything in it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub held_agents: BTreeMap<String, AgentMode>,
     /// Who ran it last.
     pub owner: Owner,
     /// Whether that process is still there.
@@ -116,14 +123,14 @@ pub async fn live(store: &Arc<dyn Store>, called: bool) -> Result<LiveRuns> {
 }
 
 /// The run, if it has not ended, and since when it is as it is.
-async fn open(store: &Arc<dyn Store>, run: RunId) -> Result<Option<(RunDetail, Timestamp)>> {
+async fn open(store: &Arc<dyn Store>, run: RunId) -> Result<Option<(RunDetail, Timestamp, Steered)>> {
     if runs::has_ended(store, run).await? {
         return Ok(None);
     }
     let events = read_run(store, run).await?.events;
     Ok(runs::detail(run, &events).filter(|detail| detail.summary.ended_at.is_none()).map(|detail| {
         let since = since(&events, Holder::of(&detail.owner));
-        (detail, since)
+        (detail, since, Steered::of(&events))
     }))
 }
 
@@ -136,7 +143,7 @@ fn since(events: &[Event], holder: Holder) -> Timestamp {
     decisive.map_or(Timestamp::MIN, |event| event.at)
 }
 
-fn of((detail, since): (RunDetail, Timestamp)) -> LiveRun {
+fn of((detail, since, steered): (RunDetail, Timestamp, Steered)) -> LiveRun {
     let RunDetail { summary, owner, nodes, .. } = detail;
     let under_way: Vec<&NodeSummary> = nodes.iter().filter(|node| matches!(node.status, "running" | "waiting")).collect();
     let encloses = |outer: &NodePath, inner: &NodePath| {
@@ -146,6 +153,13 @@ fn of((detail, since): (RunDetail, Timestamp)) -> LiveRun {
         .iter()
         .filter(|node| !under_way.iter().any(|inner| encloses(&node.node, &inner.node)))
         .map(|node| node.node.clone());
+    let holder = Holder::of(&owner);
+    let mut agents = BTreeMap::new();
+    for agent in
+        under_way.iter().filter(|node| node.status == "running" && holder != Holder::Gone).filter_map(|node| node.agent.as_ref())
+    {
+        *agents.entry(agent.clone()).or_default() += 1;
+    }
     LiveRun {
         id: summary.id,
         workflow: summary.workflow,
@@ -153,7 +167,9 @@ fn of((detail, since): (RunDetail, Timestamp)) -> LiveRun {
         since,
         started_at: summary.started_at,
         nodes: innermost.collect(),
-        holder: Holder::of(&owner),
+        agents,
+        held_agents: steered.agents,
+        holder,
         owner,
         spend: summary.spend,
     }

@@ -26,6 +26,7 @@ pub mod registry;
 pub mod reuse;
 pub mod runs;
 pub mod servers;
+pub mod steer;
 mod text_diff;
 pub mod toolkit;
 pub mod tools;

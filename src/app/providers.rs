@@ -80,7 +80,48 @@ pub fn models(
         settings.providers.insert(name.clone(), limits(manifest, written));
         providers.register(name.clone(), provider(name, written, resolved, &http)?);
     }
-    if missing.is_empty() { Ok(Models::new(providers, settings)) } else { Err(no_keys(&missing)) }
+    if !missing.is_empty() {
+        return Err(no_keys(&missing));
+    }
+    register_others(manifest, folder, &http, &mut settings, &mut providers, live);
+    Ok(Models::new(providers, settings))
+}
+
+/// Adds the providers that no node asks and that could be asked: an agent may be set to one of their models while a run goes on.
+fn register_others(
+    manifest: Option<&Manifest>,
+    folder: &Path,
+    http: &HttpClient,
+    settings: &mut ModelsSettings,
+    providers: &mut Providers,
+    live: &mut LiveSecrets,
+) {
+    for name in names(manifest) {
+        let Ok(name) = ProviderName::new(name) else { continue };
+        if providers.get(&name).is_some() {
+            continue;
+        }
+        let written = manifest.and_then(|manifest| written(manifest, name.as_str()));
+        let Some(mut resolved) = resolve(name.as_str(), written, folder) else { continue };
+        let key = std::mem::replace(&mut resolved.key, Ok(KeyState::NotNeeded));
+        if !matches!(key, Ok(KeyState::NotNeeded | KeyState::Found { .. })) {
+            continue;
+        }
+        let secret = resolved.secret.clone();
+        // One that lacks something else is missed only when it is asked.
+        let Ok(made) = provider(&name, written, resolved, http) else { continue };
+        if let Some(key) = secret {
+            live.note(format!("key of {name}"), key);
+        }
+        settings.providers.insert(name.clone(), limits(manifest, written));
+        providers.register(name, made);
+    }
+}
+
+/// The providers that a workflow may name: the built-in ones and those of the manifest.
+fn names(manifest: Option<&Manifest>) -> BTreeSet<&str> {
+    let own = manifest.into_iter().flat_map(|manifest| &manifest.providers).map(|(name, _)| name.value.as_str());
+    BUILT_IN_PROVIDERS.iter().copied().chain(own).collect()
 }
 
 /// The agents of a plan that have no model, and neither have the nodes that ask them.
@@ -110,14 +151,12 @@ pub struct ProviderReport {
 /// All providers that a workflow may name: the built-in ones and those of the manifest, by name.
 #[must_use]
 pub fn report(manifest: Option<&Manifest>, folder: &Path) -> Vec<ProviderReport> {
-    let own = manifest.into_iter().flat_map(|manifest| &manifest.providers).map(|(name, _)| name.value.as_str());
-    let names: BTreeSet<&str> = BUILT_IN_PROVIDERS.iter().copied().chain(own).collect();
     let of = |name: &str| {
         let resolved = resolve(name, manifest.and_then(|manifest| written(manifest, name)), folder)?;
         let key = resolved.key.unwrap_or_else(|err| KeyState::Missing { source: err.to_string() });
         Some(ProviderReport { name: name.to_owned(), base_url: resolved.base_url, key })
     };
-    names.into_iter().filter_map(of).collect()
+    names(manifest).into_iter().filter_map(of).collect()
 }
 
 impl Needs {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    app::{lost_calls::Attempts, registry::stats},
-    engine::{CalledSpend, Child, OpenQuestion, children_of, open_questions, open_waits, read_run},
+    app::{lost_calls::Attempts, registry::stats, steer::Steered},
+    engine::{CalledSpend, Child, OpenQuestion, children_of, forget_wish, open_questions, open_waits, read_run},
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{ApprovalRequest, Event, EventBody, NodePath, Origin, Owner, Parent, RunId, RunStatus, Seq, Spend, ToolName, Value},
     store::{Store, StreamId, is_gone},
@@ -23,7 +23,7 @@ pub struct RunSummary {
     pub id: RunId,
     /// Its workflow's name.
     pub workflow: String,
-    /// `running`, `interrupted`, `succeeded`, `failed` or `cancelled`.
+    /// `running`, `waiting`, `paused`, `interrupted`, `succeeded`, `failed` or `cancelled`.
     pub status: &'static str,
     /// When it was created.
     pub started_at: Timestamp,
@@ -279,6 +279,7 @@ pub async fn exists(store: &Arc<dyn Store>, run: RunId) -> Result<bool> {
 /// # Errors
 /// Those of the store.
 pub async fn forget(store: &Arc<dyn Store>, run: RunId) -> Result<()> {
+    forget_wish(store, run).await?;
     let key = stats::key(run);
     match store.get(&key).await? {
         Some(document) => store.delete(&key, document.version).await,
@@ -397,7 +398,9 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>, asks: 
     let mut spend = Spend::default();
     let (mut end, mut last) = (None, first.at);
     let (mut attempts, mut called) = (Attempts::default(), CalledSpend::default());
+    let mut steered = Steered::default();
     for event in events {
+        steered.take(event);
         last = event.at;
         spend.lost_calls += attempts.take(event).len() as u64;
         match &event.body {
@@ -414,7 +417,8 @@ fn summarize<'a>(run: RunId, events: impl IntoIterator<Item = &'a Event>, asks: 
     }
     let status = match &end {
         Some((_, status, _)) => status.as_str(),
-        None if is_gone(owner) && asks => RunStatus::Waiting.as_str(),
+        None if steered.paused_by.is_some() => "paused",
+        None if is_gone(owner) && (asks || steered.holding().next().is_some()) => RunStatus::Waiting.as_str(),
         None if is_gone(owner) => "interrupted",
         None => RunStatus::Running.as_str(),
     };
@@ -459,8 +463,11 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             notes: Vec::new(),
             until: None,
         });
-        node.duration_ms = ms_between(node.started_at, event.at);
-        node.until = None;
+        // A message may be given up long after the node that sent it.
+        if !matches!(event.body, EventBody::MessageDead { .. }) {
+            node.duration_ms = ms_between(node.started_at, event.at);
+            node.until = None;
+        }
         match &event.body {
             EventBody::AttemptStarted { attempt, agent, chosen, model, .. } => {
                 node.status = "running";

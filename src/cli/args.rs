@@ -81,8 +81,12 @@ pub enum ColorWhen {
 pub enum Command {
     /// Run a workflow
     Run(RunArgs),
-    /// Go on with a run that was interrupted
+    /// Go on with a run that was interrupted or paused
     Resume(ResumeArgs),
+    /// Ask a run that goes on to pause; `resume` goes on with it
+    Pause(SteerRunArgs),
+    /// End a run for good, with what it has in flight
+    Cancel(SteerRunArgs),
     /// Show what a run asks a person, and answer it
     #[command(visible_alias = "answer")]
     Approve(ApproveArgs),
@@ -98,13 +102,13 @@ pub enum Command {
     Lock(LockArgs),
     /// Draw the graph of a workflow
     Graph(GraphArgs),
-    /// Look at the agents: what they can do, what they cost, how they did
+    /// Look at the agents, and steer them: what they can do, what they cost, how they did, whether they may be asked
     #[command(subcommand)]
     Agents(AgentsCommand),
     /// Look at the runs in the store
     #[command(subcommand)]
     Runs(RunsCommand),
-    /// List the runs that have not ended: running, waiting for a person, or interrupted
+    /// List the runs that have not ended: running, waiting for a person, paused, or interrupted
     Ps(PsArgs),
     /// Look at the mailboxes of the project, and send messages
     #[command(subcommand)]
@@ -213,6 +217,14 @@ impl ResumeArgs {
     pub fn of(run: RunId, policy: PolicyArgs) -> Self {
         Self { run: run.to_string(), workflow: None, output: OutputForm::Text, policy }
     }
+}
+
+/// `pause` and `cancel`.
+#[derive(Debug, Args)]
+pub struct SteerRunArgs {
+    /// The run: its id, the beginning of it, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
 }
 
 /// `approve`.

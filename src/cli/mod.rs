@@ -38,6 +38,7 @@ mod run;
 mod runs;
 mod schema;
 mod signals;
+mod steer;
 mod table;
 mod terminal;
 pub mod tools;
@@ -108,6 +109,8 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
     match cli.command {
         Command::Run(args) => run::run(&args, &settings, verbose, terminal),
         Command::Resume(args) => resume::resume(&args, &settings, verbose, terminal),
+        Command::Pause(args) => run::block_on(steer::pause(&args, &settings, terminal)),
+        Command::Cancel(args) => run::block_on(steer::cancel(&args, &settings, terminal)),
         Command::Approve(args) => {
             let (code, goes_on) = run::block_on(approve::approve(&args, &settings, terminal))?;
             match goes_on {
@@ -173,7 +176,9 @@ fn policy_settings(command: &Command) -> PolicySettings {
         Command::Policy(PolicyCommand::Init(args)) => {
             return PolicySettings { file: args.policy.clone(), ..PolicySettings::default() };
         }
-        Command::Why(_)
+        Command::Pause(_)
+        | Command::Cancel(_)
+        | Command::Why(_)
         | Command::Diff(_)
         | Command::Graph(_)
         | Command::Agents(_)

@@ -47,6 +47,15 @@ pub(super) async fn ps(args: &PsArgs, settings: &Settings, terminal: &Terminal) 
     Ok(exit::SUCCEEDED)
 }
 
+/// `running`, or `running (writer paused)`.
+fn state(run: &LiveRun) -> String {
+    if run.held_agents.is_empty() {
+        return run.state.to_owned();
+    }
+    let held: Vec<_> = run.held_agents.iter().map(|(agent, mode)| format!("{agent} {}", mode.as_str())).collect();
+    format!("{} ({})", run.state, held.join(", "))
+}
+
 fn row(run: &LiveRun) -> Vec<String> {
     let mut nodes: Vec<String> = run.nodes.iter().take(NAMED).map(ToString::to_string).collect();
     if run.nodes.len() > NAMED {
@@ -55,7 +64,7 @@ fn row(run: &LiveRun) -> Vec<String> {
     vec![
         run.id.to_string(),
         run.workflow.clone(),
-        run.state.to_owned(),
+        state(run),
         numbers::moment(run.since),
         format!("{} {}", run.owner.process, run.holder.as_str()),
         Spend::from(run.spend).to_string(),

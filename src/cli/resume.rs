@@ -6,6 +6,7 @@ use crate::{
         args::ResumeArgs,
         diagnostics, exit,
         run::{Begin, Showing, block_on, drive},
+        steer,
         terminal::Terminal,
     },
     error::Result,
@@ -17,6 +18,9 @@ pub(super) fn resume(args: &ResumeArgs, settings: &Settings, verbose: bool, term
     let mut stdin = StandardInput::default();
     let files = args.workflow.as_deref().map(|path| WorkflowSource::read(path, &mut stdin)).transpose()?;
     block_on(async {
+        if let Some(code) = steer::go_on(&args.run, settings, terminal).await? {
+            return Ok(code);
+        }
         let found = match app::find_resumable(&args.run, Purpose::Resume, files.as_ref(), settings).await? {
             Found::Resumable(found) => found,
             other => return Ok(tell_unusable(&other, terminal)),

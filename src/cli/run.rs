@@ -16,6 +16,7 @@ use crate::{
     app::{
         self, Prepared, Settings, WorkflowSource, approve,
         inputs::{Gathered, GivenInput, GivenValue, StandardInput, gather, missing_error},
+        steer::Steered,
     },
     cli::{
         args::{OutputForm, RunArgs},
@@ -26,6 +27,7 @@ use crate::{
         prompt, questions,
         reuse::Tally,
         signals::Signals,
+        steer,
         terminal::{Terminal, YELLOW},
         ui::{Speaker, Style, Ui},
         waits::Waits,
@@ -202,6 +204,10 @@ pub(super) async fn drive(
         if driven.status != RunStatus::Waiting {
             return Ok(driven.code);
         }
+        if let Some(line) = &driven.held {
+            terminal.talk(line);
+            return Ok(driven.code);
+        }
         let commands = Commands::of(prepared, settings);
         let waits = Waits::of(engine.store(), run).await?;
         if !can_ask || !waits.asks {
@@ -243,6 +249,8 @@ fn is_over(answer: &approve::Answer) -> bool {
 struct Driven {
     status: RunStatus,
     code: u8,
+    /// Why it stands still, when somebody paused it or agents that it asks.
+    held: Option<String>,
 }
 
 async fn drive_once(
@@ -285,8 +293,10 @@ async fn drive_once(
     if let Some(line) = watch.reused() {
         terminal.note(&line);
     }
-    let code = tell_failure(&result, &watch, &signals, &Commands::of(prepared, settings), terminal);
-    written.map(|()| Driven { status: result.status, code })
+    let commands = Commands::of(prepared, settings);
+    let code = tell_failure(&result, &watch, &signals, &commands, terminal);
+    let held = watch.standstill(run, &commands.suffix);
+    written.map(|()| Driven { status: result.status, code, held })
 }
 
 /// Writes the outputs of a run that succeeded.
@@ -378,6 +388,7 @@ struct Watch {
     is_recorded: AtomicBool,
     failed: Mutex<Option<FailedNode>>,
     tally: Mutex<Tally>,
+    steered: Mutex<Steered>,
 }
 
 impl Watch {
@@ -394,11 +405,17 @@ impl Watch {
             is_recorded: AtomicBool::new(!past.is_empty()),
             failed: Mutex::new(failed),
             tally: Mutex::new(tally),
+            steered: Mutex::new(Steered::of(past)),
         }
     }
 
     fn failed(&self) -> Option<FailedNode> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why the run stands still, when it is for how people steer it.
+    fn standstill(&self, run: RunId, suffix: &str) -> Option<String> {
+        steer::standstill(run, &self.steered.lock().unwrap_or_else(PoisonError::into_inner), suffix)
     }
 
     fn reused(&self) -> Option<String> {
@@ -413,6 +430,10 @@ impl Observer for Watch {
         self.is_recorded.store(true, Ordering::Relaxed);
         FailedNode::watch(&mut self.failed.lock().unwrap_or_else(PoisonError::into_inner), event);
         self.tally.lock().unwrap_or_else(PoisonError::into_inner).watch(event);
+        self.steered.lock().unwrap_or_else(PoisonError::into_inner).take(event);
+        if let Some(line) = steer::line(event) {
+            self.speaker.say(line);
+        }
         for observer in &self.observers {
             observer.on_event(run, event);
         }

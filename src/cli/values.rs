@@ -26,6 +26,24 @@ impl FromStr for InputArg {
     }
 }
 
+/// `NAME=VALUE` of `agents set`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingArg {
+    /// What is set.
+    pub name: String,
+    /// To what.
+    pub value: String,
+}
+
+impl FromStr for SettingArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, e.g. temperature=0.2")?;
+        Ok(Self { name: name.trim().to_owned(), value: value.trim().to_owned() })
+    }
+}
+
 /// `AGENT=PROVIDER/MODEL` of `--model`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelArg {

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    app::{self, Settings, live::Holder, runs},
+    app::{self, Settings, live::Holder, runs, steer::Steered},
     cli::{
         args::{OutputForm, RunWatchArgs},
         exit,
@@ -17,8 +17,9 @@ use crate::{
         numbers,
         outputs::EventLines,
         run::{Showing, print_outputs},
+        steer,
         terminal::Terminal,
-        ui::Ui,
+        ui::{Speaker, Ui},
     },
     engine::{EventPages, Observer, RunResult, open_questions, open_waits},
     error::{Error, ErrorKind, Result},
@@ -55,6 +56,7 @@ pub(super) async fn watch(args: &RunWatchArgs, store: &Arc<dyn Store>, settings:
     let mut ui = Ui::start_at(&plan, terminal, showing.style(terminal), &[], began);
     let lines = (args.output == OutputForm::Jsonl).then(EventLines::start);
     view.observers = ui.observer().into_iter().chain(lines.as_ref().map(EventLines::observer)).collect();
+    view.speaker = Some(ui.speaker());
     for event in &past {
         view.take(event);
     }
@@ -91,6 +93,7 @@ enum Watched {
 struct View {
     run: RunId,
     observers: Vec<Box<dyn Observer>>,
+    speaker: Option<Speaker>,
     owner: Option<Owner>,
     failed: Option<FailedNode>,
     end: Option<(RunResult, Timestamp)>,
@@ -100,7 +103,7 @@ struct View {
 
 impl View {
     fn new(run: RunId) -> Self {
-        Self { run, observers: Vec::new(), owner: None, failed: None, end: None, told: false }
+        Self { run, observers: Vec::new(), speaker: None, owner: None, failed: None, end: None, told: false }
     }
 
     fn take(&mut self, event: &Event) {
@@ -116,6 +119,11 @@ impl View {
                 self.end = Some((result, event.at));
             }
             _ => {}
+        }
+        if let Some(speaker) = &self.speaker
+            && let Some(line) = steer::line(event)
+        {
+            speaker.say(line);
         }
         for observer in &self.observers {
             observer.on_event(self.run, event);
@@ -161,6 +169,7 @@ impl View {
     fn why_it_stands_still(&self, events: &[Event]) -> String {
         let run = self.run;
         match runs::detail(run, events).map(|detail| detail.summary.status) {
+            Some(_) if let Some(line) = steer::standstill(run, &Steered::of(events), "") => line,
             Some("waiting") => match open_waits(events).first().filter(|_| open_questions(events).is_empty()) {
                 Some(wait) => format!("run {run} waits until {}; after that, go on with: agentflow resume {run}", wait.until),
                 None => format!("run {run} waits for a person; see what it asks with: agentflow approve {run}"),

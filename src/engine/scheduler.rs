@@ -6,6 +6,7 @@
 mod answers;
 mod beginning;
 mod ending;
+mod exchange;
 mod steering;
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
@@ -23,7 +24,7 @@ use self::{
 };
 use super::{
     Engine, RunResult,
-    attempt::{Asked, Attempt, Told},
+    attempt::{Attempt, Told},
     clock::Clock,
     control::Wishes,
     deadlines::Deadlines,
@@ -361,31 +362,6 @@ impl Scheduler {
             Told::Noticed(notice) => self.record(self.state.noticed(id, notice)),
             Told::Asked(asked) => self.on_asked(id, *asked),
         }
-    }
-
-    /// Has the mailboxes answer. What follows and the result of the step stand in the log one after the other, in one append.
-    fn on_asked(&mut self, id: InstanceId, asked: Asked) -> Result<()> {
-        let Asked { request, key, seal, answered, recorded } = asked;
-        let now = self.clock.now();
-        while let Some(dead) = self.state.dead_letter(now) {
-            self.record(dead)?;
-        }
-        let output = match self.state.exchange(id, request, &key, now) {
-            Ok((event, output)) => {
-                event.into_iter().try_for_each(|event| self.record(event))?;
-                Ok(output)
-            }
-            Err(error) => Err(error),
-        };
-        crash_point!("messages.queued");
-        let result = seal(output);
-        let seq = self.state.next_seq();
-        self.record(self.state.kept(id, Entry::Result(result.clone())))?;
-        // An attempt that is gone needs no answer.
-        answered.send(result).ok();
-        self.unrecorded.push(Unrecorded { seq, id, recorded, is_intent: false });
-        self.is_urgent = true;
-        Ok(())
     }
 
     /// Takes the result of an attempt, and of all others that ended meanwhile.

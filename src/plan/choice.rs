@@ -1,4 +1,5 @@
-//! Which of the agents that can do the same is taken: fits all capabilities, then not paused, then its model not left alone, then cost,
+//! Which of the agents that can do the same is taken: fits all capabilities, then not terminated, then not paused and
+//! not draining, then its model not left alone, then cost,
 //! then latency, then name. What is known of them comes from outside; the same knowledge gives the same choice.
 
 use std::{
@@ -10,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{AgentProfile, ModelRef},
+    model::{AgentMode, AgentProfile, ModelRef},
     plan::{Catalog, CompileOptions},
 };
 
@@ -29,8 +30,8 @@ pub struct Standings {
 /// What is known of an agent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AgentStanding {
-    /// Whether somebody paused it.
-    pub is_paused: bool,
+    /// Whether it may be asked, as people have said.
+    pub mode: AgentMode,
     /// How long its calls took on average, when that was measured.
     pub latency: Option<Duration>,
 }
@@ -66,7 +67,7 @@ struct Candidate<'a> {
     name: &'a str,
     profile: &'a AgentProfile,
     model: Option<&'a ModelRef>,
-    is_paused: bool,
+    mode: AgentMode,
     is_left_alone: bool,
     usd_per_1k: Option<f64>,
     latency: Option<Duration>,
@@ -74,6 +75,7 @@ struct Candidate<'a> {
 
 /// What sets two candidates apart.
 enum Difference {
+    Terminated,
     Paused,
     LeftAlone,
     Cost,
@@ -118,7 +120,7 @@ impl Catalog {
                 name,
                 profile,
                 model: asked,
-                is_paused: agent.is_paused,
+                mode: agent.mode,
                 is_left_alone: model.is_left_alone,
                 usd_per_1k: model.usd_per_1k,
                 latency: agent.latency,
@@ -136,11 +138,15 @@ fn has_all(profile: &AgentProfile, wanted: &[&str]) -> bool {
 
 /// Who of two is taken, and by what.
 fn compare(one: &Candidate<'_>, other: &Candidate<'_>) -> (Ordering, Difference) {
-    let paused = one.is_paused.cmp(&other.is_paused);
+    let is_terminated = |candidate: &Candidate<'_>| candidate.mode == AgentMode::Terminated;
+    let is_held = |candidate: &Candidate<'_>| matches!(candidate.mode, AgentMode::Paused | AgentMode::Draining);
+    let terminated = is_terminated(one).cmp(&is_terminated(other));
+    let paused = is_held(one).cmp(&is_held(other));
     let left_alone = one.is_left_alone.cmp(&other.is_left_alone);
     let cost = known_first(one.usd_per_1k, other.usd_per_1k, f64::total_cmp);
     let latency = known_first(one.latency, other.latency, Duration::cmp);
     let decided = [
+        (terminated, Difference::Terminated),
         (paused, Difference::Paused),
         (left_alone, Difference::LeftAlone),
         (cost, Difference::Cost),
@@ -163,6 +169,7 @@ fn reason(candidates: &[Candidate<'_>], wanted: &[&str]) -> String {
     let asked = wanted.iter().map(|capability| format!("`{capability}`")).collect::<Vec<_>>().join(" and ");
     let [first, second, ..] = candidates else { return format!("the only agent with {asked}") };
     let how = match (compare(first, second).1, first.usd_per_1k, first.latency) {
+        (Difference::Terminated, ..) => "the best that is not terminated",
         (Difference::Paused, ..) => "the best that is not paused",
         (Difference::LeftAlone, ..) => "the best whose model is not left alone",
         (Difference::Cost, Some(usd), _) => &format!("the cheapest (${usd:.6} for 1,000 tokens)"),
@@ -201,7 +208,8 @@ mod tests {
     fn options(facts: &[(&str, Facts)]) -> CompileOptions {
         let mut standings = Standings::default();
         for (name, (is_paused, is_left_alone, usd_per_1k, ms)) in facts {
-            let agent = AgentStanding { is_paused: *is_paused, latency: ms.map(Duration::from_millis) };
+            let mode = if *is_paused { AgentMode::Paused } else { AgentMode::Active };
+            let agent = AgentStanding { mode, latency: ms.map(Duration::from_millis) };
             standings.agents.insert((*name).to_owned(), agent);
             let model = ModelStanding { is_left_alone: *is_left_alone, usd_per_1k: *usd_per_1k };
             standings.models.insert(format!("mock/{name}").parse().unwrap(), model);

@@ -184,6 +184,9 @@ fn the_other_workflows_run_with_simulated_answers() {
     gives(&run("workflows/repo-report.yaml", &["-i", "write=true"]), &["title", "text", "unseen", "written_to"]);
     gives(&run("workflows/triage.toml", &[]), &["kind", "urgency", "reply", "internal_note"]);
     gives(&run("workflows/ask-docs.yaml", &[]), &["found", "answer", "citations"]);
+    gives(&run("workflows/debate.yaml", &[]), &["verdict", "reasons", "conceded", "decided"]);
+    gives(&run("workflows/peer-review.yaml", &[]), &["text", "accepted", "open_problems"]);
+    gives(&run("workflows/auction.yaml", &[]), &["winner", "bids", "result", "left_to_do"]);
     gives(&run("workflows/remembering.yaml", &[]), &["cause", "action", "known_before", "helped", "lesson", "kept"]);
     let question = ["-i", "question=What is it for?", "-i", "material=@README.md"];
     gives(&run("workflows/parts/lookup.yaml", &question), &["question", "found", "answer", "passages"]);
@@ -215,7 +218,16 @@ fn complete_examples_in_the_documentation_are_valid() {
 
 #[test]
 fn every_example_says_whether_it_is_complete() {
-    for page in ["README.md", "docs/format.md", "docs/memory.md", "docs/messages.md", "docs/semantics.md", "docs/tools.md"] {
+    for page in [
+        "README.md",
+        "docs/format.md",
+        "docs/lifecycle.md",
+        "docs/memory.md",
+        "docs/messages.md",
+        "docs/semantics.md",
+        "docs/teams.md",
+        "docs/tools.md",
+    ] {
         for fence in fences(page) {
             if ["yaml", "toml", "json"].contains(&fence.language.as_str()) {
                 assert!(fence.file().is_some() || fence.is("fragment"), "{page}:{}: neither `file=` nor `fragment`", fence.line);
@@ -225,7 +237,7 @@ fn every_example_says_whether_it_is_complete() {
 }
 
 #[test]
-fn the_commands_of_the_readme_do_what_they_say() {
+fn the_commands_of_the_documentation_do_what_they_say() {
     let project = project();
     // The README is read in a clone, where there is an earlier commit to compare with.
     let setup = "git init -q . && git config user.name t && git config user.email t@example.com && git add -A && git commit -qm one \
@@ -233,7 +245,8 @@ fn the_commands_of_the_readme_do_what_they_say() {
                  > agentflow.sh && chmod +x agentflow.sh && mkdir bin && mv agentflow.sh bin/agentflow";
     succeeds(&command("sh", project.path()).args(["-c", setup]).output().unwrap(), "setup");
     let mut lines = 0;
-    for fence in fences("README.md").into_iter().filter(|fence| fence.is("run")) {
+    let pages = ["README.md", "docs/lifecycle.md"];
+    for fence in pages.into_iter().flat_map(fences).filter(|fence| fence.is("run")) {
         let expected = fence.attributes.iter().find_map(|attribute| attribute.strip_prefix("exit=")).unwrap_or("0").to_owned();
         for line in fence.text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
             let script = line.replace("cargo run --release -- ", "agentflow ");

@@ -11,7 +11,7 @@ pub(super) mod stats;
 mod tests;
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -32,11 +32,11 @@ use super::{
     recorded::RecordedSettings,
 };
 use crate::{
-    agent::health_of_all,
+    agent::{AgentControl, agent_controls, health_of_all},
     diagnostic::{Diagnostic, Sources, nearest},
     error::{Error, ErrorKind, Result},
     manifest::Manifest,
-    model::{ModelRef, Value},
+    model::{AgentName, ModelRef, Value},
     plan::{AgentStanding, Catalog, CompileOptions, Compiled, CompiledManifest, ModelStanding, Standings},
     resilience::Phase,
     store::Store,
@@ -63,20 +63,12 @@ impl Registry {
     /// # Errors
     /// `NotFound` when there is no manifest and no workflow; those of the store.
     pub async fn read(workflow: Option<&WorkflowSource>, settings: &Settings) -> Result<Self> {
-        let (catalog, manifest, manifest_path, diagnostics, sources, folder) = if let Some(source) = workflow {
-            let Compiled { catalog, manifest, manifest_path, diagnostics, sources, .. } = compile(source, settings).await?;
-            (catalog, manifest, manifest_path, diagnostics, sources, project::folder_of(source.path()))
-        } else {
-            let path = manifest_of(settings)?;
-            let CompiledManifest { catalog, manifest, diagnostics, sources } = compile_manifest(&path, settings);
-            let folder = project::folder_of(&path);
-            (catalog, manifest, Some(path), diagnostics, sources, folder)
-        };
-        let place = place(settings, manifest.as_ref(), manifest_path.as_deref(), &folder);
+        let Gathered { catalog, manifest, diagnostics, sources, place, .. } = gather(workflow, settings).await?;
         let store = open_if_there(&place).await?;
         let known = Known::read(store.as_ref(), Timestamp::now()).await?;
         let mut costs = Costs::new(Prices::new(manifest.as_ref()));
-        let agents = reports(&catalog, &sources, &mut costs, &known.measurements, &|model| known.left_alone.contains(model));
+        let left_alone = |model: &ModelRef| known.left_alone.contains(model);
+        let agents = reports(&catalog, &sources, &mut costs, &known.measurements, &known.controls, &left_alone);
         let models = agents.iter().filter_map(|agent| agent.model.as_ref());
         let standings = known.standings(models, &mut costs);
         Ok(Self { agents, window: known.measurements.window, diagnostics, sources, catalog, standings })
@@ -143,7 +135,7 @@ fn too_dear(fitting: &[&AgentReport], under: f64) -> Error {
     error.hint(format!("the price of {unpriced} is not known; set it under `[providers.NAME.price]` in the manifest"))
 }
 
-fn unknown<'a>(message: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Error {
+pub(super) fn unknown<'a>(message: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Error {
     let error = Error::new(ErrorKind::NotFound, message);
     match nearest(name, known.clone()) {
         Some(meant) => error.hint(format!("did you mean `{meant}`?")),
@@ -164,9 +156,41 @@ fn place(settings: &Settings, manifest: Option<&Manifest>, manifest_path: Option
     StorePlace::choose(settings.store.as_deref(), manifest, &base)
 }
 
+/// The agents of a manifest or a workflow, and the files that say so.
+pub(super) struct Gathered {
+    pub(super) catalog: Catalog,
+    pub(super) manifest: Option<Manifest>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) sources: Sources,
+    /// The folder of the manifest, or of the workflow when there is none.
+    pub(super) folder: PathBuf,
+    /// Where their runs are kept.
+    pub(super) place: StorePlace,
+}
+
+/// Reads the agents of the workflow at `workflow`, or those of the manifest that is found.
+///
+/// # Errors
+/// `NotFound` when there is no manifest and no workflow.
+pub(super) async fn gather(workflow: Option<&WorkflowSource>, settings: &Settings) -> Result<Gathered> {
+    let (catalog, manifest, manifest_path, diagnostics, sources, folder) = if let Some(source) = workflow {
+        let Compiled { catalog, manifest, manifest_path, diagnostics, sources, .. } = compile(source, settings).await?;
+        (catalog, manifest, manifest_path, diagnostics, sources, project::folder_of(source.path()))
+    } else {
+        let path = manifest_of(settings)?;
+        let CompiledManifest { catalog, manifest, diagnostics, sources } = compile_manifest(&path, settings);
+        let folder = project::folder_of(&path);
+        (catalog, manifest, Some(path), diagnostics, sources, folder)
+    };
+    let place = place(settings, manifest.as_ref(), manifest_path.as_deref(), &folder);
+    Ok(Gathered { catalog, manifest, diagnostics, sources, folder, place })
+}
+
 /// What the store knows of agents and models.
 #[derive(Debug, Default)]
 struct Known {
+    /// How people steer agents.
+    controls: BTreeMap<AgentName, AgentControl>,
     measurements: Measurements,
     /// The models whose breaker is not closed.
     left_alone: HashSet<ModelRef>,
@@ -178,20 +202,25 @@ impl Known {
         let measurements = measure(store, now).await?;
         let health = health_of_all(store).await?.into_iter();
         let left_alone = health.filter(|health| health.breaker.phase() != Phase::Closed).map(|health| health.target.model);
-        Ok(Self { measurements, left_alone: left_alone.collect() })
+        let controls = agent_controls(store).await?;
+        Ok(Self { controls, measurements, left_alone: left_alone.collect() })
     }
 
     /// What a choice rests on; only real answers count.
     fn standings<'a>(&self, models: impl Iterator<Item = &'a ModelRef>, costs: &mut Costs<'_>) -> Standings {
-        let agents = self.measurements.agents.iter().map(|(name, measured)| {
+        let measured = self.measurements.agents.iter().map(|(name, measured)| {
             let latency = measured.real.latency_ms().map(Duration::from_millis);
-            (name.clone(), AgentStanding { is_paused: false, latency })
+            (name.clone(), AgentStanding { latency, ..AgentStanding::default() })
         });
+        let mut agents: BTreeMap<String, AgentStanding> = measured.collect();
+        for (name, control) in &self.controls {
+            agents.entry(name.to_string()).or_default().mode = control.state;
+        }
         let model = |model: &ModelRef| {
             let is_left_alone = self.left_alone.contains(model);
             (model.clone(), ModelStanding { is_left_alone, usd_per_1k: costs.of(model).usd_per_1k() })
         };
-        Standings { agents: agents.collect(), models: models.map(model).collect() }
+        Standings { agents, models: models.map(model).collect() }
     }
 }
 

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::{Measured, Measurements, figures::Figures};
 use crate::{
+    agent::{AgentControl, ControlEntry},
     app::providers::Prices,
     diagnostic::{Sources, Span},
-    model::{AgentProfile, FallbackModel, ModelRef, Price},
+    model::{AgentMode, AgentName, AgentOverrides, AgentProfile, FallbackModel, ModelRef, Price},
     plan::{Catalog, CatalogEntry},
 };
 
@@ -23,6 +24,12 @@ pub struct AgentReport {
     pub capabilities: Vec<String>,
     /// How it stands.
     pub state: AgentState,
+    /// What it is set to, instead of what its author wrote.
+    #[serde(skip_serializing_if = "AgentOverrides::is_empty")]
+    pub overrides: AgentOverrides,
+    /// What people changed of it, the newest last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<ControlEntry>,
     /// The model it speaks to.
     pub model: Option<ModelRef>,
     /// The models that stand in when that one fails.
@@ -72,6 +79,12 @@ pub enum AgentState {
     Active,
     /// Its model failed too often: calls wait, or go to the models that stand in.
     LeftAlone,
+    /// Somebody paused it: it takes no further step.
+    Paused,
+    /// It goes on with what it has begun, and begins nothing.
+    Draining,
+    /// Nodes that ask it fail.
+    Terminated,
 }
 
 impl AgentState {
@@ -81,6 +94,9 @@ impl AgentState {
         match self {
             Self::Active => "active",
             Self::LeftAlone => "left alone",
+            Self::Paused => AgentMode::Paused.as_str(),
+            Self::Draining => AgentMode::Draining.as_str(),
+            Self::Terminated => AgentMode::Terminated.as_str(),
         }
     }
 }
@@ -190,6 +206,7 @@ pub(super) fn reports(
     sources: &Sources,
     costs: &mut Costs<'_>,
     measurements: &Measurements,
+    controls: &BTreeMap<AgentName, AgentControl>,
     left_alone: &dyn Fn(&ModelRef) -> bool,
 ) -> Vec<AgentReport> {
     let place = |span: Span| {
@@ -199,11 +216,20 @@ pub(super) fn reports(
     let nothing = Measured::default();
     let mut report = |(name, entry): (&str, &CatalogEntry)| {
         let profile = entry.profile()?;
-        let cost = profile.model.as_ref().map_or(AgentCost::NoModel, |model| costs.of(model));
-        let is_left_alone = profile.model.as_ref().is_some_and(left_alone);
+        let control = controls.get(&profile.name).cloned().unwrap_or_default();
+        let model = control.overrides.model.as_ref().or(profile.model.as_ref());
+        let cost = model.map_or(AgentCost::NoModel, |model| costs.of(model));
+        let is_left_alone = model.is_some_and(left_alone);
         let measured = measurements.agents.get(name).unwrap_or(&nothing);
-        let state = if is_left_alone { AgentState::LeftAlone } else { AgentState::Active };
-        Some(of(profile, (state, cost), measured, place(entry.span()), entry.hides().map(place)))
+        let state = match control.state {
+            AgentMode::Active if is_left_alone => AgentState::LeftAlone,
+            AgentMode::Active => AgentState::Active,
+            AgentMode::Paused => AgentState::Paused,
+            AgentMode::Draining => AgentState::Draining,
+            AgentMode::Terminated => AgentState::Terminated,
+        };
+        let report = of(profile, (state, cost), measured, place(entry.span()), entry.hides().map(place));
+        Some(AgentReport { overrides: control.overrides, history: control.history, ..report })
     };
     catalog.entries().filter_map(&mut report).collect()
 }
@@ -221,6 +247,8 @@ fn of(
         description: profile.description.clone(),
         capabilities: profile.capabilities.clone(),
         state,
+        overrides: AgentOverrides::default(),
+        history: Vec::new(),
         model: profile.model.clone(),
         fallback: profile.fallback.clone(),
         cost,

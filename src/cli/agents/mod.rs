@@ -1,7 +1,8 @@
-//! `agentflow agents`: who there is, what they cost, and what runs have shown of them.
+//! `agentflow agents`: who there is, what they cost, what runs have shown of them, and how they are steered.
 
 pub mod args;
 mod show;
+mod steer;
 
 use std::path::Path;
 
@@ -16,6 +17,7 @@ use crate::{
     cli::{args::ShowFormat, diagnostics, exit, json, numbers, run::block_on, table::table, terminal::Terminal},
     diagnostic::Severity,
     error::Result,
+    model::AgentMode,
 };
 
 use args::{AgentsCommand, AgentsFindArgs};
@@ -27,28 +29,36 @@ struct ListReport<'a> {
     measured_over: Window,
 }
 
-/// Lists the agents, shows one, or finds some.
+/// Lists the agents, shows one, finds some, or steers some.
 pub(super) fn agents(command: &AgentsCommand, settings: &Settings, terminal: &Terminal) -> Result<u8> {
-    let workflow = match command {
-        AgentsCommand::List(args) => args.workflow.as_deref(),
-        AgentsCommand::Show(args) => args.workflow.as_deref(),
-        AgentsCommand::Find(args) => args.workflow.as_deref(),
+    let look = |workflow: Option<&Path>, show: &dyn Fn(&Registry) -> Result<()>| {
+        let registry = read(workflow, settings)?;
+        diagnostics::tell(terminal, &registry.diagnostics, &registry.sources);
+        show(&registry)?;
+        let failed = registry.diagnostics.iter().any(|problem| problem.severity == Severity::Error);
+        Ok(if failed { exit::USAGE } else { exit::SUCCEEDED })
     };
-    let registry = read(workflow, settings)?;
-    diagnostics::tell(terminal, &registry.diagnostics, &registry.sources);
+    let turn = |args, mode| steer::turn(args, mode, settings, terminal);
     match command {
-        AgentsCommand::List(args) => list(registry.agents.iter().collect(), registry.window, args.format, terminal)?,
-        AgentsCommand::Show(args) => {
+        AgentsCommand::List(args) => look(args.workflow.as_deref(), &|registry| {
+            list(registry.agents.iter().collect(), registry.window, args.format, terminal)
+        }),
+        AgentsCommand::Show(args) => look(args.workflow.as_deref(), &|registry| {
             let agent = registry.agent(&args.name)?;
             match args.format {
-                ShowFormat::Json => terminal.print(&json::document(agent)?)?,
-                ShowFormat::Text => terminal.print(&show::page(agent, &registry.window, terminal))?,
+                ShowFormat::Json => terminal.print(&json::document(agent)?),
+                ShowFormat::Text => terminal.print(&show::page(agent, &registry.window, terminal)),
             }
-        }
-        AgentsCommand::Find(args) => find(&registry, args, terminal)?,
+        }),
+        AgentsCommand::Find(args) => look(args.workflow.as_deref(), &|registry| find(registry, args, terminal)),
+        AgentsCommand::Status(args) => steer::status(args, settings, terminal),
+        AgentsCommand::Pause(args) => turn(args, AgentMode::Paused),
+        AgentsCommand::Resume(args) => turn(args, AgentMode::Active),
+        AgentsCommand::Drain(args) => turn(args, AgentMode::Draining),
+        AgentsCommand::Terminate(args) => turn(args, AgentMode::Terminated),
+        AgentsCommand::Set(args) => steer::set(args, settings, terminal),
+        AgentsCommand::Reset(args) => steer::reset(args, settings, terminal),
     }
-    let failed = registry.diagnostics.iter().any(|problem| problem.severity == Severity::Error);
-    Ok(if failed { exit::USAGE } else { exit::SUCCEEDED })
 }
 
 fn read(workflow: Option<&Path>, settings: &Settings) -> Result<Registry> {
@@ -76,7 +86,7 @@ fn list(agents: Vec<&AgentReport>, window: Window, format: ShowFormat, terminal:
     let rows = agents.into_iter().map(|agent| {
         vec![
             agent.name.clone(),
-            agent.model.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+            model(agent),
             agent.state.as_str().to_owned(),
             cost(agent.cost),
             latency(&agent.measured),
@@ -89,6 +99,15 @@ fn list(agents: Vec<&AgentReport>, window: Window, format: ShowFormat, terminal:
     terminal.print(&table(terminal, &headings, rows.collect()))?;
     terminal.note(&measured_over(&window));
     Ok(())
+}
+
+/// The model that it speaks to, and whether somebody set it.
+fn model(agent: &AgentReport) -> String {
+    match (&agent.overrides.model, &agent.model) {
+        (Some(set), _) => format!("{set} (set)"),
+        (None, Some(written)) => written.to_string(),
+        (None, None) => "-".to_owned(),
+    }
 }
 
 /// What 1,000 tokens cost, read and written: `$0.0003 / $0.0020`.

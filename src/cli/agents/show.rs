@@ -24,6 +24,7 @@ pub(super) fn page(agent: &AgentReport, window: &Window, terminal: &Terminal) ->
     row("description", agent.description.clone());
     row("capabilities", Some(agent.capabilities.join(", ")));
     row("state", Some(agent.state.as_str().to_owned()));
+    row("set to", Some(agent.overrides.to_string()));
     row("model", Some(agent.model.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)));
     row("fallback", Some(agent.fallback.iter().map(|model| model.model.to_string()).collect::<Vec<_>>().join(", ")));
     row("cost", cost_in_words(agent.cost));
@@ -47,6 +48,14 @@ pub(super) fn page(agent: &AgentReport, window: &Window, terminal: &Terminal) ->
     row("defined at", Some(agent.defined_at.clone()));
     row("in place of", agent.hides.clone());
     page.line(&terminal.paint_out(DIM, &format!("  {}", measured_over(window))));
+    if !agent.history.is_empty() {
+        page.gap();
+        page.line(&terminal.paint_out(BOLD, "changes"));
+        for entry in &agent.history {
+            let (change, by) = (clean::one_line(&entry.change), clean::one_line(&entry.by));
+            page.line(&format!("  {}  {change}, by {by}", numbers::moment(entry.at)));
+        }
+    }
     if let Some(system) = &agent.system {
         page.gap();
         page.line(&terminal.paint_out(BOLD, "system prompt"));

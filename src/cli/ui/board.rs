@@ -267,6 +267,8 @@ fn whole(line: &mut Line, note: Note) {
         }
         What::Breaker { .. } => {}
         What::Calls(tool) => line.doing = Some(format!("calls {}", clean::one_line(&tool))),
+        // A message may be given up long after the node that sent it.
+        What::Mail(_) if line.state.is_final() => {}
         What::Mail(what) => line.doing = Some(clean::one_line(&what)),
         What::Asks(question) => {
             line.state = State::Asking;

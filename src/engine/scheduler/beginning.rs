@@ -166,7 +166,6 @@ async fn going_on(engine: &Engine, run: RunId, owner: &Owner, is_paused: bool) -
         Some((RunWish::Pause, _)) => {
             let by = owner.to_string();
             ask_run(&engine.store, run, RunWish::GoOn, &by).await?;
-            crash_point!("resume.pause-withdrawn");
             by
         }
         None => owner.to_string(),

@@ -366,6 +366,7 @@ impl RunState {
         }
         if !begins {
             self.instance_mut(id).reserve = Reserve::default();
+            self.call_crowd(id);
         }
     }
 

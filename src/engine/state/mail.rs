@@ -201,7 +201,8 @@ impl RunState {
 
     /// The end of a node that waits for what cannot come any more: nothing is under way, due or ready that could send or take.
     pub(super) fn in_vain(&self) -> Option<EventBody> {
-        if self.running > 0 || self.retrying > 0 || self.paused > 0 || !self.ready.is_empty() || !self.timers.is_empty() {
+        let idle = self.running == 0 && self.retrying == 0 && self.ready.is_empty() && self.timers.is_empty();
+        if !idle || self.paused > 0 || self.holds_something() {
             return None;
         }
         let (id, what) = self.mailboxes.waiting().first()?;

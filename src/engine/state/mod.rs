@@ -105,14 +105,14 @@ pub struct RunState {
     is_simulated: bool,
     /// What models charge, as far as it is known.
     prices: HashMap<ModelRef, Price>,
-    /// How people steer it.
-    steering: Steering,
     /// The messages of the run.
     mailboxes: Mailboxes,
     /// To whom messages can go, by the workflow as it is run.
     addressees: HashMap<FrameId, Addressees>,
     /// What checks the bodies of messages.
     validators: HashMap<(FrameId, MessageType), Validator>,
+    /// How people steer it.
+    steering: Steering,
 }
 
 impl RunState {
@@ -144,10 +144,10 @@ impl RunState {
             reuse: None,
             is_simulated: false,
             prices: HashMap::new(),
-            steering: Steering::default(),
             mailboxes: Mailboxes::default(),
             addressees: HashMap::new(),
             validators: HashMap::new(),
+            steering: Steering::default(),
         }
     }
 
@@ -236,8 +236,11 @@ impl RunState {
 
     /// The frame of the instance and all frames around it, up to that of the run.
     fn frames_around(&self, id: InstanceId) -> impl Iterator<Item = &Frame> {
-        let first = self.frame(self.instance(id).frame);
-        std::iter::successors(Some(first), |frame| Some(self.frame(self.instance(frame.owner?).frame)))
+        self.frame_ids_around(id).map(|frame| self.frame(frame))
+    }
+
+    fn frame_ids_around(&self, id: InstanceId) -> impl Iterator<Item = FrameId> {
+        std::iter::successors(Some(self.instance(id).frame), |frame| Some(self.instance(self.frame(*frame).owner?).frame))
     }
 
     fn instance(&self, id: InstanceId) -> &Instance {

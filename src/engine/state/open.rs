@@ -1,6 +1,6 @@
 //! What comes into being when something starts: the frame of a graph with its nodes, the elements of a map.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 
@@ -126,6 +126,7 @@ impl RunState {
             failed: None,
             spend: Spend::default(),
             running: 0,
+            crowd: VecDeque::new(),
             reserved: Reserve::default(),
         });
         if !sees_outside {

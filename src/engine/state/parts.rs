@@ -1,6 +1,6 @@
 //! What a run state is made of: frames (graphs being run) and instances (nodes in them).
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -48,8 +48,17 @@ pub(super) struct Frame {
     pub(super) spend: Spend,
     /// Attempts of agents in flight inside it.
     pub(super) running: u32,
+    /// Instances inside it that stood first in the queue while it had no place; each is called when one is free.
+    pub(super) crowd: VecDeque<InstanceId>,
     /// What they may take at most.
     pub(super) reserved: Reserve,
+}
+
+impl Frame {
+    /// Whether one more attempt may run inside it.
+    pub(super) fn has_place(&self) -> bool {
+        self.running < self.plan.limits.concurrency
+    }
 }
 
 /// A node in a frame, or an element of a mapped one.

@@ -54,7 +54,8 @@ impl RunState {
         self.pause(id, until);
         let instance = self.instance_mut(id);
         instance.horizon = seq;
-        instance.is_held = held;
+        // Who waits for an answer is not held before it has come.
+        instance.is_held = held && instance.recorded.questions().next().is_none();
         // Another node may have failed meanwhile, so that nobody need answer any more.
         self.dirty.push_back(id);
         if held {

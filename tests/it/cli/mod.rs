@@ -25,6 +25,8 @@ mod resume;
 mod reuse;
 mod runs;
 mod security;
+mod steering;
+mod teams;
 mod terminal;
 mod tools;
 mod validate;

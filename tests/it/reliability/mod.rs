@@ -24,6 +24,7 @@ mod points;
 mod power;
 mod random_kills;
 mod simulation;
+mod steered;
 mod syscalls;
 mod table;
 mod two_runners;

@@ -17,6 +17,7 @@ use super::{
     ledger::Ledger,
     part::Part,
     points,
+    steered::Steering,
     workload::{self, Workload},
 };
 
@@ -36,9 +37,30 @@ enum Errand {
     Answer,
     /// `runs rm`, of a run that has ended.
     Remove,
+    /// A run that is steered while it goes on.
+    Steer(Steering),
+    /// `resume`, of a run that somebody paused.
+    GoOn,
+    /// `agents set`, before the run.
+    Set,
+    /// `cancel`, of a run whose process was killed.
+    Cancel,
 }
 
-const ERRANDS: [Errand; 5] = [Errand::Run, Errand::Stop, Errand::Resume, Errand::Answer, Errand::Remove];
+const ERRANDS: [Errand; 12] = [
+    Errand::Run,
+    Errand::Stop,
+    Errand::Resume,
+    Errand::Answer,
+    Errand::Remove,
+    Errand::Steer(Steering::Pause),
+    Errand::Steer(Steering::Agents),
+    Errand::Steer(Steering::Terminate),
+    Errand::Steer(Steering::Cancel),
+    Errand::GoOn,
+    Errand::Set,
+    Errand::Cancel,
+];
 
 /// What an undisturbed run of a workload gives, and which points each errand passes how often.
 struct Known {
@@ -180,7 +202,34 @@ impl Known {
         let lab = Lab::new(workload);
         lab.errand(Errand::Stop, None, &[("AGENTFLOW_CRASH_TRACE", "stop")]);
         passes.insert(Errand::Stop, lab.trace("stop"));
+        if workload.is_steered {
+            Self::look_at_steering(workload, middle, &mut passes);
+        }
         Self { workload, outputs, passes, middle }
+    }
+}
+
+impl Known {
+    /// The errands of those who steer a run, or its agents.
+    fn look_at_steering(workload: &'static Workload, middle: Option<&str>, passes: &mut BTreeMap<Errand, BTreeMap<String, u64>>) {
+        let trace = [("AGENTFLOW_CRASH_TRACE", "steered")];
+        for errand in ERRANDS.into_iter().filter(|errand| matches!(errand, Errand::Steer(_) | Errand::Set)) {
+            let lab = Lab::new(workload);
+            lab.errand(errand, None, &trace);
+            passes.insert(errand, lab.trace("steered"));
+        }
+        let lab = Lab::new(workload);
+        let mut ledger = Ledger::new(&lab);
+        let paused = lab.errand(Errand::Steer(Steering::Pause), None, &[]);
+        ledger.after(&paused);
+        assert_eq!(paused.status.code(), Some(WAITS), "{}: {}", workload.name, told(&paused));
+        lab.errand(Errand::GoOn, ledger.run(), &trace);
+        passes.insert(Errand::GoOn, lab.trace("steered"));
+        let lab = Lab::new(workload);
+        let mut ledger = Ledger::new(&lab);
+        ledger.come_halfway(middle);
+        lab.errand(Errand::Cancel, ledger.run(), &trace);
+        passes.insert(Errand::Cancel, lab.trace("steered"));
     }
 }
 
@@ -209,7 +258,9 @@ impl Try {
         let mut came = Came::default();
         let orders = format!("{}:{}", self.point, self.hit);
         let mut first = match self.errand {
-            Errand::Run | Errand::Stop => lab.errand(self.errand, None, &[("AGENTFLOW_CRASH", &orders)]),
+            Errand::Run | Errand::Stop | Errand::Set | Errand::Steer(Steering::Pause | Steering::Agents) => {
+                lab.errand(self.errand, None, &[("AGENTFLOW_CRASH", &orders)])
+            }
             Errand::Resume => {
                 let output = ledger.come_halfway(known.middle);
                 came.note(&output, point_of(known.middle.unwrap_or_default()));
@@ -221,6 +272,14 @@ impl Try {
                 lab.errand(Errand::Answer, ledger.run(), &[("AGENTFLOW_CRASH", &orders)])
             }
             Errand::Remove => return self.remove(&lab, &orders, known),
+            Errand::GoOn => {
+                let output = lab.errand(Errand::Steer(Steering::Pause), None, &[]);
+                ledger.after(&output);
+                lab.errand(Errand::GoOn, ledger.run(), &[("AGENTFLOW_CRASH", &orders)])
+            }
+            Errand::Steer(Steering::Terminate | Steering::Cancel) | Errand::Cancel => {
+                return self.end(&lab, &orders, known.middle);
+            }
         };
         came.note(&first, &self.point);
         ledger.after(&first);
@@ -238,6 +297,31 @@ impl Try {
         came.tool_calls_lost = ledger.effects.lost;
         came.decisions = ledger.effects.decided();
         came.problems = ledger.problems;
+        came
+    }
+
+    /// A run that is ended from outside comes to its end, whoever is killed over it.
+    fn end(&self, lab: &Lab<'_>, orders: &str, middle: Option<&str>) -> Came {
+        let mut came = Came::default();
+        let kill = [("AGENTFLOW_CRASH", orders)];
+        let output = if self.errand == Errand::Cancel {
+            let mut ledger = Ledger::new(lab);
+            ledger.come_halfway(middle);
+            lab.errand(Errand::Cancel, ledger.run(), &kill)
+        } else {
+            lab.errand(self.errand, None, &kill)
+        };
+        came.note(&output, &self.point);
+        let Some(run) = lab.records().first().map(|record| record.run.clone()) else { return came };
+        if self.errand == Errand::Cancel {
+            lab.errand(Errand::Cancel, Some(&run), &[]);
+        }
+        // One whose process did not live to know that it was to end is resumed.
+        let last = lab.errand(Errand::Resume, Some(&run), &[]);
+        let ended = lab.records().last().is_some_and(|record| record.kind == "run_finished");
+        if !ended || last.status.code().is_none_or(|code| code > 1) {
+            came.problems.push(format!("the run did not end: {}", told(&last)));
+        }
         came
     }
 
@@ -284,14 +368,20 @@ impl Lab<'_> {
     fn errand(&self, errand: Errand, run: Option<&str>, variables: &[(&str, &str)]) -> Output {
         let arguments = match errand {
             Errand::Run => self.run("json"),
-            Errand::Stop => self.run("jsonl"),
-            Errand::Resume => vec!["resume", run.unwrap(), "--output", "json"],
+            Errand::Stop | Errand::Steer(_) => self.run("jsonl"),
+            Errand::Set => vec!["agents", "set", "a", "temperature=0.5", "--workflow", "flow.yaml"],
+            Errand::Cancel => vec!["cancel", run.unwrap()],
+            Errand::Resume | Errand::GoOn => vec!["resume", run.unwrap(), "--output", "json"],
             Errand::Answer => vec!["approve", run.unwrap(), "--all"],
             Errand::Remove => vec!["runs", "rm", run.unwrap()],
         };
         let mut command = self.agentflow(&arguments, LEASE);
         command.envs(variables.iter().copied());
-        if errand == Errand::Stop { stop(command) } else { Running::start(command).end() }
+        match errand {
+            Errand::Stop => stop(command),
+            Errand::Steer(steering) => steering.do_with(self, command, LEASE),
+            _ => Running::start(command).end(),
+        }
     }
 
     /// How often each point was passed.

@@ -39,7 +39,8 @@ struct Came {
 fn part_2_random_kills() {
     let mut part = Part::begin(2);
     let target = part.volume(16, 1_500);
-    let known: Vec<Known> = workload::all().filter(|workload| !workload.is_large).map(Known::look).collect();
+    let known: Vec<Known> =
+        workload::all().filter(|workload| !workload.is_large && !workload.is_steered).map(Known::look).collect();
     let came = work_off((0..target).collect(), |number| {
         let known = &known[usize::try_from(number).unwrap() % known.len()];
         let mut came = kill_and_go_on(known, part.random(number));

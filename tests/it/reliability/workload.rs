@@ -20,6 +20,8 @@ pub(crate) struct Workload {
     pub(crate) manifest: &'static str,
     /// Whether it takes a large input, so that its log is copied into the store's file.
     pub(crate) is_large: bool,
+    /// Whether it takes long enough to be steered from other processes.
+    pub(crate) is_steered: bool,
     /// The calls of tools.
     pub(crate) steps: &'static [Step],
     /// What the operator permits, as options of the commands that run it.
@@ -91,8 +93,18 @@ impl Call {
 
 impl Workload {
     /// Nothing yet.
-    pub(crate) const EMPTY: Self =
-        Self { name: "", files: &[], calls: &[], width: 1, manifest: "", is_large: false, steps: &[], policy: &[], middle: None };
+    pub(crate) const EMPTY: Self = Self {
+        name: "",
+        files: &[],
+        calls: &[],
+        width: 1,
+        manifest: "",
+        is_large: false,
+        is_steered: false,
+        steps: &[],
+        policy: &[],
+        middle: None,
+    };
 
     /// What the fault server is told that answers for models. Who asks below `/down` is never answered. `effects` is where tools lead to.
     pub(crate) fn scenario(&self, effects: &str) -> Value {
@@ -130,33 +142,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Workload> {
 }
 
 /// Those that call nothing but models.
-pub(crate) const MODELS: [Workload; 13] = [
-    Workload {
-        name: "gates",
-        files: &[(
-            "flow.yaml",
-            r#"
-agents: { a: { model: lab/small } }
-nodes:
-  draft: { agent: a, prompt: "[[draft]]" }
-  nap: { wait: { for: 40ms }, needs: draft }
-  late: { approval: { message: "Late?", options: [approve, late], timeout: 30ms, on_timeout: late }, needs: draft }
-  work:
-    loop: { until: gate.approved, max: 2 }
-    nodes:
-      text: { agent: a, prompt: "[[text]] {{ draft }} {{ nap.until is string }}" }
-      gate: { approval: { message: "Publish {{ text }}?", options: [approve, push_back, reject] } }
-  end: { agent: a, prompt: "[[end]] {{ work.gate.option }} {{ late.option }}" }
-outputs: { end: "{{ end }}", late: "{{ late.option }}", gate: "{{ work.gate.option }}" }
-"#,
-        )],
-        calls: &[
-            Call::new("draft", Answer("a draft")),
-            Call::new("text", Slowly("a text")),
-            Call::new("end", Answer("published")),
-        ],
-        ..Workload::EMPTY
-    },
+pub(crate) const MODELS: [Workload; 14] = [
     Workload {
         name: "chain",
         files: &[(
@@ -177,6 +163,28 @@ outputs: { last: "{{ four }}", first: "{{ one }}" }
             Call::new("three", Answer("tres")),
             Call::new("four", Answer("cuatro")),
         ],
+        ..Workload::EMPTY
+    },
+    Workload {
+        name: "steered",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+nodes:
+  one: { agent: a, prompt: "[[uno]]" }
+  two: { agent: a, prompt: "[[due]] {{ one }}" }
+  three: { agent: a, prompt: "[[tre]] {{ two }}" }
+outputs: { last: "{{ three }}" }
+"#,
+        )],
+        // Long enough for those who look every 400 ms.
+        calls: &[
+            Call::new("uno", Says::After(900, "a first one")),
+            Call::new("due", Says::After(900, "a second one")),
+            Call::new("tre", Says::After(900, "a third one")),
+        ],
+        is_steered: true,
         ..Workload::EMPTY
     },
     Workload {
@@ -495,6 +503,32 @@ outputs: { end: "{{ end }}", sum: "{{ squares | sum }}", bad: "{{ bad }}", slow:
         ],
         width: 2,
         is_large: true,
+        ..Workload::EMPTY
+    },
+    Workload {
+        name: "gates",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+nodes:
+  draft: { agent: a, prompt: "[[draft]]" }
+  nap: { wait: { for: 40ms }, needs: draft }
+  late: { approval: { message: "Late?", options: [approve, late], timeout: 30ms, on_timeout: late }, needs: draft }
+  work:
+    loop: { until: gate.approved, max: 2 }
+    nodes:
+      text: { agent: a, prompt: "[[text]] {{ draft }} {{ nap.until is string }}" }
+      gate: { approval: { message: "Publish {{ text }}?", options: [approve, push_back, reject] } }
+  end: { agent: a, prompt: "[[end]] {{ work.gate.option }} {{ late.option }}" }
+outputs: { end: "{{ end }}", late: "{{ late.option }}", gate: "{{ work.gate.option }}" }
+"#,
+        )],
+        calls: &[
+            Call::new("draft", Answer("a draft")),
+            Call::new("text", Slowly("a text")),
+            Call::new("end", Answer("published")),
+        ],
         ..Workload::EMPTY
     },
 ];

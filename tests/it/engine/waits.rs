@@ -330,7 +330,7 @@ nodes:
   gate: { approval: { message: Go? } }
   nap: { wait: { for: 1h } }
   say: { agent: a, prompt: x }
-  bad: { value: '{{ say.missing.field }}' }
+  bad: { wait: { until: '{{ say }}' } }
 ";
     let ran = flow(yaml).run().await;
     assert_eq!(ran.result.status, RunStatus::Failed, "{:?}", ran.result);

@@ -125,6 +125,7 @@ impl Scheduler {
                 Woken::Looked(looked) => self.on_looked(looked)?,
                 Woken::Timer => self.on_timer()?,
             }
+            self.note_patience();
         }
         self.close(wishes).await
     }

@@ -4,6 +4,7 @@ use std::{fmt::Write as _, path::Path, time::Duration};
 
 use agentflow::{
     diagnostic::DiskFiles,
+    model::AgentMode,
     plan::{AgentStanding, CompileOptions, ManifestChoice, ModelStanding, Standings, compile_text},
 };
 
@@ -43,7 +44,10 @@ fn discovery(table: &mut Table) {
     for n in 0..AGENTS {
         writeln!(text, "  a{n}: {{ model: mock/m{n}, capabilities: [prose, review, rust] }}").unwrap();
         let latency = Some(Duration::from_millis(u64::from(n * 7 % 50)));
-        standings.agents.insert(format!("a{n}"), AgentStanding { is_paused: n % 3 == 0, latency });
+        standings.agents.insert(
+            format!("a{n}"),
+            AgentStanding { mode: if n % 3 == 0 { AgentMode::Paused } else { AgentMode::Active }, latency },
+        );
         let model = ModelStanding { is_left_alone: n % 5 == 0, usd_per_1k: Some(f64::from(n % 11)) };
         standings.models.insert(format!("mock/m{n}").parse().unwrap(), model);
     }

@@ -58,6 +58,8 @@ impl Recorded {
         match request.question.kind {
             QuestionKind::Permission => step.permission = Some((request, approval)),
             QuestionKind::Ambiguous => step.ambiguity = Some(approval),
+            // A conversation is asked for no choice.
+            QuestionKind::Choice => {}
         }
     }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     agent::MAX_REPAIRS,
     model::{ModelRef, Price, ToolName, Usage, Value},
-    plan::{AgentNode, EdgeKind, GraphOutput, GraphPlan, MapPlan, NodeKind, NodePlan, Plan},
+    plan::{AgentNode, EdgeKind, GraphOutput, GraphPlan, MapPlan, NodeKind, NodePlan, Plan, WaitNode},
     template::{Scope, Shared},
 };
 
@@ -347,6 +347,24 @@ fn notes(node: &NodePlan) -> Vec<String> {
     if let Some(looped) = &node.looped {
         let until = looped.until.as_ref().map(|until| format!(" until {}", until.source())).unwrap_or_default();
         notes.push(format!("at most {} times{until}", looped.max));
+    }
+    match &node.kind {
+        NodeKind::Approval(approval) => {
+            let open = approval.timeout.map(|timeout| format!(" within {timeout:?}")).unwrap_or_default();
+            notes.push(format!("a person chooses: {}{open}", approval.options.join(" | ")));
+        }
+        NodeKind::Wait(wait) => match &**wait {
+            WaitNode::For(duration) => notes.push(format!("waits for {duration:?}")),
+            WaitNode::Until(time) => notes.push(format!("waits until {}", time.source())),
+            WaitNode::Message { .. } => {}
+        },
+        NodeKind::Agent(_)
+        | NodeKind::Tool(_)
+        | NodeKind::Value(_)
+        | NodeKind::Workflow { .. }
+        | NodeKind::Graph(_)
+        | NodeKind::Send(_)
+        | NodeKind::Receive(_) => {}
     }
     if let Some(route) = &node.route {
         notes.push(format!("routes by {}", route.on.source()));

@@ -199,7 +199,7 @@ fn unknown(plan: &Plan, name: &str) -> String {
     format!("there is no input `{}`{meant}", name.escape_default())
 }
 
-fn check(input: &InputPlan, value: &Value) -> Vec<String> {
+pub(super) fn check(input: &InputPlan, value: &Value) -> Vec<String> {
     match Validator::new(&input.schema) {
         Ok(validator) => validator.problems(value),
         Err(err) => vec![err.to_string()],
@@ -207,7 +207,7 @@ fn check(input: &InputPlan, value: &Value) -> Vec<String> {
 }
 
 /// The value that `text` stands for: itself for a string, otherwise JSON where it is JSON.
-fn value_of(input: &InputPlan, text: String) -> Value {
+pub(super) fn value_of(input: &InputPlan, text: String) -> Value {
     if wants_text(&input.schema) {
         return Value::String(text);
     }
@@ -221,7 +221,7 @@ fn wants_text(schema: &Value) -> bool {
     }
 }
 
-fn text_of(input: &GivenInput, stdin: &mut StandardInput) -> Result<String> {
+pub(super) fn text_of(input: &GivenInput, stdin: &mut StandardInput) -> Result<String> {
     match &input.value {
         GivenValue::Text(text) => Ok(text.clone()),
         GivenValue::File(path) => read_file(path),
@@ -235,6 +235,15 @@ fn read_input_file(path: &Path, stdin: &mut StandardInput) -> Result<IndexMap<St
     match values_of(shown, text)? {
         Value::Object(values) => Ok(values.into_iter().collect()),
         _ => Err(Error::new(ErrorKind::Invalid, format!("`{}` must hold a map from input names to values", shown.display()))),
+    }
+}
+
+/// Reads a value that is a file of its own, or standard input.
+pub(super) fn values_of_file(value: &GivenValue, stdin: &mut StandardInput) -> Result<Value> {
+    match value {
+        GivenValue::File(path) => values_of(path, read_file(path)?),
+        GivenValue::StandardInput => values_of(Path::new("<stdin>"), stdin.read("`--form`")?),
+        GivenValue::Text(text) => values_of(Path::new("<argument>"), text.clone()),
     }
 }
 

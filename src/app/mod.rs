@@ -12,6 +12,7 @@ mod environment;
 pub mod estimate;
 mod exposed;
 mod facts;
+pub mod form;
 pub mod inputs;
 pub mod live;
 pub mod lock;
@@ -328,6 +329,7 @@ impl Prepared {
             origin: None,
             parent: None,
             revision: None,
+            asks_people: false,
         })
     }
 }

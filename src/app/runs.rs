@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     app::{lost_calls::Attempts, registry::stats, steer::Steered},
-    engine::{CalledSpend, Child, OpenQuestion, children_of, forget_wish, open_questions, read_run},
+    engine::{CalledSpend, Child, OpenQuestion, children_of, forget_wish, open_questions, open_waits, read_run},
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{ApprovalRequest, Event, EventBody, NodePath, Origin, Owner, Parent, RunId, RunStatus, Seq, Spend, ToolName, Value},
     store::{Store, StreamId, is_gone},
@@ -191,6 +191,9 @@ pub struct NodeSummary {
     /// What was overlooked or left out to get its output.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Until when it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// Finds a run by its id, a unique beginning of it, or `last`.
@@ -243,14 +246,15 @@ pub async fn all(store: &Arc<dyn Store>) -> Result<Vec<RunId>> {
     store.streams(StreamId::RUNS).await?.iter().map(run_of).collect()
 }
 
-/// Whether a run waits for a person: for an answer of its own, or with a run that it called.
+/// Whether a run waits: for an answer, for a time, or with a run that it called.
 fn waits(run: RunId, events: &[Event]) -> bool {
     let paused = events.iter().rev().find_map(|event| match event.body {
         EventBody::AttemptPaused { .. } => Some(true),
         EventBody::RunResumed { .. } | EventBody::RunFinished { .. } => Some(false),
         _ => None,
     });
-    !open_questions(events).is_empty() || paused == Some(true) && children_of(run, events).iter().any(|child| !child.has_returned)
+    let with_child = || paused == Some(true) && children_of(run, events).iter().any(|child| !child.has_returned);
+    !open_questions(events).is_empty() || !open_waits(events).is_empty() || with_child()
 }
 
 /// Whether the last event of a run is its end.
@@ -457,8 +461,13 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             reason: None,
             reused_from: None,
             notes: Vec::new(),
+            until: None,
         });
-        node.duration_ms = ms_between(node.started_at, event.at);
+        // A message may be given up long after the node that sent it.
+        if !matches!(event.body, EventBody::MessageDead { .. }) {
+            node.duration_ms = ms_between(node.started_at, event.at);
+            node.until = None;
+        }
         match &event.body {
             EventBody::AttemptStarted { attempt, agent, chosen, model, .. } => {
                 node.status = "running";
@@ -484,7 +493,10 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
                 node.spend = spend.into();
             }
             EventBody::ApprovalRequested { request, .. } => node.reason = Some(request.question.in_words()),
-            EventBody::AttemptPaused { .. } => node.status = "waiting",
+            EventBody::AttemptPaused { until, .. } => {
+                node.status = "waiting";
+                node.until = *until;
+            }
             EventBody::ApprovalGiven { .. } => node.reason = None,
             EventBody::AttemptFailed { error, .. } | EventBody::FallbackTaken { error, .. } => {
                 node.status = "waiting";
@@ -511,6 +523,7 @@ fn nodes(events: &[Event]) -> Vec<NodeSummary> {
             | EventBody::BreakerChanged { .. }
             | EventBody::MessageSent { .. }
             | EventBody::MessagesTaken { .. }
+            | EventBody::MessagesCame { .. }
             | EventBody::MessageDead { .. }
             | EventBody::SubscriptionChanged { .. }
             | EventBody::RunCreated { .. }

@@ -1,11 +1,14 @@
 //! `agentflow approve`: shows what a run asks, and answers it.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
     app::{
         self, Settings,
-        approve::{Answer, asking_children, give, questions},
+        approve::{Answer, asking_children, give, questions, why_it_asks_nothing},
+        form,
+        inputs::StandardInput,
         runs,
     },
     cli::{
@@ -13,9 +16,9 @@ use crate::{
         exit, json, questions as shown,
         terminal::Terminal,
     },
-    engine::OpenQuestion,
+    engine::{OpenQuestion, Taken},
     error::{Error, ErrorKind, Result},
-    model::{Decision, NodePattern, Question, QuestionKind, RunId, StepId},
+    model::{Access, Decision, Effect, Gate, NodePattern, QuestionKind, RunId, StepId, Value},
 };
 
 /// A question in JSON.
@@ -24,9 +27,28 @@ struct QuestionReport<'a> {
     run: RunId,
     node: &'a str,
     attempt: u32,
-    step: StepId,
+    kind: QuestionKind,
     #[serde(flatten)]
-    question: &'a Question,
+    asked: Asked<'a>,
+}
+
+/// What is asked, as JSON shows it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Asked<'a> {
+    Call {
+        step: StepId,
+        tool: &'a str,
+        arguments: &'a Value,
+        effect: Effect,
+        accesses: &'a [Access],
+        reason: &'a str,
+    },
+    Choice {
+        message: &'a str,
+        #[serde(flatten)]
+        gate: &'a Gate,
+    },
 }
 
 /// Shows the open questions, or answers those that were named. Returns the run when it may go on now and is to.
@@ -50,22 +72,24 @@ pub(super) async fn approve(args: &ApproveArgs, settings: &Settings, terminal: &
         }
         return Ok((exit::SUCCEEDED, None));
     }
-    let chosen = choose(run, open, args)?;
-    let answers = answers(chosen, args)?;
-    give(&store, run, &answers).await?;
-    for Answer { question, decision, .. } in &answers {
-        let done = match decision {
-            Decision::Approve => "approved",
-            Decision::Reject => "rejected",
-            Decision::Rerun => "to be made again",
-            Decision::AssumeDone => "counts as made",
-        };
-        let asked = &question.request;
-        terminal.note(&format!("{done}: `{}`, call {} of node {}", asked.question.tool, asked.step, question.node));
+    let patterns: Vec<_> = args.nodes.iter().map(NodePattern::new).collect();
+    if let Some(pattern) = patterns.iter().find(|pattern| !open.iter().any(|question| pattern.covers(&question.node))) {
+        return Err(why_it_asks_nothing(&store, run, pattern).await?);
     }
+    let mut chosen = choose(run, open, &patterns)?;
+    if args.all {
+        // What is over has its default.
+        chosen.retain(|question| !question.request.question.gate.as_ref().is_some_and(|gate| gate.is_over(Timestamp::now())));
+    }
+    let answers = answers(chosen, args)?;
+    let taken = give(&store, run, &answers).await?;
+    answers.iter().for_each(|answer| terminal.note(&done(answer)));
     let left = questions(&store, run).await?;
     if !left.is_empty() {
         terminal.note(&format!("the run still asks {}; see: agentflow approve {run}", left.len()));
+    } else if taken == Taken::ByHolder {
+        terminal.note("the process that runs it goes on with it");
+        return Ok((exit::SUCCEEDED, None));
     } else if !args.resume {
         terminal.note(&format!("go on with: agentflow resume {run} (with the same `--allow` options, if it had any)"));
     }
@@ -74,12 +98,20 @@ pub(super) async fn approve(args: &ApproveArgs, settings: &Settings, terminal: &
 
 /// The questions of a run in JSON.
 fn reports((run, open): (RunId, &[OpenQuestion])) -> impl Iterator<Item = QuestionReport<'_>> {
-    open.iter().map(move |OpenQuestion { node, attempt, request }| QuestionReport {
-        run,
-        node: node.as_str(),
-        attempt: *attempt,
-        step: request.step,
-        question: &request.question,
+    open.iter().map(move |OpenQuestion { node, attempt, request }| {
+        let question = &request.question;
+        let asked = match &question.gate {
+            Some(gate) => Asked::Choice { message: &question.reason, gate },
+            None => Asked::Call {
+                step: request.step,
+                tool: &question.tool,
+                arguments: &question.arguments,
+                effect: question.effect,
+                accesses: &question.accesses,
+                reason: &question.reason,
+            },
+        };
+        QuestionReport { run, node: node.as_str(), attempt: *attempt, kind: question.kind, asked }
     })
 }
 
@@ -92,20 +124,33 @@ fn show(run: RunId, open: &[OpenQuestion], terminal: &Terminal) {
         let how = match question.request.question.kind {
             QuestionKind::Permission => "--reject",
             QuestionKind::Ambiguous => "--rerun, --assume-done or --reject",
+            QuestionKind::Choice if has_form(question) => "--option NAME, --comment TEXT, --form KEY=VALUE",
+            QuestionKind::Choice => "--option NAME, --comment TEXT",
         };
         terminal.note(&format!("answer with: agentflow approve {run} '{}' ({how})", question.node));
     }
 }
 
-/// The questions that the arguments name.
-fn choose(run: RunId, open: Vec<OpenQuestion>, args: &ApproveArgs) -> Result<Vec<OpenQuestion>> {
-    let patterns: Vec<_> = args.nodes.iter().map(NodePattern::new).collect();
-    let is_asked = |pattern: &NodePattern| open.iter().any(|question| pattern.covers(&question.node));
-    if let Some(pattern) = patterns.iter().find(|pattern| !is_asked(pattern)) {
-        return Err(Error::new(ErrorKind::Invalid, format!("node `{pattern}` of run `{run}` asks nothing"))
-            .hint(format!("`agentflow approve {run}` shows what is asked")));
-    }
-    let named = |question: &OpenQuestion| args.all || patterns.iter().any(|pattern| pattern.covers(&question.node));
+fn has_form(question: &OpenQuestion) -> bool {
+    question.request.question.gate.as_ref().is_some_and(|gate| gate.form.is_some())
+}
+
+/// What an answer did, in words.
+fn done(answer: &Answer) -> String {
+    let OpenQuestion { node, request, .. } = &answer.question;
+    let done = match answer.decision {
+        Decision::Approve => "approved",
+        Decision::Reject => "rejected",
+        Decision::Rerun => "to be made again",
+        Decision::AssumeDone => "counts as made",
+        Decision::Choose => return format!("node {node}: {}", answer.option.as_deref().unwrap_or_default()),
+    };
+    format!("{done}: `{}`, call {} of node {node}", request.question.tool, request.step)
+}
+
+/// The questions that are meant: all without a pattern.
+fn choose(run: RunId, open: Vec<OpenQuestion>, patterns: &[NodePattern]) -> Result<Vec<OpenQuestion>> {
+    let named = |question: &OpenQuestion| patterns.is_empty() || patterns.iter().any(|pattern| pattern.covers(&question.node));
     let chosen: Vec<_> = open.into_iter().filter(named).collect();
     if chosen.is_empty() {
         return Err(Error::new(ErrorKind::Invalid, format!("run `{run}` asks nothing")));
@@ -116,24 +161,59 @@ fn choose(run: RunId, open: Vec<OpenQuestion>, args: &ApproveArgs) -> Result<Vec
 /// The answers to the questions that the decision is one to. A node may ask more than one thing at once; what the decision does not fit
 /// is left for another one.
 fn answers(chosen: Vec<OpenQuestion>, args: &ApproveArgs) -> Result<Vec<Answer>> {
-    let decision = match (args.reject, args.rerun, args.assume_done) {
+    let decision = match (args.reject, args.rerun, args.assume_done, args.option.is_some() || !args.form.is_empty()) {
         (true, ..) => Decision::Reject,
-        (_, true, _) => Decision::Rerun,
-        (.., true) => Decision::AssumeDone,
+        (_, true, ..) => Decision::Rerun,
+        (_, _, true, _) => Decision::AssumeDone,
+        (.., true) => Decision::Choose,
         _ => Decision::Approve,
     };
-    let (fits, others): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|question| decision.fits(question.request.question.kind));
+    // Approving and rejecting are options of a node that asks.
+    let option = match (decision, &args.option) {
+        (Decision::Choose, Some(option)) => Some(option.as_str()),
+        (Decision::Choose | Decision::Approve, _) => Some(Gate::APPROVE),
+        (Decision::Reject, _) => Some(Gate::REJECT),
+        (Decision::Rerun | Decision::AssumeDone, _) => None,
+    };
+    let fits = |question: &OpenQuestion| match question.request.question.kind {
+        QuestionKind::Choice => option.is_some(),
+        kind => decision.fits(kind),
+    };
+    let (fits, others): (Vec<_>, Vec<_>) = chosen.into_iter().partition(fits);
     if let Some(other) = others.first().filter(|_| fits.is_empty()) {
         let (what, hint) = match other.request.question.kind {
             QuestionKind::Permission => ("whether the call may be made", "approve it, or give `--reject`"),
             QuestionKind::Ambiguous => {
                 ("what became of a call", "give `--rerun` to make it again, `--assume-done` if it was made, or `--reject`")
             }
+            QuestionKind::Choice => ("which option it is", "name one with `--option`"),
         };
         return Err(Error::new(ErrorKind::Invalid, format!("node `{}` asks {what}", other.node)).hint(hint));
     }
-    let answer = |question| Answer { question, decision, comment: args.comment.clone() };
-    Ok(fits.into_iter().map(answer).collect())
+    let mut stdin = StandardInput::default();
+    let answer = |question: OpenQuestion| match (question.request.question.kind, option) {
+        (QuestionKind::Choice, Some(option)) => choice(question, option, args, &mut stdin),
+        _ => Ok(Answer::about_call(question, decision, args.comment.clone())),
+    };
+    fits.into_iter().map(answer).collect()
+}
+
+/// The answer to a node that asks.
+fn choice(question: OpenQuestion, option: &str, args: &ApproveArgs, stdin: &mut StandardInput) -> Result<Answer> {
+    let gate = question.request.question.gate.as_ref();
+    if let Some(gate) = gate.filter(|gate| args.option.is_none() && !gate.has(option)) {
+        let message = format!("node `{}` has no option `{option}`", question.node);
+        return Err(Error::new(ErrorKind::Invalid, message)
+            .hint(format!("name one with `--option`: there are {}", gate.options_in_words())));
+    }
+    let schema = gate.and_then(|gate| gate.form.as_ref());
+    let form = match (schema, args.form.as_slice()) {
+        (_, []) => None,
+        (Some(schema), given) => Some(form::fill(schema, given, stdin)?),
+        // It is refused when it is answered with.
+        (None, _) => Some(Value::Null),
+    };
+    Ok(Answer::choosing(question, option, form, args.comment.clone()))
 }
 
 #[cfg(test)]
@@ -142,7 +222,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::{ApprovalRequest, Effect, NodePath};
+    use crate::model::{ApprovalRequest, Effect, NodePath, Question};
 
     #[derive(Parser)]
     struct Line {
@@ -158,6 +238,7 @@ mod tests {
             effect: Effect::Write,
             accesses: Vec::new(),
             reason: "it is asked about".to_owned(),
+            gate: None,
         };
         let request = ApprovalRequest { step: StepId { turn: 0, index }, fingerprint: "f".to_owned(), question };
         OpenQuestion { node: NodePath::new("work"), attempt: 1, request }

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::FalseyValueParser};
 
 use crate::{
+    app::form::Filling,
     cli::{
         agents::args::AgentsCommand,
         audit::args::AuditCommand,
@@ -87,6 +88,7 @@ pub enum Command {
     /// End a run for good, with what it has in flight
     Cancel(SteerRunArgs),
     /// Show what a run asks a person, and answer it
+    #[command(visible_alias = "answer")]
     Approve(ApproveArgs),
     /// Run again from a node on, and take over all that comes before it
     Fork(ForkArgs),
@@ -231,7 +233,10 @@ pub struct SteerRunArgs {
 Examples:
   agentflow approve last
   agentflow approve last publish --resume
-  agentflow approve 0193 publish --reject --comment 'not on a Friday'")]
+  agentflow approve 0193 publish --reject --comment 'not on a Friday'
+  agentflow answer last gate --option push_back --comment 'shorter, please' --resume
+  agentflow answer last gate --form reason='checked by hand' --form days=3
+  agentflow answer last gate --form @form.json")]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct ApproveArgs {
     /// The run: its id, the beginning of it, or `last`
@@ -243,7 +248,10 @@ pub struct ApproveArgs {
     /// Answer all questions of the run
     #[arg(long, conflicts_with = "nodes")]
     pub all: bool,
-    /// The call may not be made
+    /// The option that is taken, of a node that asks; `approve` when absent
+    #[arg(long, value_name = "NAME", group = "decision")]
+    pub option: Option<String>,
+    /// The call may not be made; of a node that asks, the option `reject`
     #[arg(long, group = "decision")]
     pub reject: bool,
     /// A call during which the process died is made again
@@ -255,6 +263,9 @@ pub struct ApproveArgs {
     /// What there is to say; a model whose call is rejected is told
     #[arg(long, value_name = "TEXT")]
     pub comment: Option<String>,
+    /// What is filled in: KEY=VALUE, KEY=@FILE, or @FILE for the whole form; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub form: Vec<Filling>,
     /// Go on with the run when nothing more is asked
     #[arg(long)]
     pub resume: bool,

@@ -46,6 +46,7 @@ mod ui;
 mod validate;
 pub mod values;
 mod verify;
+mod waits;
 mod watch;
 mod why;
 

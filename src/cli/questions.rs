@@ -3,19 +3,26 @@
 use std::io::{self, BufRead as _, Write as _};
 
 use crate::{
-    app::approve::Answer,
+    app::{
+        approve::Answer,
+        form::{blanks, filled},
+        inputs::{parse_typed, type_of},
+    },
     cli::{
         clean,
         terminal::{BOLD, CYAN, DIM, Terminal, YELLOW},
     },
     engine::OpenQuestion,
-    model::{Decision, QuestionKind},
+    model::{Decision, Gate, QuestionKind, Value},
 };
 
 /// A question with all that is needed to decide it, for standard error.
 pub(super) fn tell(terminal: &Terminal, question: &OpenQuestion) {
     let asked = &question.request.question;
     let node = clean::one_line(question.node.as_str());
+    if let Some(gate) = &asked.gate {
+        return tell_choice(terminal, &node, &asked.reason, gate);
+    }
     terminal.talk(&format!(
         "{} {} ({}), call {} of node {}: {}",
         terminal.paint_err(YELLOW, "?"),
@@ -34,46 +41,130 @@ pub(super) fn tell(terminal: &Terminal, question: &OpenQuestion) {
     }
 }
 
+/// What a node asks, what there is to choose and to fill in, and until when.
+fn tell_choice(terminal: &Terminal, node: &str, message: &str, gate: &Gate) {
+    let mark = terminal.paint_err(YELLOW, "?");
+    terminal.talk(&format!("{mark} node {} asks:", terminal.paint_err(CYAN, node)));
+    for line in message.lines() {
+        terminal.talk(&format!("    {}", clean::printable(line)));
+    }
+    let say = |name: &str, text: &str| terminal.talk(&format!("    {} {}", terminal.paint_err(DIM, name), clean::one_line(text)));
+    say("options", &gate.options.join(", "));
+    for blank in gate.form.iter().flat_map(blanks) {
+        let may = if blank.required { "" } else { ", may be left out" };
+        say("form", &format!("{} ({}{may})", blank.name, type_of(&blank.input.schema)));
+    }
+    if let Some(until) = gate.until {
+        say("until", &format!("{until}; after that {}", gate.default_in_words()));
+    }
+}
+
 /// Asks a person about each question; what they leave for later is left out.
 pub(super) fn ask(terminal: &Terminal, questions: Vec<OpenQuestion>) -> Vec<Answer> {
     let mut answers = Vec::new();
     for question in questions {
         tell(terminal, &question);
-        match ask_one(terminal, question.request.question.kind) {
-            Some((decision, comment)) => answers.push(Answer { question, decision, comment }),
+        match ask_one(terminal, question) {
+            Some(answer) => answers.push(answer),
             None => terminal.talk("left for later"),
         }
     }
     answers
 }
 
-fn ask_one(terminal: &Terminal, kind: QuestionKind) -> Option<(Decision, Option<String>)> {
-    let choice = match kind {
-        QuestionKind::Permission => "approve, reject [WHY], or Enter to decide later",
-        QuestionKind::Ambiguous => "rerun, done (it was made), reject [WHY], or Enter to decide later",
-    };
-    loop {
-        drop(io::stderr().write_all(format!("{}: ", terminal.paint_err(BOLD, choice)).as_bytes()));
-        let mut line = String::new();
-        if !matches!(io::stdin().lock().read_line(&mut line), Ok(1..)) {
-            terminal.talk("");
-            return None;
+fn ask_one(terminal: &Terminal, question: OpenQuestion) -> Option<Answer> {
+    match (question.request.question.kind, question.request.question.gate.clone()) {
+        (QuestionKind::Choice, Some(gate)) => {
+            let names: Vec<_> = gate.options.iter().map(|option| format!("{} [WHY]", clean::one_line(option))).collect();
+            let asked = format!("{}, or Enter to decide later", names.join(", "));
+            let (option, comment) = ask_until(terminal, &asked, |line| chosen(&gate, line))?;
+            let schema = gate.form.as_ref().filter(|_| option != Gate::REJECT);
+            let form = match schema {
+                Some(schema) => Some(ask_form(terminal, schema)?),
+                None => None,
+            };
+            Some(Answer::choosing(question, &option, form, comment))
         }
+        (QuestionKind::Choice, None) => None,
+        (kind @ (QuestionKind::Permission | QuestionKind::Ambiguous), _) => {
+            let asked = match kind {
+                QuestionKind::Ambiguous => "rerun, done (it was made), reject [WHY], or Enter to decide later",
+                _ => "approve, reject [WHY], or Enter to decide later",
+            };
+            let (decision, comment) = ask_until(terminal, asked, |line| understood(kind, line))?;
+            Some(Answer::about_call(question, decision, comment))
+        }
+    }
+}
+
+/// Asks until the answer is understood. `None` when it is left for later.
+fn ask_until<T>(terminal: &Terminal, asked: &str, understood: impl Fn(&str) -> Option<T>) -> Option<T> {
+    loop {
+        let line = read_line(terminal, &format!("{}: ", terminal.paint_err(BOLD, asked)))?;
         if line.trim().is_empty() {
             return None;
         }
-        if let Some(answer) = understood(kind, &line) {
+        if let Some(answer) = understood(&line) {
             return Some(answer);
         }
         terminal.talk(&terminal.paint_err(YELLOW, "that is none of the answers"));
     }
 }
 
-/// The decision that a line says, with what is said besides.
-fn understood(kind: QuestionKind, line: &str) -> Option<(Decision, Option<String>)> {
+/// Has a form filled in, field by field. `None` when the input ends before.
+fn ask_form(terminal: &Terminal, schema: &Value) -> Option<Value> {
+    let mut fields = Vec::new();
+    for blank in blanks(schema) {
+        if let Some(description) = &blank.input.description {
+            terminal.talk(&clean::one_line(description));
+        }
+        let may = if blank.required { "" } else { ", Enter to leave it out" };
+        let kind = format!("({}{may})", clean::one_line(&type_of(&blank.input.schema)));
+        let prompt = format!("{} {}: ", terminal.paint_err(BOLD, &clean::one_line(&blank.name)), terminal.paint_err(DIM, &kind));
+        let value = loop {
+            let line = read_line(terminal, &prompt)?;
+            let text = line.trim_end_matches(['\n', '\r']);
+            if text.is_empty() && !blank.required {
+                break None;
+            }
+            match parse_typed(&blank.input, text) {
+                Ok(value) => break Some(value),
+                Err(error) => terminal.talk(&terminal.paint_err(YELLOW, &clean::one_line(error.message()))),
+            }
+        };
+        fields.extend(value.map(|value| (blank, value)));
+    }
+    Some(filled(fields))
+}
+
+/// What is typed behind `prompt`; `None` when the input has ended.
+fn read_line(terminal: &Terminal, prompt: &str) -> Option<String> {
+    drop(io::stderr().write_all(prompt.as_bytes()));
+    let mut line = String::new();
+    if matches!(io::stdin().lock().read_line(&mut line), Ok(1..)) {
+        return Some(line);
+    }
+    terminal.talk("");
+    None
+}
+
+/// The option that a line names, with what is said besides.
+fn chosen(gate: &Gate, line: &str) -> Option<(String, Option<String>)> {
+    let (word, comment) = divided(line);
+    let named = gate.options.iter().find(|option| option.eq_ignore_ascii_case(word));
+    named.map(|option| (option.clone(), comment))
+}
+
+/// The first word of a line, and what stands behind it.
+fn divided(line: &str) -> (&str, Option<String>) {
     let line = line.trim();
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let comment = Some(rest.trim().to_owned()).filter(|rest| !rest.is_empty());
+    (word, Some(rest.trim().to_owned()).filter(|rest| !rest.is_empty()))
+}
+
+/// The decision that a line says, with what is said besides.
+fn understood(kind: QuestionKind, line: &str) -> Option<(Decision, Option<String>)> {
+    let (word, comment) = divided(line);
     let decision = match (word.to_ascii_lowercase().as_str(), kind) {
         ("a" | "approve" | "y" | "yes", QuestionKind::Permission) => Decision::Approve,
         ("rerun", QuestionKind::Ambiguous) => Decision::Rerun,
@@ -101,5 +192,19 @@ mod tests {
         let ambiguous = |line| understood(QuestionKind::Ambiguous, line);
         assert_eq!(ambiguous("done"), Some((Decision::AssumeDone, None)));
         assert_eq!((ambiguous("rerun"), ambiguous("y"), ambiguous("r")), (Some((Decision::Rerun, None)), None, None));
+    }
+
+    #[test]
+    fn an_option_is_named_in_full_and_may_have_a_comment() {
+        let options = ["approve", "push_back", "reject"].map(str::to_owned).to_vec();
+        let gate = Gate { options, form: None, until: None, on_timeout: None };
+        assert_eq!(
+            chosen(&gate, "push_back shorter, please\n"),
+            Some(("push_back".to_owned(), Some("shorter, please".to_owned())))
+        );
+        assert_eq!(chosen(&gate, "Approve"), Some(("approve".to_owned(), None)));
+        for unclear in ["a", "yes", "push", "later"] {
+            assert_eq!(chosen(&gate, unclear), None, "{unclear}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use tracing::{debug, trace};
 
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
         steer,
         terminal::{Terminal, YELLOW},
         ui::{Speaker, Style, Ui},
+        waits::Waits,
     },
     crash::crash_point,
     engine::{Engine, Observer, Progress, RunOptions, RunResult, Stop, open_questions, read_run},
@@ -192,18 +194,32 @@ pub(super) async fn drive(
             .talk(&terminal.paint_err(YELLOW, "SIMULATED: `--mock` answers every model call; nothing below was said by a model"));
     }
     let run = options.run;
+    let can_ask = terminal.can_ask && terminal.err.is_terminal;
+    let options = RunOptions { asks_people: can_ask, ..options };
     let mut past = showing.past.to_vec();
     let mut begin = begin;
     loop {
         let showing = Showing { past: &past, ..*showing };
         let driven = drive_once(prepared, engine, options.clone(), begin, &showing, settings, terminal).await?;
-        let can_ask = terminal.can_ask && terminal.err.is_terminal;
-        if driven.status != RunStatus::Waiting || !can_ask || driven.is_held {
+        if driven.status != RunStatus::Waiting {
+            return Ok(driven.code);
+        }
+        if let Some(line) = &driven.held {
+            terminal.talk(line);
+            return Ok(driven.code);
+        }
+        let commands = Commands::of(prepared, settings);
+        let waits = Waits::of(engine.store(), run).await?;
+        if !can_ask || !waits.asks {
+            waits.tell(run, &commands, terminal);
             return Ok(driven.code);
         }
         past = read_run(engine.store(), run).await?.events;
-        let answers = questions::ask(terminal, open_questions(&past));
-        let mut is_answered = !answers.is_empty();
+        let mut answers = questions::ask(terminal, open_questions(&past));
+        // A question whose time was over while it was read has its default, which the run takes when it goes on.
+        let given = answers.len();
+        answers.retain(|answer| !is_over(answer));
+        let mut is_answered = given > 0;
         for (child, open) in approve::asking_children(engine.store(), run).await? {
             let given = questions::ask(terminal, open);
             if !given.is_empty() {
@@ -212,7 +228,7 @@ pub(super) async fn drive(
             }
         }
         if !is_answered {
-            terminal.talk(&Commands::of(prepared, settings).answer(run));
+            waits.tell(run, &commands, terminal);
             return Ok(driven.code);
         }
         if !answers.is_empty() {
@@ -223,12 +239,18 @@ pub(super) async fn drive(
     }
 }
 
+/// Whether the time to answer is over.
+fn is_over(answer: &approve::Answer) -> bool {
+    let gate = answer.question.request.question.gate.as_ref();
+    gate.is_some_and(|gate| gate.is_over(Timestamp::now()))
+}
+
 /// How a run stands after it was driven.
 struct Driven {
     status: RunStatus,
     code: u8,
-    /// Whether it stands still because somebody paused it, or agents that it asks.
-    is_held: bool,
+    /// Why it stands still, when somebody paused it or agents that it asks.
+    held: Option<String>,
 }
 
 async fn drive_once(
@@ -271,9 +293,10 @@ async fn drive_once(
     if let Some(line) = watch.reused() {
         terminal.note(&line);
     }
-    let code = tell_failure(&result, &watch, &signals, &Commands::of(prepared, settings), terminal);
-    let is_held = watch.standstill(run, "").is_some();
-    written.map(|()| Driven { status: result.status, code, is_held })
+    let commands = Commands::of(prepared, settings);
+    let code = tell_failure(&result, &watch, &signals, &commands, terminal);
+    let held = watch.standstill(run, &commands.suffix);
+    written.map(|()| Driven { status: result.status, code, held })
 }
 
 /// Writes the outputs of a run that succeeded.
@@ -298,13 +321,8 @@ fn tell_failure(result: &RunResult, watch: &Watch, signals: &Signals, commands: 
                 return signals.exit_code();
             }
         }
-        RunStatus::Waiting if watch.standstill(run, "").is_some() => {
-            if let Some(line) = watch.standstill(run, &commands.suffix) {
-                terminal.talk(&line);
-            }
-        }
-        RunStatus::Waiting if terminal.can_ask && terminal.err.is_terminal => {}
-        RunStatus::Waiting => terminal.talk(&format!("run {run} waits for a person; {}", commands.answer(run))),
+        // For what it waits is told later, by who may ask for it.
+        RunStatus::Waiting => {}
         RunStatus::Failed | RunStatus::Cancelled => {
             failure::tell(terminal, run, watch.failed().as_ref(), result.error.as_ref(), &commands.show(run));
         }
@@ -313,7 +331,7 @@ fn tell_failure(result: &RunResult, watch: &Watch, signals: &Signals, commands: 
 }
 
 /// Commands that a person may type next: they name the store where it would not be found.
-struct Commands {
+pub(super) struct Commands {
     suffix: String,
     /// Whether the run is gone with this process.
     gone: bool,
@@ -328,14 +346,14 @@ impl Commands {
         Self { suffix, gone: prepared.store.url == "memory:" }
     }
 
-    fn resume(&self, run: RunId) -> String {
+    pub(super) fn resume(&self, run: RunId) -> String {
         if self.gone {
             return "it was kept in memory only and cannot be gone on with".to_owned();
         }
         format!("go on with: agentflow resume {run}{}", self.suffix)
     }
 
-    fn answer(&self, run: RunId) -> String {
+    pub(super) fn answer(&self, run: RunId) -> String {
         if self.gone {
             return "it was kept in memory only and cannot be gone on with".to_owned();
         }

@@ -5,6 +5,8 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     app::{
         self, Settings,
+        form::blanks,
+        inputs::type_of,
         runs::{self, NodeSummary, QuestionReport, RunDetail, RunSummary},
     },
     cli::{
@@ -145,6 +147,11 @@ fn show(detail: &RunDetail, format: ShowFormat, terminal: &Terminal) -> Result<(
     for (node, note) in noted {
         page.line(&format!("{} {}", terminal.paint_out(YELLOW, &format!("{node}:")), clean::one_line(note)));
     }
+    for node in &detail.nodes {
+        if let Some(until) = node.until.filter(|_| !detail.questions.iter().any(|question| question.node == node.node)) {
+            page.line(&format!("{} until {until}", terminal.paint_out(YELLOW, &format!("{} waits", node.node))));
+        }
+    }
     for question in &detail.questions {
         page.gap();
         ask(question, &mut page, terminal)?;
@@ -210,6 +217,21 @@ fn choices(nodes: &[NodeSummary]) -> Vec<(&str, &str)> {
 fn ask(question: &QuestionReport, page: &mut Page, terminal: &Terminal) -> Result<()> {
     let QuestionReport { node, request, .. } = question;
     let asked = &request.question;
+    if let Some(gate) = &asked.gate {
+        page.line(&format!("{} {}", terminal.paint_out(YELLOW, &format!("{node} asks:")), clean::one_line(&asked.reason)));
+        page.line(&format!("  options {}", clean::one_line(&gate.options.join(", "))));
+        for blank in gate.form.iter().flat_map(blanks) {
+            page.line(&format!(
+                "  form    {} ({})",
+                clean::one_line(&blank.name),
+                clean::one_line(&type_of(&blank.input.schema))
+            ));
+        }
+        if let Some(until) = gate.until {
+            page.line(&format!("  until   {until}; after that {}", clean::one_line(&gate.default_in_words())));
+        }
+        return Ok(());
+    }
     let heading = terminal.paint_out(YELLOW, &format!("{node}, call {}:", request.step));
     page.line(&format!("{heading} {}", clean::one_line(&asked.in_words())));
     for access in &asked.accesses {
@@ -304,12 +326,19 @@ fn told(body: &EventBody) -> String {
             format!("call {}, {}, {how}: {outcome}", result.step, result.tool)
         }
         EventBody::ToolDenied { denial, .. } => format!("call {}, {}: {}", denial.step, denial.tool, denial.error.message),
-        EventBody::ApprovalRequested { request, .. } => format!("call {}, {}", request.step, request.question.in_words()),
+        EventBody::ApprovalRequested { request, .. } => match &request.question.gate {
+            Some(gate) => format!("{}: {}", gate.options.join(" | "), request.question.reason),
+            None => format!("call {}, {}", request.step, request.question.in_words()),
+        },
         EventBody::AttemptPaused { attempt, held: true, .. } => format!("attempt {attempt} is held"),
-        EventBody::AttemptPaused { attempt, .. } => format!("attempt {attempt} waits for a person"),
+        EventBody::AttemptPaused { attempt, until: Some(until), .. } => format!("attempt {attempt} waits until {until}"),
+        EventBody::AttemptPaused { attempt, until: None, .. } => format!("attempt {attempt} waits for a person"),
         EventBody::ApprovalGiven { approval, .. } => {
             let comment = approval.comment.as_ref().map(|comment| format!(": {comment}")).unwrap_or_default();
-            format!("call {}, {}, by {}{comment}", approval.step, approval.decision.as_str(), approval.by)
+            match &approval.option {
+                Some(option) => format!("{option}, by {}{comment}", approval.by),
+                None => format!("call {}, {}, by {}{comment}", approval.step, approval.decision.as_str(), approval.by),
+            }
         }
         EventBody::IterationStarted { iteration, .. } => format!("iteration {iteration}"),
         EventBody::AttemptFailed { attempt, error, .. } => format!("attempt {attempt}, tried again: {}", error.message),
@@ -335,6 +364,14 @@ fn told(body: &EventBody) -> String {
             let numbers: Vec<_> = messages.iter().map(|taken| taken.number.to_string()).collect();
             format!(
                 "{} of {mailbox}: {}",
+                numbers::plural(messages.len() as u64, "message"),
+                clean::short(&numbers.join(", "), SHORT)
+            )
+        }
+        EventBody::MessagesCame { mailbox, messages, .. } => {
+            let numbers: Vec<_> = messages.iter().map(|came| came.number.to_string()).collect();
+            format!(
+                "{} of project:{mailbox}: {}",
                 numbers::plural(messages.len() as u64, "message"),
                 clean::short(&numbers.join(", "), SHORT)
             )

@@ -21,7 +21,7 @@ use crate::{
         terminal::Terminal,
         ui::{Speaker, Ui},
     },
-    engine::{EventPages, Observer, RunResult},
+    engine::{EventPages, Observer, RunResult, open_questions, open_waits},
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, Owner, RunId, RunStatus},
     store::Store,
@@ -170,7 +170,10 @@ impl View {
         let run = self.run;
         match runs::detail(run, events).map(|detail| detail.summary.status) {
             Some(_) if let Some(line) = steer::standstill(run, &Steered::of(events), "") => line,
-            Some("waiting") => format!("run {run} waits for a person; see what it asks with: agentflow approve {run}"),
+            Some("waiting") => match open_waits(events).first().filter(|_| open_questions(events).is_empty()) {
+                Some(wait) => format!("run {run} waits until {}; after that, go on with: agentflow resume {run}", wait.until),
+                None => format!("run {run} waits for a person; see what it asks with: agentflow approve {run}"),
+            },
             _ => format!("the process of run {run} has ended; go on with: agentflow resume {run}"),
         }
     }

@@ -12,17 +12,20 @@ mod child;
 mod clock;
 mod control;
 mod deadlines;
+mod inbox;
 mod inspect;
 mod kill_points;
 mod log;
 mod observer;
 mod pages;
+mod project_mail;
 mod recover;
 mod reuse;
 mod revise;
 mod scheduler;
 mod state;
 mod stop;
+mod waits;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -32,7 +35,7 @@ use std::{
 
 use indexmap::IndexMap;
 
-pub use answer::{OpenQuestion, answer, open_questions};
+pub use answer::{OpenQuestion, Taken, answer, check_answer, last_answer, open_questions};
 pub use child::{CalledSpend, Child, Delegates, children_of};
 pub use clock::Clock;
 pub use control::{RunControl, ask_run, cancel_unheld, forget_wish, run_control};
@@ -44,6 +47,7 @@ pub use reuse::{EarlierAnswer, Reuse, answers_of, invalidated};
 pub use revise::{Revision, changed_nodes, revised_files};
 pub use state::{Ending, RunState};
 pub use stop::Stop;
+pub use waits::{OpenWait, open_waits};
 
 use self::control::Lookout;
 use crate::{
@@ -114,6 +118,8 @@ pub struct RunOptions {
     pub parent: Option<Parent>,
     /// For a resume that goes on with other files: what they are checked against.
     pub revision: Option<Revision>,
+    /// Whether who runs it puts its questions to people as soon as it can do nothing else: no process is held for their ends then.
+    pub asks_people: bool,
 }
 
 impl RunOptions {
@@ -130,6 +136,7 @@ impl RunOptions {
             origin: None,
             parent: None,
             revision: None,
+            asks_people: false,
         }
     }
 }
@@ -174,7 +181,10 @@ impl Engine {
     fn state(&self, plan: Arc<Plan>, env: &BTreeMap<String, String>) -> RunState {
         let models: HashSet<_> = plan.models().collect();
         let prices = models.into_iter().filter_map(|model| Some((model.clone(), self.models.price(model)?))).collect();
-        RunState::new(plan, env).simulated(self.models.providers().are_simulated()).priced(prices)
+        RunState::new(plan, env)
+            .simulated(self.models.providers().are_simulated())
+            .priced(prices)
+            .permitting(self.tools.policy().clone())
     }
 
     /// Runs `plan` from its beginning.

@@ -129,6 +129,11 @@ fn bound_to_models(events: &[Event]) -> BTreeSet<String> {
             | EventBody::AttemptPaused { .. }
             | EventBody::ApprovalGiven { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessagesCame { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunPaused { .. }
             | EventBody::RunContinued { .. }
             | EventBody::RunCancelRequested { .. }
@@ -137,10 +142,6 @@ fn bound_to_models(events: &[Event]) -> BTreeSet<String> {
             | EventBody::AgentDraining { .. }
             | EventBody::AgentTerminated { .. }
             | EventBody::AgentChanged { .. }
-            | EventBody::MessageSent { .. }
-            | EventBody::MessagesTaken { .. }
-            | EventBody::MessageDead { .. }
-            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

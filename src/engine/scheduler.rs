@@ -3,8 +3,11 @@
 //! Nothing waits for a level of the graph: an attempt starts as soon as its own inputs are there, a place is free, and the events it
 //! rests on are durable.
 
+mod answers;
 mod beginning;
 mod ending;
+mod exchange;
+mod mailing;
 mod steering;
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
@@ -22,13 +25,15 @@ use self::{
 };
 use super::{
     Engine, RunResult,
-    attempt::{Asked, Attempt, Told},
+    attempt::{Attempt, Told},
     clock::Clock,
     control::Wishes,
     deadlines::Deadlines,
+    inbox::Inbox,
     kill_points,
     log::RunLog,
     observer::{Observer, Progress},
+    project_mail::{News, ProjectMail},
     state::{InstanceId, Job, MANY_EVENTS, MAX_EVENTS, RunState, Start, Step},
     stop::{Stop, Wish},
 };
@@ -44,6 +49,7 @@ type Ended = (InstanceId, Answered);
 /// Where attempts tell what comes.
 type TellingEnd = mpsc::UnboundedSender<(InstanceId, Told)>;
 type Renewal = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+type Look = Pin<Box<dyn Future<Output = Result<Option<Inbox>>> + Send>>;
 
 /// One run being driven.
 pub(super) struct Scheduler {
@@ -74,8 +80,15 @@ pub(super) struct Scheduler {
     told_outage: bool,
     /// Set when the run is to stop: until when calls in flight may end.
     stop_at: Option<Instant>,
+    /// Whether people are asked as soon as nothing else can go on.
+    asks_people: bool,
+    /// When answers that were left are looked for next.
+    look_at: Instant,
+    look: Option<Look>,
     /// How people steer it.
     steering: Steering,
+    /// What it has to do with mailboxes of the project.
+    project: ProjectMail,
 }
 
 /// An attempt that waits until something is durable.
@@ -93,8 +106,10 @@ enum Woken {
     Told(InstanceId, Told),
     Ended(Result<Ended, JoinError>),
     Renewed(Result<()>),
+    Answers(Result<Option<Inbox>>),
     Wish(Wish),
     Looked(Result<Arc<Wishes>>),
+    Mail(News),
     Timer,
 }
 
@@ -111,6 +126,7 @@ impl Scheduler {
             }
             self.launch()?;
             self.write_if_needed();
+            self.look_beyond();
             self.note_patience();
             if self.is_done() {
                 break;
@@ -121,8 +137,10 @@ impl Scheduler {
                 Woken::Told(id, told) => self.on_told(id, told)?,
                 Woken::Ended(ended) => self.on_ended(ended)?,
                 Woken::Renewed(result) => self.on_renewed(result)?,
+                Woken::Answers(result) => self.on_answers(result)?,
                 Woken::Wish(wish) => self.on_wish(wish),
                 Woken::Looked(looked) => self.on_looked(looked)?,
+                Woken::Mail(news) => self.on_news(news)?,
                 Woken::Timer => self.on_timer()?,
             }
             self.note_patience();
@@ -144,7 +162,8 @@ impl Scheduler {
     /// Whether nothing can go on for so long that no process is to be held for it, or not before the run or an agent is let go on.
     fn is_blocked(&self) -> bool {
         let hold = self.engine.settings.hold;
-        self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked(self.clock.now(), hold)
+        let questions = !self.asks_people;
+        self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked(self.clock.now(), hold, questions)
     }
 
     /// No time limit runs while the run does nothing but wait.
@@ -261,7 +280,7 @@ impl Scheduler {
 
     async fn wait(&mut self, wishes: &mut watch::Receiver<Wish>) -> Woken {
         let timer = self.next_timer();
-        let (renewal, steering) = (&mut self.renewal, &mut self.steering);
+        let (renewal, look, steering, project) = (&mut self.renewal, &mut self.look, &mut self.steering, &mut self.project);
         tokio::select! {
             biased;
             Ok(()) = wishes.changed() => Woken::Wish(*wishes.borrow_and_update()),
@@ -269,14 +288,17 @@ impl Scheduler {
             Some((id, told)) = self.told.1.recv() => Woken::Told(id, told),
             Some(ended) = self.attempts.join_next() => Woken::Ended(ended),
             result = async { match renewal { Some(renewal) => renewal.await, None => std::future::pending().await } } => Woken::Renewed(result),
+            result = async { match look { Some(look) => look.await, None => std::future::pending().await } } => Woken::Answers(result),
             looked = steering.looked() => Woken::Looked(looked),
+            news = project.news() => Woken::Mail(news),
             () = sleep_until(timer) => Woken::Timer,
         }
     }
 
     fn next_timer(&self) -> Instant {
         let wake = self.state.next_wake().filter(|_| self.may_begin()).map(|at| self.clock.instant(at));
-        let timers = [self.flush_at, self.stop_at, self.deadlines.next(), wake, self.steering.patience()];
+        let look = Some(self.look_at).filter(|_| self.is_to_look());
+        let timers = [self.flush_at, self.stop_at, self.deadlines.next(), wake, look, self.steering.patience()];
         timers.into_iter().flatten().min().unwrap_or(self.renew_at).min(self.renew_at)
     }
 
@@ -289,6 +311,7 @@ impl Scheduler {
             if let EventBody::AgentChanged { agent, overrides, .. } = &event.body {
                 self.on_changed(agent, overrides);
             }
+            self.mail_on_durable(event);
         }
         crash_point!("durable.shown" if !events.is_empty());
         let (durable, waiting) =
@@ -349,31 +372,6 @@ impl Scheduler {
             Told::Noticed(notice) => self.record(self.state.noticed(id, notice)),
             Told::Asked(asked) => self.on_asked(id, *asked),
         }
-    }
-
-    /// Has the mailboxes answer. What follows and the result of the step stand in the log one after the other, in one append.
-    fn on_asked(&mut self, id: InstanceId, asked: Asked) -> Result<()> {
-        let Asked { request, key, seal, answered, recorded } = asked;
-        let now = self.clock.now();
-        while let Some(dead) = self.state.dead_letter(now) {
-            self.record(dead)?;
-        }
-        let output = match self.state.exchange(id, request, &key, now) {
-            Ok((event, output)) => {
-                event.into_iter().try_for_each(|event| self.record(event))?;
-                Ok(output)
-            }
-            Err(error) => Err(error),
-        };
-        crash_point!("messages.queued");
-        let result = seal(output);
-        let seq = self.state.next_seq();
-        self.record(self.state.kept(id, Entry::Result(result.clone())))?;
-        // An attempt that is gone needs no answer.
-        answered.send(result).ok();
-        self.unrecorded.push(Unrecorded { seq, id, recorded, is_intent: false });
-        self.is_urgent = true;
-        Ok(())
     }
 
     /// Takes the result of an attempt, and of all others that ended meanwhile.
@@ -468,6 +466,10 @@ impl Scheduler {
                 self.renewal = Some(Box::pin(self.log.renew(self.engine.settings.lease)));
             }
         }
+        if self.look_at <= now && self.is_to_look() {
+            self.look_for_answers(now);
+        }
+        crash_point!("timer.due" if self.may_begin() && self.state.next_wake().is_some_and(|at| at <= self.clock.now()));
         if self.deadlines.take_run(now) {
             return self.end_of_time();
         }

@@ -1,4 +1,5 @@
-//! The steps of an attempt that are calls of tools: their place, what came of them, and what people are asked about them.
+//! The steps of an attempt that are calls of tools: their place, what came of them, and what people are asked about them; and what
+//! people are asked by nodes with `approval`.
 
 use std::fmt;
 
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::ErrorRecord,
-    model::{Access, Effect, Permission, Spend, Value},
+    model::{Access, Effect, Gate, Permission, Spend, Value},
 };
 
 /// Which step of an attempt: a call of a tool by its turn and its place among the calls of that turn. Of a `tool` node: `0.0`.
@@ -135,13 +136,13 @@ pub struct ToolDenial {
     pub error: ErrorRecord,
 }
 
-/// A person is asked something about a call.
+/// A person is asked something: about a call, or by a node with `approval`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalRequest {
     /// Which step.
     pub step: StepId,
-    /// SHA-256 of tool and arguments, in hex: the answer is about exactly this call.
+    /// SHA-256 of tool and arguments, in hex: the answer is about exactly this call. Of a node with `approval`, of all that is asked.
     pub fingerprint: String,
     /// What is asked.
     pub question: Question,
@@ -178,25 +179,45 @@ impl OnAmbiguous {
 pub struct Question {
     /// What is asked.
     pub kind: QuestionKind,
-    /// The tool that is to be called.
+    /// The tool that is to be called; `approval` when a node asks.
     pub tool: String,
     /// With these arguments; secrets are placeholders.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
     pub arguments: Value,
     /// What the call does.
     pub effect: Effect,
     /// What it touches.
+    #[serde(default)]
     pub accesses: Vec<Access>,
-    /// Why a person is asked, in words.
+    /// Why a person is asked, in words; the message of a node that asks.
     pub reason: String,
+    /// What there is to decide when a node asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
 }
 
 impl Question {
+    /// What a node with `approval` asks.
+    #[must_use]
+    pub fn at_gate(message: String, gate: Gate) -> Self {
+        Self {
+            kind: QuestionKind::Choice,
+            tool: Gate::TOOL.to_owned(),
+            arguments: Value::Null,
+            effect: Effect::Pure,
+            accesses: Vec::new(),
+            reason: message,
+            gate: Some(gate),
+        }
+    }
+
     /// The question in one line, without the arguments.
     #[must_use]
     pub fn in_words(&self) -> String {
         match self.kind {
             QuestionKind::Permission => format!("may `{}` be called? {}", self.tool, self.reason),
             QuestionKind::Ambiguous => format!("was `{}` called? {}", self.tool, self.reason),
+            QuestionKind::Choice => self.reason.clone(),
         }
     }
 }
@@ -209,6 +230,8 @@ pub enum QuestionKind {
     Permission,
     /// What became of a call during which the process died: whether it is made again.
     Ambiguous,
+    /// Which of the options of a node with `approval` it is.
+    Choice,
 }
 
 /// A person's answer.
@@ -217,15 +240,29 @@ pub enum QuestionKind {
 pub struct Approval {
     /// Which step.
     pub step: StepId,
-    /// SHA-256 of tool and arguments, in hex.
+    /// The fingerprint of the question.
     pub fingerprint: String,
     /// What is to be done.
     pub decision: Decision,
+    /// Which option was chosen, when there were some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub option: Option<String>,
+    /// What was filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Value>,
     /// Who decided, as the system knows them.
     pub by: String,
     /// What they have to say; a model whose call was rejected is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+}
+
+impl Approval {
+    /// What was decided, in a word: the option, or the decision.
+    #[must_use]
+    pub fn in_a_word(&self) -> &str {
+        self.option.as_deref().unwrap_or(self.decision.as_str())
+    }
 }
 
 /// What a person decided.
@@ -240,6 +277,8 @@ pub enum Decision {
     Rerun,
     /// A call that was perhaps made counts as made; its result is not known.
     AssumeDone,
+    /// The option that the answer names.
+    Choose,
 }
 
 impl Decision {
@@ -251,6 +290,7 @@ impl Decision {
             Self::Reject => "reject",
             Self::Rerun => "rerun",
             Self::AssumeDone => "assume_done",
+            Self::Choose => "choose",
         }
     }
 
@@ -260,6 +300,7 @@ impl Decision {
         match kind {
             QuestionKind::Permission => matches!(self, Self::Approve | Self::Reject),
             QuestionKind::Ambiguous => matches!(self, Self::Rerun | Self::AssumeDone | Self::Reject),
+            QuestionKind::Choice => self == Self::Choose,
         }
     }
 }

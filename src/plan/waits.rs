@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    model::{MessageType, Value},
+    model::{Gate, MessageType, Value},
     template::{Template, TemplateTree},
 };
 
@@ -24,9 +24,9 @@ pub struct ApprovalNode {
 
 impl ApprovalNode {
     /// The option by which a person stops what was asked about: the node fails.
-    pub const REJECT: &'static str = "reject";
+    pub const REJECT: &'static str = Gate::REJECT;
     /// The option by which a person agrees.
-    pub const APPROVE: &'static str = "approve";
+    pub const APPROVE: &'static str = Gate::APPROVE;
 }
 
 /// A node that waits.

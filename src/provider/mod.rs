@@ -32,6 +32,7 @@ pub use embedder::Embedder;
 pub use http::{HttpClient, HttpTimes};
 pub use mock::{MockAnswer, MockCall, MockEmbedder, MockProvider, MockSettings};
 pub use openai::{OpenAiEmbedder, OpenAiProvider};
+pub use simulate::made_up;
 
 /// Is told each piece of an answer as it arrives. Returns at once.
 pub type OnText<'a> = dyn Fn(&str) + Send + Sync + 'a;

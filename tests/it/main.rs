@@ -32,4 +32,5 @@ mod strace;
 mod tool;
 mod validate;
 mod validate_memory;
+mod validate_messages;
 mod validate_tools;

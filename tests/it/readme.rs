@@ -184,6 +184,9 @@ fn the_other_workflows_run_with_simulated_answers() {
     gives(&run("workflows/repo-report.yaml", &["-i", "write=true"]), &["title", "text", "unseen", "written_to"]);
     gives(&run("workflows/triage.toml", &[]), &["kind", "urgency", "reply", "internal_note"]);
     gives(&run("workflows/ask-docs.yaml", &[]), &["found", "answer", "citations"]);
+    gives(&run("workflows/debate.yaml", &[]), &["verdict", "reasons", "conceded", "decided"]);
+    gives(&run("workflows/peer-review.yaml", &[]), &["text", "accepted", "open_problems"]);
+    gives(&run("workflows/auction.yaml", &[]), &["winner", "bids", "result", "left_to_do"]);
     gives(&run("workflows/remembering.yaml", &[]), &["cause", "action", "known_before", "helped", "lesson", "kept"]);
     let question = ["-i", "question=What is it for?", "-i", "material=@README.md"];
     gives(&run("workflows/parts/lookup.yaml", &question), &["question", "found", "answer", "passages"]);
@@ -222,6 +225,7 @@ fn every_example_says_whether_it_is_complete() {
         "docs/memory.md",
         "docs/messages.md",
         "docs/semantics.md",
+        "docs/teams.md",
         "docs/tools.md",
     ] {
         for fence in fences(page) {

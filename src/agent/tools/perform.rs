@@ -137,7 +137,15 @@ impl Tools {
         let ask = |kind, accesses, reason| ApprovalRequest {
             step: step.id,
             fingerprint: fingerprint.to_owned(),
-            question: Question { kind, tool: name.to_string(), arguments: arguments.clone(), effect, accesses, reason },
+            question: Question {
+                kind,
+                tool: name.to_string(),
+                arguments: arguments.clone(),
+                effect,
+                accesses,
+                reason,
+                gate: None,
+            },
         };
         let call = ToolCall { tool: name.clone(), arguments: arguments.clone() };
         let verdict = match self.policy.authorize(tool.as_ref(), call, around.grants, approval.as_ref()) {
@@ -163,12 +171,13 @@ impl Tools {
             let decision = known.and_then(|known| known.ambiguity.as_ref()).map(|given| given.decision);
             let usual = around.on_ambiguous.or(settings.on_ambiguous).unwrap_or_default();
             match (decision, usual) {
-                (Some(Decision::Rerun), _) | (None | Some(Decision::Approve), OnAmbiguous::Rerun) => {}
-                (Some(Decision::AssumeDone), _) | (None | Some(Decision::Approve), OnAmbiguous::AssumeDone) => {
+                (Some(Decision::Rerun), _) | (None | Some(Decision::Approve | Decision::Choose), OnAmbiguous::Rerun) => {}
+                (Some(Decision::AssumeDone), _)
+                | (None | Some(Decision::Approve | Decision::Choose), OnAmbiguous::AssumeDone) => {
                     return Ok(Came::Made(assumed_done()));
                 }
                 (Some(Decision::Reject), _) => return Ok(Came::Made(Made::failed(rejected(None)))),
-                (None | Some(Decision::Approve), OnAmbiguous::Ask) => {
+                (None | Some(Decision::Approve | Decision::Choose), OnAmbiguous::Ask) => {
                     let reason = "the process died during the call, and nobody knows whether it was made".to_owned();
                     put_question(ask(QuestionKind::Ambiguous, accesses, reason), recorded, journal);
                     return Ok(Came::Waits);

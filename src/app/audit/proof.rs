@@ -90,6 +90,11 @@ impl Proof {
             | EventBody::IterationStarted { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessagesCame { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunPaused { .. }
             | EventBody::RunContinued { .. }
             | EventBody::RunCancelRequested { .. }
@@ -98,10 +103,6 @@ impl Proof {
             | EventBody::AgentDraining { .. }
             | EventBody::AgentTerminated { .. }
             | EventBody::AgentChanged { .. }
-            | EventBody::MessageSent { .. }
-            | EventBody::MessagesTaken { .. }
-            | EventBody::MessageDead { .. }
-            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => Ok(()),
         }
     }

@@ -170,6 +170,8 @@ pub enum AuditDecision {
     Rerun,
     /// A person has such a call count as made.
     AssumeDone,
+    /// A person chose one of the options of a node that asked.
+    Chosen,
     /// It has a result.
     Returned,
     /// It has none.
@@ -188,6 +190,7 @@ impl AuditDecision {
             Self::Rejected => "rejected",
             Self::Rerun => "rerun",
             Self::AssumeDone => "assume_done",
+            Self::Chosen => "chosen",
             Self::Returned => "returned",
             Self::Failed => "failed",
         }
@@ -201,6 +204,7 @@ impl From<Decision> for AuditDecision {
             Decision::Reject => Self::Rejected,
             Decision::Rerun => Self::Rerun,
             Decision::AssumeDone => Self::AssumeDone,
+            Decision::Choose => Self::Chosen,
         }
     }
 }

@@ -113,6 +113,7 @@ pub(super) fn asked(tool: &str, kind: QuestionKind) -> EventBody {
         effect: Effect::Write,
         accesses: Vec::new(),
         reason: "the policy asks".to_owned(),
+        gate: None,
     };
     let request = ApprovalRequest { step: step(), fingerprint: "f".to_owned(), question };
     EventBody::ApprovalRequested { node: node(), attempt: 1, request }
@@ -120,7 +121,8 @@ pub(super) fn asked(tool: &str, kind: QuestionKind) -> EventBody {
 
 pub(super) fn answered(decision: Decision, fingerprint: &str) -> EventBody {
     let (by, comment) = ("alice".to_owned(), Some("once".to_owned()));
-    let approval = Approval { step: step(), fingerprint: fingerprint.to_owned(), decision, by, comment };
+    let approval =
+        Approval { step: step(), fingerprint: fingerprint.to_owned(), decision, option: None, form: None, by, comment };
     EventBody::ApprovalGiven { node: node(), attempt: 1, approval }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::record::{AuditDecision, AuditEvent, AuditRecord, RecordId};
 use crate::{
-    model::{AgentName, Decision, Effect, Event, EventBody, NodePath, RunId, StepId, ToolOutcome},
+    model::{AgentName, Decision, Effect, Event, EventBody, Gate, NodePath, RunId, StepId, ToolOutcome},
     store::Digest,
 };
 
@@ -90,12 +90,12 @@ impl Trail {
                 let question = &request.question;
                 let known = self.step(node, request.step);
                 known.tool.clone_from(&question.tool);
-                known.effect = Some(question.effect);
+                known.effect = Some(question.effect).filter(|_| question.gate.is_none());
                 record.tool.clone_from(&question.tool);
-                record.effect = Some(question.effect);
+                record.effect = Some(question.effect).filter(|_| question.gate.is_none());
                 record.decision = AuditDecision::Asked;
                 record.accesses.clone_from(&question.accesses);
-                record.arguments = Some(question.arguments.clone());
+                record.arguments = Some(question.arguments.clone()).filter(|_| question.gate.is_none());
                 record.fingerprint = Some(request.fingerprint.clone());
                 record.reason = text(&question.in_words());
                 return Some(record);
@@ -106,7 +106,12 @@ impl Trail {
                     let given = (approval.fingerprint.clone(), approval.by.clone());
                     self.step(node, approval.step).approval = Some(given);
                 }
-                record.decision = approval.decision.into();
+                record.decision = match approval.option.as_deref() {
+                    Some(Gate::APPROVE) => AuditDecision::Approved,
+                    Some(Gate::REJECT) => AuditDecision::Rejected,
+                    _ => approval.decision.into(),
+                };
+                record.reason = approval.option.as_ref().map(|option| format!("chose `{option}`"));
                 record.fingerprint = Some(approval.fingerprint.clone());
                 record.by = text(&approval.by);
                 record.comment = approval.comment.as_deref().and_then(text);
@@ -126,6 +131,11 @@ impl Trail {
             | EventBody::FallbackTaken { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessagesCame { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunPaused { .. }
             | EventBody::RunContinued { .. }
             | EventBody::RunCancelRequested { .. }
@@ -134,10 +144,6 @@ impl Trail {
             | EventBody::AgentDraining { .. }
             | EventBody::AgentTerminated { .. }
             | EventBody::AgentChanged { .. }
-            | EventBody::MessageSent { .. }
-            | EventBody::MessagesTaken { .. }
-            | EventBody::MessageDead { .. }
-            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
         None

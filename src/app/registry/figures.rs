@@ -106,6 +106,11 @@ impl Count {
             | EventBody::IterationStarted { .. }
             | EventBody::CallWaited { .. }
             | EventBody::BreakerChanged { .. }
+            | EventBody::MessageSent { .. }
+            | EventBody::MessagesTaken { .. }
+            | EventBody::MessagesCame { .. }
+            | EventBody::MessageDead { .. }
+            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunPaused { .. }
             | EventBody::RunContinued { .. }
             | EventBody::RunCancelRequested { .. }
@@ -114,10 +119,6 @@ impl Count {
             | EventBody::AgentDraining { .. }
             | EventBody::AgentTerminated { .. }
             | EventBody::AgentChanged { .. }
-            | EventBody::MessageSent { .. }
-            | EventBody::MessagesTaken { .. }
-            | EventBody::MessageDead { .. }
-            | EventBody::SubscriptionChanged { .. }
             | EventBody::RunFinished { .. } => {}
         }
     }

@@ -61,6 +61,8 @@ pub enum DecisionArg {
     Rerun,
     /// A person had such a call count as made
     AssumeDone,
+    /// A person chose an option of a node that asked
+    Chosen,
     /// The call has a result
     Returned,
     /// It has none
@@ -77,6 +79,7 @@ impl From<DecisionArg> for AuditDecision {
             DecisionArg::Rejected => Self::Rejected,
             DecisionArg::Rerun => Self::Rerun,
             DecisionArg::AssumeDone => Self::AssumeDone,
+            DecisionArg::Chosen => Self::Chosen,
             DecisionArg::Returned => Self::Returned,
             DecisionArg::Failed => Self::Failed,
         }

@@ -22,6 +22,8 @@ pub(super) enum State {
     Waiting(Timestamp),
     /// A person has to decide.
     Asking,
+    /// It waits until the time given.
+    Standing(Timestamp),
     /// Done.
     Succeeded,
     /// Failed, and the run with it.
@@ -37,7 +39,7 @@ pub(super) enum State {
 impl State {
     /// Whether the line will not change any more (unless an enclosing loop goes round again).
     pub(super) fn is_final(self) -> bool {
-        !matches!(self, Self::Pending | Self::Running | Self::Waiting(_) | Self::Asking)
+        !matches!(self, Self::Pending | Self::Running | Self::Waiting(_) | Self::Asking | Self::Standing(_))
     }
 }
 
@@ -265,11 +267,16 @@ fn whole(line: &mut Line, note: Note) {
         }
         What::Breaker { .. } => {}
         What::Calls(tool) => line.doing = Some(format!("calls {}", clean::one_line(&tool))),
+        // A message may be given up long after the node that sent it.
+        What::Mail(_) if line.state.is_final() => {}
         What::Mail(what) => line.doing = Some(clean::one_line(&what)),
         What::Asks(question) => {
             line.state = State::Asking;
             line.reason = Some(clean::one_line(&question));
         }
+        // Who asks until then goes on asking.
+        What::WaitsUntil(_) if line.state == State::Asking => {}
+        What::WaitsUntil(until) => line.state = State::Standing(until),
         What::Succeeded => line.end(note.at, State::Succeeded, None),
         What::Reused => line.end(note.at, State::Succeeded, Some("reused".to_owned())),
         What::Failed { error, handled } => {
@@ -308,6 +315,7 @@ fn element(line: &mut Line, note: Note) {
         | What::Calls(_)
         | What::Mail(_)
         | What::Asks(_)
+        | What::WaitsUntil(_)
         | What::Text
         | What::Answered(_)
         | What::Iteration(_) => {}
@@ -328,6 +336,7 @@ fn inside(line: &mut Line, what: What) {
         | What::Calls(_)
         | What::Mail(_)
         | What::Asks(_)
+        | What::WaitsUntil(_)
         | What::Text
         | What::Answered(_)
         | What::Iteration(_)

@@ -72,7 +72,7 @@ pub(super) fn summary(
         RunStatus::Failed => ("✘", RED, "failed"),
         RunStatus::Cancelled => ("⊘", YELLOW, "cancelled"),
         RunStatus::Running => ("‖", YELLOW, "interrupted"),
-        RunStatus::Waiting => ("?", YELLOW, "waits for a person"),
+        RunStatus::Waiting => ("?", YELLOW, "waits"),
     };
     format!(
         "{} {} {word} in {} · {} · run {run}",
@@ -117,7 +117,7 @@ fn choose(board: &Board, room: usize) -> (Vec<usize>, Hidden) {
     let mut hidden = Hidden::default();
     for index in rest.filter(|index| visible.binary_search(index).is_err()) {
         match board.lines[index].state {
-            State::Running | State::Waiting(_) | State::Asking => hidden.running += 1,
+            State::Running | State::Waiting(_) | State::Asking | State::Standing(_) => hidden.running += 1,
             State::Pending => hidden.waiting += 1,
             State::Succeeded | State::Failed | State::Handled | State::Skipped | State::Cancelled => hidden.done += 1,
         }
@@ -127,7 +127,7 @@ fn choose(board: &Board, room: usize) -> (Vec<usize>, Hidden) {
 
 fn rank_of(state: State) -> u8 {
     match state {
-        State::Running | State::Waiting(_) | State::Asking => 0,
+        State::Running | State::Waiting(_) | State::Asking | State::Standing(_) => 0,
         State::Failed | State::Handled => 1,
         State::Pending => 2,
         State::Succeeded | State::Skipped | State::Cancelled => 3,
@@ -180,6 +180,10 @@ fn middle(mapped: bool, line: &Line, canvas: Canvas, now: Timestamp) -> String {
     if let State::Waiting(due) = line.state {
         parts.push(paint(canvas.color, YELLOW, &format!("next try in {}", numbers::duration(numbers::between(now, due)))));
     }
+    if let State::Standing(until) = line.state {
+        let left = numbers::duration(numbers::between(now, until));
+        parts.push(paint(canvas.color, YELLOW, &format!("waits until {}, for {left}", numbers::moment(until))));
+    }
     match (&line.reason, line.state) {
         (Some(reason), State::Failed) => parts.push(paint(canvas.color, RED, &clean::short(reason, 200))),
         (Some(reason), State::Handled | State::Waiting(_) | State::Asking) => {
@@ -211,6 +215,7 @@ fn mark(state: State, tick: usize) -> (&'static str, Style) {
         State::Running => (SPINNER[tick % SPINNER.len()], CYAN),
         State::Waiting(_) => ("↻", YELLOW),
         State::Asking => ("?", YELLOW),
+        State::Standing(_) => ("‖", YELLOW),
         State::Succeeded => ("✔", GREEN),
         State::Failed => ("✘", RED),
         State::Handled => ("!", YELLOW),

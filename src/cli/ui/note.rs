@@ -48,6 +48,8 @@ pub(super) enum What {
     Mail(String),
     /// A person is asked something.
     Asks(String),
+    /// It waits until a time.
+    WaitsUntil(Timestamp),
     /// The output is there, taken from an earlier run.
     Reused,
     /// Failed for good; `handled` when the workflow goes on all the same.
@@ -94,10 +96,14 @@ impl Note {
             EventBody::MessagesTaken { mailbox, messages, .. } => {
                 What::Mail(format!("took {} from {mailbox}", numbers::plural(messages.len() as u64, "message")))
             }
+            EventBody::MessagesCame { mailbox, messages, .. } => {
+                What::Mail(format!("took {} from project:{mailbox}", numbers::plural(messages.len() as u64, "message")))
+            }
             EventBody::MessageDead { mailbox, reason, .. } => {
                 What::Mail(format!("a message in {mailbox} is given up: {}", reason.in_words()))
             }
             EventBody::ApprovalRequested { request, .. } => What::Asks(request.question.in_words()),
+            EventBody::AttemptPaused { until: Some(until), .. } => What::WaitsUntil(*until),
             EventBody::RunCreated { .. }
             | EventBody::RunResumed { .. }
             | EventBody::ToolReturned { .. }

@@ -85,6 +85,7 @@ impl Plain {
                 Some(format!("{name}: circuit breaker of {model} is {to}: {reason}"))
             }
             What::Calls(tool) => Some(format!("{name}: calls {}", clean::one_line(tool))),
+            What::WaitsUntil(until) => Some(format!("{name}: waits until {until}")),
             What::Mail(_) if many => None,
             What::Mail(what) => Some(format!("{name}: {}", clean::one_line(what))),
             What::Asks(question) => Some(format!("{name}: waits for a person: {}", clean::short(question, REASON))),

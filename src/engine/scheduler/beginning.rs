@@ -8,8 +8,8 @@ use super::{Scheduler, Steering};
 use crate::{
     crash::crash_point,
     engine::{
-        Clock, Engine, Observer, RunOptions, ask_run, deadlines::Deadlines, log::RunLog, recover::read_run, reuse::Reuse, revise,
-        run_control, state::RunState,
+        Clock, Engine, Observer, RunOptions, ask_run, deadlines::Deadlines, log::RunLog, project_mail::ProjectMail,
+        recover::read_run, reuse::Reuse, revise, run_control, state::RunState,
     },
     error::{Error, ErrorKind, Result},
     model::{EventBody, Owner, RunId, RunWish},
@@ -40,6 +40,7 @@ impl Scheduler {
         let caller = options.parent.as_ref().map(|parent| parent.run);
         let steering = Steering::new(engine, &state, options.run, options.owner.clone(), caller);
         let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log, steering);
+        scheduler.asks_people = options.asks_people;
         scheduler.record(EventBody::RunCreated {
             run: options.run,
             workflow: plan.name.clone(),
@@ -97,6 +98,7 @@ impl Scheduler {
         let caller = options.parent.as_ref().map(|parent| parent.run);
         let steering = Steering::new(engine, &state, options.run, options.owner.clone(), caller);
         let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log, steering);
+        scheduler.asks_people = options.asks_people;
         scheduler.is_claimed = epoch > 0;
         if !ended {
             let given_up = scheduler.state.given_up();
@@ -112,6 +114,7 @@ impl Scheduler {
             for id in scheduler.state.timed() {
                 scheduler.deadlines.set(id, scheduler.state.time_left(id));
             }
+            scheduler.take_up_mail();
         }
         Ok(scheduler)
     }
@@ -147,7 +150,11 @@ impl Scheduler {
             renewal: None,
             told_outage: false,
             stop_at: None,
+            asks_people: false,
+            look_at: now,
+            look: None,
             steering,
+            project: ProjectMail::new(Arc::clone(&engine.store), run, clock),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{
     open::object,
     parts::{FrameId, Inner, InstanceId},
     reserve::Reserve,
+    standing::Standing,
 };
 use crate::{
     agent::CallRecord,
@@ -67,7 +68,7 @@ impl RunState {
             | EventBody::AttemptPaused { node, .. }
             | EventBody::ApprovalGiven { node, .. } => {
                 let id = self.find(node)?;
-                self.apply_step(id, &event.body, seq)?;
+                self.apply_step(id, &event.body, seq, at)?;
             }
             EventBody::IterationStarted { node, iteration } => {
                 let id = self.find_open(node)?;
@@ -86,6 +87,7 @@ impl RunState {
             }
             EventBody::MessageSent { node, .. }
             | EventBody::MessagesTaken { node, .. }
+            | EventBody::MessagesCame { node, .. }
             | EventBody::SubscriptionChanged { node, .. } => {
                 let id = self.find_open(node)?;
                 self.apply_mail(id, &event.body, seq)?;
@@ -150,7 +152,9 @@ impl RunState {
     /// called.
     fn on_resumed(&mut self, seq: Seq) {
         for id in self.open_instances() {
-            self.go_on_if_answered(id);
+            if !self.stands(id) {
+                self.go_on_if_answered(id);
+            }
         }
         let mail = self.mail_nodes_under_way();
         self.dirty.extend(mail);
@@ -174,11 +178,15 @@ impl RunState {
         if instance.attempt != attempt {
             // An attempt that is taken up again after a crash is no new one.
             instance.tries += 1;
+            instance.standing = Standing::default();
         }
         instance.attempt = attempt;
         instance.attempted_at = Some(at);
         instance.queued = false;
         instance.horizon = seq;
+        if self.stands(id) {
+            self.dirty.push_back(id);
+        }
         if let Some(due) = self.mail_due(id, at) {
             self.set_timer(id, Some(due));
         }
@@ -323,14 +331,13 @@ impl RunState {
     pub(super) fn set_status(&mut self, id: InstanceId, status: NodeStatus) {
         let is_active = |status| matches!(status, NodeStatus::Running | NodeStatus::Waiting);
         let was_attempt = self.is_running_attempt(id);
-        self.count_waiting(id, |count| count.saturating_sub(1));
-        self.clear_timer(id);
+        self.end_waiting(id);
         self.leave_mail(id, status);
         let instance = self.instance_mut(id);
         let before = std::mem::replace(&mut instance.status, status);
         let (frame, parent) = (instance.frame, instance.element.as_ref().map(|element| element.parent));
         let (was, is) = (is_active(before), is_active(status));
-        self.count_waiting(id, |count| count + 1);
+        self.retrying += u32::from(status == NodeStatus::Waiting);
         if was != is {
             let count = match parent {
                 Some(parent) => match &mut self.instance_mut(parent).inner {
@@ -364,6 +371,7 @@ impl RunState {
         }
         if !begins {
             self.instance_mut(id).reserve = Reserve::default();
+            self.call_crowd(id);
         }
     }
 

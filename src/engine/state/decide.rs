@@ -67,11 +67,13 @@ impl RunState {
         match instance.status {
             NodeStatus::Pending => self.examine_pending(id, now),
             NodeStatus::Running => match &instance.inner {
+                Inner::Nothing if self.stands(id) => self.examine_standing(id, now),
                 Inner::Nothing => self.examine_mail(id, now),
                 Inner::Frame(frame) => self.examine_container(id, *frame, now),
                 Inner::Elements(_) => self.examine_elements(id, now),
             },
             NodeStatus::Waiting if self.is_halted_at(id) => Some(EventBody::NodeCancelled { node: instance.path.clone() }),
+            NodeStatus::Waiting if self.is_paused(id) && self.stands(id) => self.examine_standing(id, now),
             NodeStatus::Waiting
             | NodeStatus::Ready
             | NodeStatus::Succeeded
@@ -184,10 +186,7 @@ impl RunState {
                 0 => self.examine_mail(id, now),
                 _ => Some(self.started(id, None)),
             },
-            NodeKind::Approval(_) | NodeKind::Wait(_) => {
-                let error = Error::new(ErrorKind::Internal, format!("`{}` is not there yet", node.kind.word()));
-                Some(self.failure(id, &error, now))
-            }
+            NodeKind::Approval(_) | NodeKind::Wait(_) => Some(self.begin_standing(id, now)),
             NodeKind::Workflow { plan, with } => match self.inner_inputs(id, plan, with) {
                 Ok(inputs) => Some(self.started(id, Some(inputs))),
                 Err(error) => Some(self.failure(id, &error, now)),
@@ -363,6 +362,10 @@ impl RunState {
 
     /// Whether the run as a whole has ended.
     fn examine_run(&self) -> Option<EventBody> {
+        // What it sent is to arrive, and only a run that has not ended can be gone on with.
+        if self.has_undelivered() {
+            return None;
+        }
         let root = FrameId(0);
         let frame = self.frame(root);
         let finished = |status, outputs, error: Option<Error>| EventBody::RunFinished {

@@ -4,6 +4,7 @@
 //! they are pure. Nothing here awaits, reads a clock or touches a store.
 
 mod apply;
+mod approval;
 mod brief;
 mod budget;
 mod chain;
@@ -15,14 +16,17 @@ mod open;
 mod outcome;
 mod parts;
 mod post;
+mod project;
 mod reserve;
 mod reuse;
 mod scope;
+mod standing;
 mod start;
 mod steering;
 mod steps;
 mod time;
 mod timers;
+mod wait;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -102,14 +106,16 @@ pub struct RunState {
     is_simulated: bool,
     /// What models charge, as far as it is known.
     prices: HashMap<ModelRef, Price>,
-    /// How people steer it.
-    steering: Steering,
     /// The messages of the run.
     mailboxes: Mailboxes,
+    /// What it has to do with mailboxes of the project.
+    project: project::Project,
     /// To whom messages can go, by the workflow as it is run.
     addressees: HashMap<FrameId, Addressees>,
     /// What checks the bodies of messages.
     validators: HashMap<(FrameId, MessageType), Validator>,
+    /// How people steer it.
+    steering: Steering,
 }
 
 impl RunState {
@@ -141,10 +147,11 @@ impl RunState {
             reuse: None,
             is_simulated: false,
             prices: HashMap::new(),
-            steering: Steering::default(),
             mailboxes: Mailboxes::default(),
+            project: project::Project::default(),
             addressees: HashMap::new(),
             validators: HashMap::new(),
+            steering: Steering::default(),
         }
     }
 
@@ -233,8 +240,11 @@ impl RunState {
 
     /// The frame of the instance and all frames around it, up to that of the run.
     fn frames_around(&self, id: InstanceId) -> impl Iterator<Item = &Frame> {
-        let first = self.frame(self.instance(id).frame);
-        std::iter::successors(Some(first), |frame| Some(self.frame(self.instance(frame.owner?).frame)))
+        self.frame_ids_around(id).map(|frame| self.frame(frame))
+    }
+
+    fn frame_ids_around(&self, id: InstanceId) -> impl Iterator<Item = FrameId> {
+        std::iter::successors(Some(self.instance(id).frame), |frame| Some(self.instance(self.frame(*frame).owner?).frame))
     }
 
     fn instance(&self, id: InstanceId) -> &Instance {

@@ -1,6 +1,6 @@
 //! What comes into being when something starts: the frame of a graph with its nodes, the elements of a map.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 
@@ -9,6 +9,7 @@ use super::{
     apply::misfit,
     parts::{Element, Elements, Frame, FrameId, Inner, Instance, InstanceId},
     reserve::Reserve,
+    standing::Standing,
 };
 use crate::{
     agent::Recorded,
@@ -125,6 +126,7 @@ impl RunState {
             failed: None,
             spend: Spend::default(),
             running: 0,
+            crowd: VecDeque::new(),
             reserved: Reserve::default(),
         });
         if !sees_outside {
@@ -188,6 +190,7 @@ impl Instance {
             ended_at: None,
             horizon: seq,
             recorded: Recorded::default(),
+            standing: Standing::default(),
             paused: None,
             is_held: false,
             due: None,

@@ -1,10 +1,10 @@
 //! What a run state is made of: frames (graphs being run) and instances (nodes in them).
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::reserve::Reserve;
+use super::{reserve::Reserve, standing::Standing};
 use crate::{
     agent::Recorded,
     error::ErrorRecord,
@@ -48,8 +48,17 @@ pub(super) struct Frame {
     pub(super) spend: Spend,
     /// Attempts of agents in flight inside it.
     pub(super) running: u32,
+    /// Instances inside it that stood first in the queue while it had no place; each is called when one is free.
+    pub(super) crowd: VecDeque<InstanceId>,
     /// What they may take at most.
     pub(super) reserved: Reserve,
+}
+
+impl Frame {
+    /// Whether one more attempt may run inside it.
+    pub(super) fn has_place(&self) -> bool {
+        self.running < self.plan.limits.concurrency
+    }
 }
 
 /// A node in a frame, or an element of a mapped one.
@@ -90,8 +99,9 @@ pub(super) struct Instance {
     /// The event that its next step rests on: it must be durable before a call of this instance leaves the process.
     pub(super) horizon: Seq,
     pub(super) recorded: Recorded,
-    /// How long the run had been worked on when it began to wait for a person to answer the questions in `recorded`, or those of a
-    /// run that it called.
+    pub(super) standing: Standing,
+    /// While it waits for something else than its next attempt, how long the run had been worked on when that began: for a person to
+    /// answer the questions in `recorded` or those of a run that it called, or, when it stands, for what it stands for.
     pub(super) paused: Option<Duration>,
     /// Whether it waits because the run or its agent is held.
     pub(super) is_held: bool,

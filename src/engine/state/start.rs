@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     RunState, Step,
     brief::Brief,
-    parts::InstanceId,
+    parts::{FrameId, InstanceId},
     reserve::{Affords, Reserve},
     steering::Leave,
 };
@@ -94,17 +94,17 @@ impl RunState {
 
     /// The next queued instance that has a place.
     pub(super) fn next_ready(&mut self, now: Timestamp) -> Option<Step> {
-        let mut looked_at = self.ready.len();
-        while looked_at > 0 && self.running < self.plan.limits.concurrency {
-            looked_at -= 1;
+        while self.running < self.plan.limits.concurrency {
             let id = self.ready.pop_front()?;
             if !matches!(self.instance(id).status, NodeStatus::Pending | NodeStatus::Waiting) || self.is_halted_at(id) {
                 self.instance_mut(id).queued = false;
                 self.dirty.push_back(id);
+                self.call_crowd(id);
                 continue;
             }
-            if !self.has_place(id) {
-                self.ready.push_back(id);
+            if let Some(full) = self.full_around(id) {
+                self.frame_mut(full).crowd.push_back(id);
+                self.call_crowd(id);
                 continue;
             }
             match self.leave(id) {
@@ -121,26 +121,42 @@ impl RunState {
             self.instance_mut(id).queued = false;
             // Others that queued may have started meanwhile.
             if let Some(error) = self.exceeded_budget(id).or_else(|| self.exceeded_count(id)) {
+                self.call_crowd(id);
                 return Some(Step::Record(Box::new(self.failed_for_good(id, &error))));
             }
             match self.start(id, now) {
                 Ok(Begun::Step(step)) => return Some(step),
-                Ok(Begun::Nothing) => {}
+                Ok(Begun::Nothing) => self.call_crowd(id),
                 Ok(Begun::Held) => {
                     // What stands behind it would take what it waits for.
                     self.instance_mut(id).queued = true;
                     self.ready.push_front(id);
                     return None;
                 }
-                Err(error) => return Some(Step::Record(Box::new(self.failure(id, &error, now)))),
+                Err(error) => {
+                    self.call_crowd(id);
+                    return Some(Step::Record(Box::new(self.failure(id, &error, now))));
+                }
             }
         }
         None
     }
 
-    /// Whether the inner workflows around the instance have a place free.
-    fn has_place(&self, id: InstanceId) -> bool {
-        self.frames_around(id).all(|frame| frame.running < frame.plan.limits.concurrency)
+    /// The innermost workflow around the instance that has no place free.
+    fn full_around(&self, id: InstanceId) -> Option<FrameId> {
+        self.frame_ids_around(id).find(|frame| !self.frame(*frame).has_place())
+    }
+
+    /// Has one of those that wait for a place of each workflow around the instance, which takes none there any more, queue again where one is
+    /// free.
+    pub(super) fn call_crowd(&mut self, id: InstanceId) {
+        let mut next = Some(self.instance(id).frame);
+        while let Some(frame) = next {
+            let current = self.frame_mut(frame);
+            let called = if current.has_place() { current.crowd.pop_front() } else { None };
+            next = current.owner.map(|owner| self.instance(owner).frame);
+            self.ready.extend(called);
+        }
     }
 
     /// Starts a queued instance: an agent, or the next attempt of a container.
@@ -233,5 +249,99 @@ impl RunState {
         };
         let sources = self.node(id).incoming.iter().map(|edge| self.instance(frame.nodes[edge.from]).horizon).max();
         own.max(around).max(sources.unwrap_or(0)).max(self.steered_at(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, path::Path};
+
+    use indexmap::IndexMap;
+
+    use super::*;
+    use crate::{
+        diagnostic::StoredFiles,
+        model::{Event, RunId, StoredSource},
+        plan::{CompileOptions, ManifestChoice, compile},
+        store::this_process,
+    };
+
+    const HUNDREDS: usize = 400;
+
+    /// A state that is driven by hand: what it decides is applied at once.
+    struct Driven {
+        state: RunState,
+        starts: Vec<InstanceId>,
+    }
+
+    impl Driven {
+        fn apply(&mut self, body: EventBody) {
+            let event = Event { seq: self.state.next_seq(), at: Timestamp::UNIX_EPOCH, body };
+            self.state.apply(&event).unwrap();
+        }
+
+        fn decide(&mut self) {
+            while let Some(step) = self.state.next_step(Timestamp::UNIX_EPOCH) {
+                match step {
+                    Step::Record(body) => self.apply(*body),
+                    Step::Start(start) => {
+                        self.starts.push(start.id);
+                        self.apply(start.event);
+                    }
+                }
+            }
+        }
+
+        /// How many stand in the queue, and how many were taken out of it for want of a place.
+        fn waiting(&self) -> (usize, usize) {
+            (self.state.ready.len(), self.state.frames.iter().map(|frame| frame.crowd.len()).sum())
+        }
+    }
+
+    /// A team of hundreds in a workflow of its own, which lets two work at once.
+    fn team() -> Driven {
+        let source = |path: &str, text: String| StoredSource { path: path.to_owned(), text };
+        let team = format!(
+            "limits: {{ concurrency: 2, nodes: 2k }}\nagents: {{ a: {{ model: mock/m }} }}\nnodes:\n  list: {{ value: '{{{{ range({HUNDREDS}) }}}}' }}\n  \
+             each: {{ map: list, agent: a, prompt: 'number {{{{ item }}}}' }}\n"
+        );
+        let files = StoredFiles::new(vec![
+            source("flow.yaml", "limits: { concurrency: 64 }\nnodes: { team: { workflow: team.yaml } }\n".to_owned()),
+            source("team.yaml", team),
+        ]);
+        let compiled = compile(Path::new("flow.yaml"), ManifestChoice::None, &files, &CompileOptions::default());
+        let plan = compiled.plan.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
+        let mut driven = Driven { state: RunState::new(Arc::new(plan), &BTreeMap::new()), starts: Vec::new() };
+        driven.apply(EventBody::RunCreated {
+            run: RunId::generate(),
+            workflow: "flow".to_owned(),
+            plan_digest: String::new(),
+            sources: Vec::new(),
+            inputs: IndexMap::new(),
+            settings: Value::Null,
+            agentflow: String::new(),
+            owner: this_process(),
+            origin: None,
+            parent: None,
+            nonce: None,
+        });
+        driven.decide();
+        driven
+    }
+
+    #[test]
+    fn who_has_no_place_is_called_once_when_there_is_one() {
+        let mut team = team();
+        assert_eq!((team.starts.len(), team.waiting()), (2, (0, HUNDREDS - 2)));
+        for ended in 0..HUNDREDS {
+            let id = team.starts[ended];
+            let body = team.state.success(id, Value::from("done")).unwrap();
+            team.apply(body);
+            let waiting = HUNDREDS.saturating_sub(3 + ended);
+            assert_eq!(team.waiting(), (usize::from(ended + 2 < HUNDREDS), waiting), "one place, one call");
+            team.decide();
+            assert_eq!(team.starts.len(), (ended + 3).min(HUNDREDS), "in the order in which they came");
+        }
+        assert!(team.starts.is_sorted() && team.state.ending().is_some());
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 
 impl RunState {
     /// Takes an event about a step of the instance.
-    pub(super) fn apply_step(&mut self, id: InstanceId, body: &EventBody, seq: Seq) -> Result<()> {
+    pub(super) fn apply_step(&mut self, id: InstanceId, body: &EventBody, seq: Seq, at: Timestamp) -> Result<()> {
         match body {
             EventBody::ToolCalled { call, .. } => {
                 self.add_spend(id, Spend { tool_calls: 1, ..Spend::default() });
@@ -22,11 +22,14 @@ impl RunState {
                 self.add_spend(id, spend);
                 self.on_step(id, seq, |recorded| recorded.take_result(result.clone()));
             }
-            EventBody::ApprovalRequested { request, .. } => {
-                self.on_step(id, seq, |recorded| recorded.take_question(request.clone()));
-            }
             EventBody::AttemptPaused { node, .. } | EventBody::ApprovalGiven { node, .. } if self.is_final(id) => {
                 return Err(misfit(&format!("node `{node}` has ended, but the log goes on with it")));
+            }
+            EventBody::ApprovalRequested { .. } | EventBody::ApprovalGiven { .. } if self.stands(id) => {
+                self.apply_question(id, body, seq, at);
+            }
+            EventBody::ApprovalRequested { request, .. } => {
+                self.on_step(id, seq, |recorded| recorded.take_question(request.clone()));
             }
             EventBody::AttemptPaused { until, held, .. } => self.on_paused(id, *until, *held, seq),
             EventBody::ApprovalGiven { approval, .. } => {
@@ -47,14 +50,12 @@ impl RunState {
     /// The attempt gives its place back and waits: for answers to its questions, for a run that it called, for a time, or because it is
     /// held.
     fn on_paused(&mut self, id: InstanceId, until: Option<Timestamp>, held: bool, seq: Seq) {
-        let active = self.course.active();
+        self.set_status(id, NodeStatus::Waiting);
+        self.pause(id, until);
         let instance = self.instance_mut(id);
         instance.horizon = seq;
-        instance.paused = Some(active);
         // Who waits for an answer is not held before it has come.
         instance.is_held = held && instance.recorded.questions().next().is_none();
-        self.set_status(id, NodeStatus::Waiting);
-        self.set_timer(id, until);
         // Another node may have failed meanwhile, so that nobody need answer any more.
         self.dirty.push_back(id);
         if held {
@@ -76,7 +77,6 @@ impl RunState {
             // The time of waiting is not that of the node.
             instance.active_before += active.saturating_sub(since);
             self.set_status(id, NodeStatus::Pending);
-            self.instance_mut(id).paused = None;
             self.dirty.push_back(id);
         }
     }

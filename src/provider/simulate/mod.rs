@@ -59,6 +59,14 @@ pub(super) fn value(schema: &Value, agent: &str, rng: &mut Rng) -> Result<Value>
     Ok(made)
 }
 
+/// A value that follows `schema`, for something of the workflow that is called `name`; the same each time.
+///
+/// # Errors
+/// `Invalid` when `schema` is no JSON Schema; that is only noticed for schemas with keywords that need checking.
+pub fn made_up(schema: &Value, name: &str) -> Result<Value> {
+    value(schema, name, &mut Rng::with_seed(0))
+}
+
 /// Where in the answer a value stands.
 #[derive(Clone, Copy)]
 struct Place<'a> {

@@ -98,9 +98,18 @@ impl Committer {
         // stretch, not with every commit.
         self.copied = if long < self.copied { 0 } else { self.copied };
         if long - self.copied >= COPY_FROM {
+            // The index of memory writes to the same log, and copies it, too: what it has copied is not copied by a writer that others wait for.
+            self.copied = self.copied_by_anybody().unwrap_or(self.copied).max(self.copied);
+        }
+        if long - self.copied >= COPY_FROM {
             self.copy_log(CheckpointMode::PASSIVE);
             self.copied = long;
         }
+    }
+
+    /// How many pages of the log are in the file.
+    fn copied_by_anybody(&self) -> rusqlite::Result<i32> {
+        self.connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?.query_row([], |row| row.get(2))
     }
 
     /// Ends, with the log copied where that is worth it.
@@ -120,5 +129,40 @@ impl Committer {
             Ok(_) => {}
         }
         crash_point!("checkpoint.done");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn what_somebody_else_has_copied_is_not_copied_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agentflow.db");
+        let mut committer = Committer::new(file::open(&path, Synchronous::Full).unwrap(), Synchronous::Full).unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("PRAGMA wal_autocheckpoint = 0; CREATE TABLE theirs (text TEXT)").unwrap();
+        let write =
+            |connection: &Connection| connection.execute("INSERT INTO theirs VALUES (?1)", ["x".repeat(5 << 20)]).map(drop);
+        write(&other).unwrap();
+        // Who reads from the log keeps it from beginning anew.
+        let reader = Connection::open(&path).unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM theirs").unwrap();
+        other.wal_checkpoint_v2(Some("main"), CheckpointMode::PASSIVE).unwrap();
+        committer
+            .commit(Synchronous::Full, |connection| connection.execute("INSERT INTO theirs VALUES ('')", []).map(drop))
+            .unwrap();
+        let long = committer.pages.load(Ordering::Relaxed);
+        assert!(long > COPY_FROM, "{long} pages");
+        committer.copy_if_long();
+        assert!(committer.copied < long, "only a copy of its own would have gone so far: {} of {long}", committer.copied);
+
+        committer.commit(Synchronous::Full, write).unwrap();
+        let long = committer.pages.load(Ordering::Relaxed);
+        committer.copy_if_long();
+        assert_eq!(committer.copied, long, "what nobody has copied is copied");
     }
 }

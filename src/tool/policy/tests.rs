@@ -176,6 +176,7 @@ fn an_approval_comes_from_a_question_about_permission_only() {
         effect: Effect::Read,
         accesses: vec![access("net:a.example")],
         reason: String::new(),
+        gate: None,
     };
     let asking = policy(&[], &["net:*"], &[]);
     let approval = Approval::of(&question).unwrap();

@@ -70,6 +70,7 @@ fn asked(index: u32, tool: &str) -> EventBody {
         effect: Effect::Write,
         accesses: vec![Access::Write { path: "out/report.md".to_owned() }],
         reason: "the policy asks about `fs:write:**`".to_owned(),
+        gate: None,
     };
     let request = ApprovalRequest { step: step(index), fingerprint: format!("f{index}"), question };
     EventBody::ApprovalRequested { node: node(), attempt: 1, request }
@@ -80,6 +81,8 @@ fn answered(index: u32, decision: Decision, by: &str, comment: &str) -> EventBod
         step: step(index),
         fingerprint: format!("f{index}"),
         decision,
+        option: None,
+        form: None,
         by: by.to_owned(),
         comment: Some(comment.to_owned()),
     };

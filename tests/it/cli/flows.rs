@@ -26,7 +26,8 @@ pub(super) fn project_with(answers: &Value, memory: Option<&Value>) -> Project {
         manifest.insert("memory".to_owned(), toml::Value::try_from(memory).unwrap());
     }
     let project = Project::new().with("agents.toml", manifest.to_string());
-    let prompts = ["agents", "ask-docs", "decision", "remembering", "repo-report", "research", "review-change"];
+    let prompts =
+        ["agents", "ask-docs", "debate", "decision", "hierarchy", "remembering", "repo-report", "research", "review-change"];
     let folders: Vec<_> = prompts.iter().map(|folder| format!("prompts/{folder}")).collect();
     ["workflows", "workflows/parts"].into_iter().chain(folders.iter().map(String::as_str)).fold(project, with_folder)
 }

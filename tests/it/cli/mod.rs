@@ -25,6 +25,7 @@ mod reuse;
 mod runs;
 mod security;
 mod steering;
+mod teams;
 mod terminal;
 mod tools;
 mod validate;

@@ -232,7 +232,15 @@ nodes: { write: { agent: writer, prompt: Write. } }
 
     let question = asked.remove(0);
     let (step, fingerprint) = (question.request.step, question.request.fingerprint);
-    let approval = Approval { step, fingerprint, decision: Decision::Approve, by: "ada".to_owned(), comment: None };
+    let approval = Approval {
+        step,
+        fingerprint,
+        decision: Decision::Approve,
+        option: None,
+        form: None,
+        by: "ada".to_owned(),
+        comment: None,
+    };
     let given = [(question.node, question.attempt, approval)];
     answer(&flow.store, child.run, &this_process(), Duration::from_secs(30), &given).await.unwrap();
     let ran = flow.resume().await.succeeded();

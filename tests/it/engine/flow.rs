@@ -156,6 +156,7 @@ impl Flow {
             origin: self.origin.clone(),
             parent: None,
             revision: None,
+            asks_people: false,
         }
     }
 

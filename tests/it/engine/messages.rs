@@ -140,11 +140,12 @@ async fn a_replay_of_messages_gives_the_state_of_the_live_run() {
 async fn a_sender_waits_until_there_is_room() {
     let flow = Flow::new(
         "
+agents: { a: { model: mock/m } }
 mailboxes: { desk: { limit: 1 } }
 nodes:
   one: { send: { to: desk, type: note, body: 1 } }
   two: { needs: one, send: { to: desk, type: note, body: 2 } }
-  go: { agent: { model: mock/m, prompt: 'Ready?' } }
+  go: { agent: a, prompt: 'Ready?' }
   take: { needs: go, receive: { mailbox: desk } }
   last: { needs: [take, two], receive: { mailbox: desk } }
 outputs: { got: '{{ (take + last) | map(attribute=\"body\") | list }}' }
@@ -193,9 +194,10 @@ async fn what_comes_too_late_fails_or_is_done_without() {
     let flow = |on_timeout: &str| {
         Flow::new(&format!(
             "
+agents: {{ a: {{ model: mock/m }} }}
 nodes:
   one: {{ send: {{ to: desk, type: note, body: 1 }} }}
-  late: {{ agent: {{ model: mock/m, prompt: 'Wait' }} }}
+  late: {{ agent: a, prompt: 'Wait' }}
   two: {{ needs: late, send: {{ to: desk, type: note, body: 2 }} }}
   take: {{ receive: {{ mailbox: desk, count: 2, timeout: 5s{on_timeout} }} }}
 outputs: {{ got: '{{{{ take | map(attribute=\"body\") | list }}}}' }}
@@ -211,8 +213,9 @@ outputs: {{ got: '{{{{ take | map(attribute=\"body\") | list }}}}' }}
 async fn a_wait_leaves_the_message_where_it_is() {
     let flow = Flow::new(
         "
+agents: { a: { model: mock/m } }
 nodes:
-  slow: { agent: { model: mock/m, prompt: 'Wait' } }
+  slow: { agent: a, prompt: 'Wait' }
   tell: { needs: slow, send: { to: desk, type: ready, body: now } }
   arrived: { wait: { message: { mailbox: desk, type: ready } } }
   absent: { wait: { message: { mailbox: desk, type: never, timeout: 0s, on_timeout: continue } } }
@@ -453,8 +456,9 @@ outputs: { n: '{{ read.n }}' }
 #[tokio::test(start_paused = true)]
 async fn a_stopped_run_goes_on_waiting_for_its_messages() {
     let yaml = "
+agents: { a: { model: mock/m } }
 nodes:
-  slow: { agent: { model: mock/m, prompt: 'Wait' } }
+  slow: { agent: a, prompt: 'Wait' }
   tell: { needs: slow, send: { to: desk, type: note, body: 1 } }
   take: { receive: { mailbox: desk } }
 outputs: { got: '{{ take[0].body }}' }
@@ -474,18 +478,30 @@ outputs: { got: '{{ take[0].body }}' }
 async fn a_node_sees_the_messages_that_waited_when_it_began() {
     let flow = Flow::new(
         "
+agents: { a: { model: mock/m } }
 nodes:
   one: { send: { to: desk, type: note, body: 1 } }
-  see: { needs: one, agent: { model: mock/m, prompt: '{{ messages.desk | length }} of {{ messages.desk[0].from.node }}' } }
-  take: { needs: one, receive: { mailbox: desk } }
+  see:
+    needs: one
+    agent: a
+    prompt: '{{ messages.desk | length }} wait'
+    retry: { initial: 5s, jitter: none }
+  pause: { needs: one, agent: a, prompt: Go on }
+  take: { needs: pause, receive: { mailbox: desk } }
+  after: { needs: [take, see], value: '{{ messages.desk | length }}' }
+outputs: { after: '{{ after }}' }
 ",
     )
-    .answer("see", "seen");
-    let ran = flow.run().await.succeeded();
-    // The attempt is cut off, and begins again when the message is gone: it asks the same.
-    let cut = ran.events.iter().position(|event| event.body.kind() == "model_responded").unwrap();
-    let mut rest = Flow::of(Arc::clone(&flow.plan)).store(store_of(&flow, &ran.events[..=cut]).await);
-    rest.run = flow.run;
-    let resumed = rest.resume().await.succeeded();
-    assert!(resumed.calls.is_empty(), "the recorded answer is to what is asked again: {:?}", resumed.calls);
+    .fail("see", 503, 1)
+    .latency(Duration::from_secs(1));
+    let ran = flow.run().await.succeeded().output("after", 0);
+    let begun = |event: &Event| match &event.body {
+        EventBody::AttemptStarted { node, basis: Some(basis), .. } if node.as_str() == "see" => Some((event.seq, basis.clone())),
+        _ => None,
+    };
+    let begun: Vec<_> = ran.events.iter().filter_map(begun).collect();
+    let taken = ran.events.iter().find(|event| event.body.kind() == "messages_taken").unwrap();
+    let [(first, one), (second, other)] = begun.as_slice() else { panic!("{} attempts", begun.len()) };
+    assert!(*first < taken.seq && taken.seq < *second, "the message is taken between the attempts");
+    assert_eq!(one, other, "both attempts are asked the same");
 }

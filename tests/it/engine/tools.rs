@@ -68,6 +68,8 @@ async fn decide(flow: &Flow, ran: &Ran, decision: Decision) {
                 step: question.request.step,
                 fingerprint: question.request.fingerprint.clone(),
                 decision,
+                option: None,
+                form: None,
                 by: "ada".to_owned(),
                 comment: None,
             };
@@ -166,6 +168,8 @@ async fn a_run_waits_for_a_person_and_goes_on_with_the_answer() {
         step: late.request.step,
         fingerprint: late.request.fingerprint,
         decision: Decision::Reject,
+        option: None,
+        form: None,
         by: "bob".to_owned(),
         comment: None,
     };

@@ -263,7 +263,15 @@ fn told(script: &Script) -> Vec<String> {
 fn approval(log: &Log, decision: Decision) -> Approval {
     let recorded = log.all();
     let request = recorded.questions().next().expect("a person is asked");
-    Approval { step: request.step, fingerprint: request.fingerprint.clone(), decision, by: "ada".to_owned(), comment: None }
+    Approval {
+        step: request.step,
+        fingerprint: request.fingerprint.clone(),
+        decision,
+        option: None,
+        form: None,
+        by: "ada".to_owned(),
+        comment: None,
+    }
 }
 
 #[tokio::test]

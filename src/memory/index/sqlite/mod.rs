@@ -3,7 +3,7 @@
 //! The truth are rows: documents, chunks, a vector for each, and the words of a collection (FTS5). A search by meaning looks at each vector
 //! (sqlite-vec) where they are few; where they are many, at codes in memory, a quarter as large, and compares exactly what seems near.
 //!
-//! `connections`, `writer` and `lock`: who may do something when. `schema`, `collections`, `documents` and `chunks`: the tables. `put` and `tidy`: what is
+//! `connections`, `writer`, `lock` and `pace`: who may do something when. `schema`, `collections`, `documents` and `chunks`: the tables. `put` and `tidy`: what is
 //! written, and what is done afterwards. `search`: what is found, with `filter`, `spans`, `glob`, `words`, `vector`, `best`; and for large
 //! collections `codes`, `fold`, `table` and `tables`.
 
@@ -19,6 +19,7 @@ mod filter;
 mod fold;
 mod glob;
 mod lock;
+mod pace;
 mod put;
 mod schema;
 mod search;

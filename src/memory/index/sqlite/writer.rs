@@ -20,12 +20,8 @@ use crate::memory::index::sqlite::{
     connections::Place,
     failure::Failure,
     lock::{self, LEFT_FOR},
+    pace::Others,
 };
-
-/// After how many pages the log is flushed (1 MiB).
-const FLUSH_FROM: i32 = 256;
-/// After how many pages the log is copied into the file (4 MiB).
-const COPY_FROM: i32 = 1_000;
 
 /// Writes, on a connection of its own.
 pub(super) struct Writer {
@@ -33,6 +29,8 @@ pub(super) struct Writer {
     log: Option<Log>,
     /// When the lock was given back.
     left: Option<Instant>,
+    /// How long it is left to others then.
+    left_for: Duration,
 }
 
 /// The log of a file, which all its writers share.
@@ -43,6 +41,7 @@ struct Log {
     pages: Arc<AtomicI32>,
     flushed: i32,
     copied: i32,
+    others: Others,
 }
 
 impl Writer {
@@ -52,7 +51,7 @@ impl Writer {
             Place::Memory => None,
             Place::File(path) => Some(Log::of(&mut connection, path)?),
         };
-        Ok(Self { connection, log, left: None })
+        Ok(Self { connection, log, left: None, left_for: LEFT_FOR })
     }
 
     /// Does `work`, which only reads.
@@ -65,7 +64,7 @@ impl Writer {
     /// INVARIANT: `work` takes no longer than [`lock::KEPT_FOR`] and one small thing.
     pub(super) fn transaction<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, Failure> {
         if let Some(left) = self.left.filter(|_| self.log.is_some()) {
-            lock::sleep(LEFT_FOR.saturating_sub(left.elapsed()));
+            lock::sleep(self.left_for.saturating_sub(left.elapsed()));
         }
         let connection = &self.connection;
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -79,7 +78,7 @@ impl Writer {
         }
         self.left = Some(Instant::now());
         if let Some(log) = &mut self.log {
-            log.keep_short(connection)?;
+            self.left_for = log.keep_short(connection)?;
         }
         done
     }
@@ -126,26 +125,30 @@ impl Log {
         connection.wal_hook(Some(hook))?;
         let mut name = path.as_os_str().to_owned();
         name.push("-wal");
-        Ok(Self { path: name.into(), file: None, pages, flushed: 0, copied: 0 })
+        let others = Others::from_now(connection)?;
+        Ok(Self { path: name.into(), file: None, pages, flushed: 0, copied: 0, others })
     }
 
-    /// Flushes it, and copies it into the file, when enough was added.
-    fn keep_short(&mut self, connection: &Connection) -> Result<(), Failure> {
+    /// Flushes it, and copies it into the file, when enough was added. Tells how long others have their turn, from the end of the
+    /// transaction on.
+    fn keep_short(&mut self, connection: &Connection) -> Result<Duration, Failure> {
+        let (pace, begun) = (self.others.pace(connection)?, Instant::now());
         let pages = self.pages.load(Ordering::Relaxed);
         // One that is shorter than before begins anew.
         self.flushed = if pages < self.flushed { 0 } else { self.flushed };
         self.copied = if pages < self.copied { 0 } else { self.copied };
-        if pages - self.flushed >= FLUSH_FROM {
+        if pages - self.flushed >= pace.flush_from {
             self.flush()?;
         }
-        if pages - self.copied >= COPY_FROM {
+        if pages - self.copied >= pace.copy_from {
             // What fails here is lost to nobody: it is in the log, and the next copy tries again. Another process may copy just now.
             if let Err(error) = connection.wal_checkpoint_v2(Some("main"), CheckpointMode::PASSIVE) {
                 tracing::debug!(%error, "the store's log could not be copied into its file");
             }
             self.copied = pages;
         }
-        Ok(())
+        let rest = if pace.rests { begun.elapsed() * 2 } else { Duration::ZERO };
+        Ok(rest.max(LEFT_FOR))
     }
 
     /// Flushes it through a handle of our own, without the lock: a commit of the store then finds little to flush.

@@ -65,7 +65,7 @@ impl Flow {
                 before = Some(id);
                 if rng.u8(..4) == 0 {
                     let pause = format!("p{sender}_{number}");
-                    let agent = json!({ "agent": { "model": "mock/m" }, "prompt": "go on", "needs": [before] });
+                    let agent = json!({ "agent": "a", "prompt": "go on", "needs": [before] });
                     nodes.insert(pause.clone(), agent);
                     before = Some(pause);
                 }
@@ -96,8 +96,14 @@ impl Flow {
             mailboxes.insert((*name).to_owned(), described);
         }
         let concurrency = rng.u8(1..=4);
-        let text = json!({ "limits": { "concurrency": concurrency }, "mailboxes": mailboxes, "nodes": nodes }).to_string();
-        Self { text, due }
+        let agents = json!({ "a": { "model": "mock/m" } });
+        let text = json!({
+            "limits": { "concurrency": concurrency },
+            "agents": agents,
+            "mailboxes": mailboxes,
+            "nodes": nodes,
+        });
+        Self { text: text.to_string(), due }
     }
 
     /// What is wrong with what the log says.

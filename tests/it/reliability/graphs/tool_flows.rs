@@ -386,11 +386,14 @@ impl World<'_> {
                 let decisions: &[Decision] = match question.request.question.kind {
                     QuestionKind::Permission => &[Decision::Approve, Decision::Approve, Decision::Reject],
                     QuestionKind::Ambiguous => &[Decision::Rerun, Decision::Rerun, Decision::AssumeDone, Decision::Reject],
+                    QuestionKind::Choice => &[],
                 };
                 let approval = Approval {
                     step: question.request.step,
                     fingerprint: question.request.fingerprint,
                     decision: decisions[random.usize(..decisions.len())],
+                    option: None,
+                    form: None,
                     by: "ada".to_owned(),
                     comment: None,
                 };

@@ -1,0 +1,50 @@
+//! Tells for what a run waits, and how it goes on.
+
+use std::sync::Arc;
+
+use crate::{
+    app::approve::{asking_children, waits_of_children},
+    cli::{clean, run::Commands, terminal::Terminal},
+    engine::{OpenWait, open_questions, open_waits, read_run},
+    error::Result,
+    model::RunId,
+    store::Store,
+};
+
+/// How many nodes are named.
+const NAMED: usize = 3;
+
+/// For what a run waits.
+#[derive(Debug)]
+pub(super) struct Waits {
+    /// Whether it, or a run that it called, asks people something.
+    pub(super) asks: bool,
+    times: Vec<OpenWait>,
+}
+
+impl Waits {
+    /// Looks at the run, and at those that it called.
+    pub(super) async fn of(store: &Arc<dyn Store>, run: RunId) -> Result<Self> {
+        let events = read_run(store, run).await?.events;
+        let asks = !open_questions(&events).is_empty() || !asking_children(store, run).await?.is_empty();
+        let mut times = open_waits(&events);
+        times.extend(waits_of_children(store, run).await?);
+        times.sort_by_key(|wait| wait.until);
+        Ok(Self { asks, times })
+    }
+
+    /// Says it on standard error.
+    pub(super) fn tell(&self, run: RunId, commands: &Commands, terminal: &Terminal) {
+        for wait in self.times.iter().take(NAMED) {
+            terminal.talk(&format!("run {run} waits until {} (node {})", wait.until, clean::one_line(wait.node.as_str())));
+        }
+        if self.times.len() > NAMED {
+            terminal.talk(&format!("and for {} more nodes after that", self.times.len() - NAMED));
+        }
+        if self.asks || self.times.is_empty() {
+            terminal.talk(&format!("run {run} waits for a person; {}", commands.answer(run)));
+        } else {
+            terminal.talk(&format!("after that, {}", commands.resume(run)));
+        }
+    }
+}

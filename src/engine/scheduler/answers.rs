@@ -1,0 +1,50 @@
+//! Takes answers that people left while this process holds the run.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::Scheduler;
+use crate::{engine::inbox::Inbox, error::Result, model::EventBody};
+
+/// The time between two looks, while somebody is waited for.
+const PAUSE: Duration = Duration::from_millis(500);
+
+impl Scheduler {
+    /// Whether there may be answers to take.
+    pub(super) fn is_to_look(&self) -> bool {
+        self.look.is_none() && self.may_begin() && self.state.may_be_asking()
+    }
+
+    /// Looks at what was left, without waiting for it.
+    pub(super) fn look_for_answers(&mut self, now: Instant) {
+        self.look_at = now + PAUSE;
+        let (store, run) = (Arc::clone(&self.engine.store), self.run);
+        self.look = Some(Box::pin(async move { Inbox::look(&store, run).await.map(Some) }));
+    }
+
+    /// Records the answers that are to open questions; the others count for nothing.
+    pub(super) fn on_answers(&mut self, looked: Result<Option<Inbox>>) -> Result<()> {
+        self.look = None;
+        let inbox = match looked {
+            Ok(Some(inbox)) if !inbox.left.is_empty() => inbox,
+            Ok(_) => return Ok(()),
+            Err(error) => {
+                tracing::warn!(%error, "it could not be looked for answers");
+                return Ok(());
+            }
+        };
+        let now = self.clock.now();
+        for left in &inbox.left {
+            let asking = self.state.id_of(&left.node);
+            if asking.is_some_and(|id| self.state.takes_answer(id, &left.approval, now)) {
+                let (node, attempt, approval) = (left.node.clone(), left.attempt, left.approval.clone());
+                self.record(EventBody::ApprovalGiven { node, attempt, approval })?;
+                self.is_urgent = true;
+            }
+        }
+        let store = Arc::clone(&self.engine.store);
+        self.look = Some(Box::pin(async move { inbox.clear(&store).await.map(|()| None) }));
+        Ok(())
+    }
+}

@@ -23,9 +23,9 @@ use std::{
 use agentflow::{
     agent::{Models, ModelsSettings},
     diagnostic::{DiskFiles, Severity},
-    engine::{Engine, EngineSettings, Observer, RunOptions, RunResult, RunState, Stop, read_run},
+    engine::{Engine, EngineSettings, Observer, RunOptions, RunResult, RunState, Stop, ask_run, read_run},
     error::ErrorKind,
-    model::{Event, EventBody, ProviderName, RunId, RunStatus},
+    model::{Event, EventBody, ProviderName, RunId, RunStatus, RunWish},
     plan::{CompileOptions, ManifestChoice, Plan, compile_text},
     provider::Providers,
     store::{InMemoryStore, Store},
@@ -85,6 +85,7 @@ fn part_8_random_graphs() {
         ("calls", counts.calls),
         ("kills", counts.kills),
         ("stops", counts.stops),
+        ("pauses", counts.pauses),
         ("failed", counts.failed),
         ("fallbacks", counts.fallbacks),
         ("flows of tools", volume / 2),
@@ -107,6 +108,7 @@ struct Counts {
     calls: u64,
     kills: u64,
     stops: u64,
+    pauses: u64,
     failed: u64,
     fallbacks: u64,
 }
@@ -117,6 +119,7 @@ impl Counts {
         self.calls += other.calls;
         self.kills += other.kills;
         self.stops += other.stops;
+        self.pauses += other.pauses;
         self.failed += other.failed;
         self.fallbacks += other.fallbacks;
     }
@@ -144,15 +147,18 @@ enum Interruption {
     KilledAtEvent(Death),
     KilledAt(Duration),
     StoppedAt(Duration, fn(&Stop)),
+    /// Somebody pauses the run; the next process goes on with it.
+    PausedAt(Duration),
 }
 
 impl Interruption {
     fn random(random: &mut Rng, events: u64) -> Self {
         let after = Duration::from_millis(random.u64(..4_000));
-        match random.u8(..8) {
+        match random.u8(..9) {
             0..5 => Self::KilledAtEvent(Death { at: random.u64(..=events), after: random.bool() }),
             5 => Self::KilledAt(after),
             6 => Self::StoppedAt(after, Stop::gracefully),
+            7 => Self::PausedAt(after),
             _ => Self::StoppedAt(after, Stop::at_once),
         }
     }
@@ -171,11 +177,12 @@ fn try_graph(runtime: &Runtime, graph: &Graph, random: &mut Rng) -> Counts {
         match interruption {
             None => {}
             Some(Interruption::StoppedAt(..)) => tried.stops += 1,
+            Some(Interruption::PausedAt(_)) => tried.pauses += 1,
             Some(_) => tried.kills += 1,
         }
         let result = runtime.block_on(world.process(interruption, &mut tried));
         if let Some(result) = result
-            && result.status != RunStatus::Running
+            && !matches!(result.status, RunStatus::Running | RunStatus::Waiting)
         {
             break result;
         }
@@ -245,6 +252,12 @@ impl World<'_> {
                 Some(Interruption::StoppedAt(after, ask)) => {
                     tokio::time::sleep(after).await;
                     ask(&stop);
+                    std::future::pending::<()>().await;
+                }
+                Some(Interruption::PausedAt(after)) => {
+                    tokio::time::sleep(after).await;
+                    let store: Arc<dyn Store> = Arc::clone(&self.inner) as _;
+                    ask_run(&store, self.run, RunWish::Pause, "somebody").await.unwrap();
                     std::future::pending::<()>().await;
                 }
                 Some(Interruption::KilledAtEvent(_)) | None => store.death().await,

@@ -147,18 +147,15 @@ enum Interruption {
     KilledAtEvent(Death),
     KilledAt(Duration),
     StoppedAt(Duration, fn(&Stop)),
-    /// Somebody pauses the run; the next process goes on with it.
-    PausedAt(Duration),
 }
 
 impl Interruption {
     fn random(random: &mut Rng, events: u64) -> Self {
         let after = Duration::from_millis(random.u64(..4_000));
-        match random.u8(..9) {
+        match random.u8(..8) {
             0..5 => Self::KilledAtEvent(Death { at: random.u64(..=events), after: random.bool() }),
             5 => Self::KilledAt(after),
             6 => Self::StoppedAt(after, Stop::gracefully),
-            7 => Self::PausedAt(after),
             _ => Self::StoppedAt(after, Stop::at_once),
         }
     }
@@ -172,21 +169,23 @@ fn try_graph(runtime: &Runtime, graph: &Graph, random: &mut Rng) -> Counts {
     let mut tried = Counts::default();
     let mut world = World { plan, graph, inner: Arc::default(), run: RunId::generate(), seed: random.u64(..) };
     let result = loop {
-        let interruption = (left > 0).then(|| Interruption::random(random, expected.events.len() as u64));
+        // Somebody pauses the run now and then; the next process goes on with it.
+        let pause = (left > 0 && random.u8(..6) == 0).then(|| Duration::from_millis(random.u64(..4_000)));
+        tried.pauses += u64::from(pause.is_some());
+        let interruption = (left > 0 && pause.is_none()).then(|| Interruption::random(random, expected.events.len() as u64));
         left = left.saturating_sub(1);
         match interruption {
             None => {}
             Some(Interruption::StoppedAt(..)) => tried.stops += 1,
-            Some(Interruption::PausedAt(_)) => tried.pauses += 1,
             Some(_) => tried.kills += 1,
         }
-        let result = runtime.block_on(world.process(interruption, &mut tried));
+        let result = runtime.block_on(world.process(interruption, pause, &mut tried));
         if let Some(result) = result
             && !matches!(result.status, RunStatus::Running | RunStatus::Waiting)
         {
             break result;
         }
-        assert!(interruption.is_some(), "the run does not end although nothing interrupts it");
+        assert!(interruption.is_some() || pause.is_some(), "the run does not end although nothing interrupts it");
     };
     let events = runtime.block_on(world.events());
     let state = RunState::replay(Arc::clone(&world.plan), &BTreeMap::new(), &events).unwrap();
@@ -219,7 +218,12 @@ impl World<'_> {
     }
 
     /// One process that begins the run or goes on with it; `None` when it is killed.
-    async fn process(&mut self, interruption: Option<Interruption>, tried: &mut Counts) -> Option<RunResult> {
+    async fn process(
+        &mut self,
+        interruption: Option<Interruption>,
+        pause: Option<Duration>,
+        tried: &mut Counts,
+    ) -> Option<RunResult> {
         let before = self.events().await;
         let death = match interruption {
             Some(Interruption::KilledAtEvent(death)) => Some(Death { at: death.at.max(before.len() as u64), ..death }),
@@ -247,17 +251,17 @@ impl World<'_> {
             }
         };
         let interrupted = async {
+            if let Some(after) = pause {
+                tokio::time::sleep(after).await;
+                let store: Arc<dyn Store> = Arc::clone(&self.inner) as _;
+                ask_run(&store, self.run, RunWish::Pause, "somebody").await.unwrap();
+                std::future::pending::<()>().await;
+            }
             match interruption {
                 Some(Interruption::KilledAt(after)) => tokio::time::sleep(after).await,
                 Some(Interruption::StoppedAt(after, ask)) => {
                     tokio::time::sleep(after).await;
                     ask(&stop);
-                    std::future::pending::<()>().await;
-                }
-                Some(Interruption::PausedAt(after)) => {
-                    tokio::time::sleep(after).await;
-                    let store: Arc<dyn Store> = Arc::clone(&self.inner) as _;
-                    ask_run(&store, self.run, RunWish::Pause, "somebody").await.unwrap();
                     std::future::pending::<()>().await;
                 }
                 Some(Interruption::KilledAtEvent(_)) | None => store.death().await,

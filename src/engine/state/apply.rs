@@ -126,7 +126,11 @@ impl RunState {
             | EventBody::AgentDraining { .. }
             | EventBody::AgentTerminated { .. }
             | EventBody::AgentChanged { .. } => self.apply_steering(&event.body, seq),
-            EventBody::RunFinished { status, outputs, error, .. } => {
+            EventBody::RunFinished { status, outputs, error, spend } => {
+                // Of a run that was cut off, it counts what may have been paid for, too.
+                if let Some(root) = self.frames.first_mut() {
+                    root.spend = *spend;
+                }
                 for id in self.open_instances() {
                     self.instance_mut(id).status = NodeStatus::Cancelled;
                 }

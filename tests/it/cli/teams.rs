@@ -112,7 +112,8 @@ fn an_auction_is_won_by_the_surest_of_the_cheapest_that_can_do_it() {
     assert_eq!(nobody.0, "nobody");
 }
 
-/// A manager who splits twice the same and is content, and workers who write what they were asked for.
+/// A manager who is content with the second version, and workers of whom the first one has something to tell. Each process begins anew with what
+/// they answer.
 fn handbook() -> Value {
     let part = |name: &str| json!({ "part": name, "brief": format!("Write {name}."), "must_have": ["dates"] });
     let merged =
@@ -120,9 +121,9 @@ fn handbook() -> Value {
     let split = json!({ "parts": [part("calls"), part("handover")] });
     let note = json!({ "to": "manager", "type": "note", "body": { "part": "calls", "note": "There is no second phone." } });
     let mut workers = vec![json!({ "tools": [{ "name": "send_message", "arguments": note }] })];
-    workers.extend(vec![json!({ "text": "written", "open_questions": ["Who pays?"] }); 6]);
+    workers.extend(vec![json!({ "text": "written", "open_questions": ["Who pays?"] }); 4]);
     json!({
-        "manager": [split, merged(false, "one"), split, merged(true, "two"), split, merged(true, "three")],
+        "manager": [split, merged(false, "one"), split, merged(true, "two")],
         "worker": workers,
     })
 }
@@ -146,7 +147,7 @@ fn a_manager_hands_out_takes_reports_and_a_person_pushes_back_and_approves() {
     let approve = ["approve", "last", "delivery@2.gate", "--option", "approve", "--resume"];
     project.run(&approve).exit(0);
     let outputs = project.run(&["runs", "show", "last", "--format", "json"]).json()["outputs"].clone();
-    assert_eq!((&outputs["text"], &outputs["approved"]), (&json!("three"), &json!(true)));
+    assert_eq!((&outputs["text"], &outputs["approved"]), (&json!("two"), &json!(true)));
 }
 
 #[test]

@@ -186,6 +186,7 @@ fn the_other_workflows_run_with_simulated_answers() {
     gives(&run("workflows/triage.toml", &[]), &["kind", "urgency", "reply", "internal_note"]);
     gives(&run("workflows/ask-docs.yaml", &[]), &["found", "answer", "citations"]);
     gives(&run("workflows/debate.yaml", &[]), &["verdict", "reasons", "conceded", "decided"]);
+    gives(&run("workflows/hierarchy.yaml", &[]), &["text", "approved", "open_questions"]);
     gives(&run("workflows/peer-review.yaml", &[]), &["text", "accepted", "open_problems"]);
     gives(&run("workflows/auction.yaml", &[]), &["winner", "bids", "result", "left_to_do"]);
     gives(&run("workflows/remembering.yaml", &[]), &["cause", "action", "known_before", "helped", "lesson", "kept"]);

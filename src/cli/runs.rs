@@ -284,6 +284,7 @@ fn events(run: RunId, events: &[Event], format: ShowFormat, terminal: &Terminal)
 }
 
 /// What an event tells, in a few words.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
 fn told(body: &EventBody) -> String {
     match body {
         EventBody::RunCreated { workflow, owner, .. } => format!("{workflow}, by {owner}"),

@@ -6,6 +6,7 @@ use agentflow::{
     Error, ErrorKind,
     model::{Effect, EventBody, RunStatus, RunWish},
 };
+use serde_json::json;
 use tokio::{join, time::Instant};
 
 use super::{CALL, Scene, times, told};
@@ -102,11 +103,11 @@ async fn a_retry_that_is_due_does_not_begin_in_a_paused_run() {
     let yaml = "
 agents: { writer: { model: ollama/m } }
 nodes:
-  bad: { tool: read_file, args: { n: 1 }, permissions: ['fs:read:docs/**'], retry: { initial: 2s, jitter: none, max_attempts: 2 } }
+  bad: { tool: read_file, args: { path: docs/a }, permissions: ['fs:read:docs/**'], retry: { initial: 2s, jitter: none, max_attempts: 2 } }
   one: { agent: writer, prompt: One }
 ";
     let down = Err(Error::new(ErrorKind::Transient, "down"));
-    let scene = Scene::reading(yaml, 0, Probe::new("read_file", Effect::Read).gives([down]));
+    let scene = Scene::reading(yaml, 0, Probe::new("read_file", Effect::Read).takes(json!({"type": "object"})).gives([down]));
     let (paused, ()) = join!(scene.flow.run(), async {
         scene.seen("attempt_failed bad").await;
         scene.wish(RunWish::Pause).await;

@@ -72,6 +72,7 @@ impl Place {
             origin: None,
             parent: None,
             revision: None,
+            asks_people: false,
         }
     }
 

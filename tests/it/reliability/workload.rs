@@ -142,7 +142,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Workload> {
 }
 
 /// Those that call nothing but models.
-pub(crate) const MODELS: [Workload; 13] = [
+pub(crate) const MODELS: [Workload; 14] = [
     Workload {
         name: "chain",
         files: &[(

@@ -35,7 +35,7 @@ use crate::{
     crash::crash_point,
     engine::{Engine, Observer, OpenQuestion, Progress, RunOptions, RunResult, Stop, open_questions, read_run},
     error::{Error, ErrorKind, Result},
-    model::{Event, Origin, RunId, RunStatus},
+    model::{Event, MailboxName, Origin, RunId, RunStatus},
     plan::Plan,
 };
 
@@ -209,7 +209,7 @@ pub(super) async fn drive(
             return Ok(driven.code);
         }
         let commands = Commands::of(prepared, settings);
-        let waits = Waits::of(engine.store(), run).await?;
+        let waits = Waits::of(engine.store(), run, driven.mailboxes).await?;
         if !can_ask || !waits.asks {
             waits.tell(run, &commands, terminal);
             return Ok(driven.code);
@@ -259,6 +259,8 @@ struct Driven {
     code: u8,
     /// Why it stands still, when somebody paused it or agents that it asks.
     held: Option<String>,
+    /// The mailboxes that it waits for.
+    mailboxes: Vec<MailboxName>,
 }
 
 async fn drive_once(
@@ -304,7 +306,7 @@ async fn drive_once(
     let commands = Commands::of(prepared, settings);
     let code = tell_failure(&result, &watch, &signals, &commands, terminal);
     let held = watch.standstill(run, &commands.suffix);
-    written.map(|()| Driven { status: result.status, code, held })
+    written.map(|()| Driven { status: result.status, code, held, mailboxes: result.mailboxes })
 }
 
 /// Writes the outputs of a run that succeeded.

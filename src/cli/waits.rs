@@ -7,7 +7,7 @@ use crate::{
     cli::{clean, run::Commands, terminal::Terminal},
     engine::{OpenWait, open_questions, open_waits, read_run},
     error::Result,
-    model::RunId,
+    model::{MailboxName, RunId},
     store::Store,
 };
 
@@ -20,17 +20,18 @@ pub(super) struct Waits {
     /// Whether it, or a run that it called, asks people something.
     pub(super) asks: bool,
     times: Vec<OpenWait>,
+    mailboxes: Vec<MailboxName>,
 }
 
 impl Waits {
-    /// Looks at the run, and at those that it called.
-    pub(super) async fn of(store: &Arc<dyn Store>, run: RunId) -> Result<Self> {
+    /// Looks at the run, and at those that it called. Of the mailboxes that it waits for, the process knows that let go of it.
+    pub(super) async fn of(store: &Arc<dyn Store>, run: RunId, mailboxes: Vec<MailboxName>) -> Result<Self> {
         let events = read_run(store, run).await?.events;
         let asks = !open_questions(&events).is_empty() || !asking_children(store, run).await?.is_empty();
         let mut times = open_waits(&events);
         times.extend(waits_of_children(store, run).await?);
         times.sort_by_key(|wait| wait.until);
-        Ok(Self { asks, times })
+        Ok(Self { asks, times, mailboxes })
     }
 
     /// Says it on standard error.
@@ -47,7 +48,12 @@ impl Waits {
         if self.times.len() > NAMED {
             lines.push(format!("and for {} more nodes after that", self.times.len() - NAMED));
         }
-        lines.push(if self.asks || self.times.is_empty() {
+        for mailbox in &self.mailboxes {
+            lines.push(format!("run {run} waits for mailbox `project:{mailbox}`"));
+        }
+        lines.push(if !self.asks && self.times.is_empty() && !self.mailboxes.is_empty() {
+            format!("when somebody has sent or read there, {}", commands.resume(run))
+        } else if self.asks || self.times.is_empty() {
             format!("run {run} waits for a person; {}", commands.answer(run))
         } else {
             format!("after that, {}", commands.resume(run))

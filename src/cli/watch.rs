@@ -115,7 +115,14 @@ impl View {
             }
             EventBody::RunFinished { status, outputs, error, spend } => {
                 let (status, spend) = (*status, *spend);
-                let result = RunResult { run: self.run, status, outputs: outputs.clone(), error: error.clone(), spend };
+                let result = RunResult {
+                    run: self.run,
+                    status,
+                    outputs: outputs.clone(),
+                    error: error.clone(),
+                    spend,
+                    mailboxes: Vec::new(),
+                };
                 self.end = Some((result, event.at));
             }
             _ => {}

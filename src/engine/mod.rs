@@ -53,7 +53,7 @@ use self::control::Lookout;
 use crate::{
     agent::{Models, Tools},
     error::{ErrorRecord, Result},
-    model::{Origin, Owner, Parent, RunId, RunStatus, Spend, Value},
+    model::{MailboxName, Origin, Owner, Parent, RunId, RunStatus, Spend, Value},
     plan::Plan,
     store::{Store, this_process},
 };
@@ -154,6 +154,8 @@ pub struct RunResult {
     pub error: Option<ErrorRecord>,
     /// All calls of the run.
     pub spend: Spend,
+    /// The mailboxes of the project that a run waits for which was let go of: for messages, or for room.
+    pub mailboxes: Vec<MailboxName>,
 }
 
 impl Engine {

@@ -61,11 +61,13 @@ impl Scheduler {
         let spend = self.state.spend();
         let run = self.run;
         if let Some(ending) = self.state.ending().cloned() {
-            return Ok(RunResult { run, status: ending.status, outputs: ending.outputs, error: ending.error, spend });
+            let (status, outputs, error) = (ending.status, ending.outputs, ending.error);
+            return Ok(RunResult { run, status, outputs, error, spend, mailboxes: Vec::new() });
         }
         // It was let go of without being told to stop: because it waits.
         let status = if self.stop_at.is_none() { RunStatus::Waiting } else { RunStatus::Running };
-        Ok(RunResult { run, status, outputs: IndexMap::new(), error: None, spend })
+        let mailboxes = self.state.mailboxes_waited_for();
+        Ok(RunResult { run, status, outputs: IndexMap::new(), error: None, spend, mailboxes })
     }
 
     /// Writes what is left.

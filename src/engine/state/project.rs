@@ -107,6 +107,13 @@ impl RunState {
         self.has_undelivered() || !self.wanted_of_project().is_empty()
     }
 
+    /// The mailboxes of the project that the run waits for, by name.
+    pub(in crate::engine) fn mailboxes_waited_for(&self) -> Vec<MailboxName> {
+        let read = self.wanted_of_project().values().map(|wanted| &wanted.mailbox);
+        let sent = self.undelivered().map(|(_, mailbox, _)| mailbox);
+        read.chain(sent).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// The numbers of all that ever came, by mailbox.
     pub(in crate::engine) fn came_before(&self) -> impl Iterator<Item = (&MailboxName, &BTreeSet<u64>)> {
         self.project.came.iter()

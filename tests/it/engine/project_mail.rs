@@ -73,6 +73,7 @@ impl Place {
             parent: None,
             asks_people: false,
             revision: None,
+            asks_people: false,
         }
     }
 

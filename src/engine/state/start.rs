@@ -111,10 +111,12 @@ impl RunState {
                 Leave::Granted => {}
                 Leave::Held => {
                     self.hold(id);
+                    self.call_crowd(id);
                     continue;
                 }
                 Leave::Never(error) => {
                     self.instance_mut(id).queued = false;
+                    self.call_crowd(id);
                     return Some(Step::Record(Box::new(self.failed_for_good(id, &error))));
                 }
             }
@@ -261,7 +263,7 @@ mod tests {
     use super::*;
     use crate::{
         diagnostic::StoredFiles,
-        model::{Event, RunId, StoredSource},
+        model::{AgentName, Event, RunId, StoredSource},
         plan::{CompileOptions, ManifestChoice, compile},
         store::this_process,
     };
@@ -298,12 +300,11 @@ mod tests {
         }
     }
 
-    /// A team of hundreds in a workflow of its own, which lets two work at once.
-    fn team() -> Driven {
+    /// A team in a workflow of its own, which lets so many work at once, after the first decisions.
+    fn team(at_once: usize, nodes: &str) -> Driven {
         let source = |path: &str, text: String| StoredSource { path: path.to_owned(), text };
         let team = format!(
-            "limits: {{ concurrency: 2, nodes: 2k }}\nagents: {{ a: {{ model: mock/m }} }}\nnodes:\n  list: {{ value: '{{{{ range({HUNDREDS}) }}}}' }}\n  \
-             each: {{ map: list, agent: a, prompt: 'number {{{{ item }}}}' }}\n"
+            "limits: {{ concurrency: {at_once}, nodes: 2k }}\nagents: {{ a: {{ model: mock/m }}, b: {{ model: mock/m }} }}\n{nodes}"
         );
         let files = StoredFiles::new(vec![
             source("flow.yaml", "limits: { concurrency: 64 }\nnodes: { team: { workflow: team.yaml } }\n".to_owned()),
@@ -331,7 +332,8 @@ mod tests {
 
     #[test]
     fn who_has_no_place_is_called_once_when_there_is_one() {
-        let mut team = team();
+        let list = format!("nodes:\n  list: {{ value: '{{{{ range({HUNDREDS}) }}}}' }}\n");
+        let mut team = team(2, &(list + "  each: { map: list, agent: a, prompt: 'number {{ item }}' }\n"));
         assert_eq!((team.starts.len(), team.waiting()), (2, (0, HUNDREDS - 2)));
         for ended in 0..HUNDREDS {
             let id = team.starts[ended];
@@ -343,5 +345,23 @@ mod tests {
             assert_eq!(team.starts.len(), (ended + 3).min(HUNDREDS), "in the order in which they came");
         }
         assert!(team.starts.is_sorted() && team.state.ending().is_some());
+    }
+
+    #[test]
+    fn who_may_not_begin_leaves_the_place_to_the_next() {
+        for terminated in [false, true] {
+            let node = |id: &str, agent: &str| format!("  {id}: {{ agent: {agent}, prompt: go, on_error: continue }}\n");
+            let nodes = ["nodes:\n".to_owned(), node("one", "a"), node("two", "a"), node("three", "b")].concat();
+            let mut team = team(1, &nodes);
+            let (agent, by) = (AgentName::new("a").unwrap(), "somebody".to_owned());
+            let steered =
+                if terminated { EventBody::AgentTerminated { agent, by } } else { EventBody::AgentPaused { agent, by } };
+            team.apply(steered);
+            let body = team.state.success(team.starts[0], Value::from("done")).unwrap();
+            team.apply(body);
+            team.decide();
+            let started: Vec<_> = team.starts.iter().map(|id| team.state.path(*id).to_string()).collect();
+            assert_eq!(started, ["team.one", "team.three"], "terminated: {terminated}");
+        }
     }
 }

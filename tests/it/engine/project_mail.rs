@@ -73,7 +73,6 @@ impl Place {
             parent: None,
             asks_people: false,
             revision: None,
-            asks_people: false,
         }
     }
 

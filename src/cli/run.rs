@@ -33,7 +33,7 @@ use crate::{
         waits::Waits,
     },
     crash::crash_point,
-    engine::{Engine, Observer, Progress, RunOptions, RunResult, Stop, open_questions, read_run},
+    engine::{Engine, Observer, OpenQuestion, Progress, RunOptions, RunResult, Stop, open_questions, read_run},
     error::{Error, ErrorKind, Result},
     model::{Event, MailboxName, Origin, RunId, RunStatus},
     plan::Plan,
@@ -214,14 +214,15 @@ pub(super) async fn drive(
             waits.tell(run, &commands, terminal);
             return Ok(driven.code);
         }
+        let _signals = Signals::leave_at_once(waits.in_words(run, &commands), terminal)?;
         past = read_run(engine.store(), run).await?.events;
-        let mut answers = questions::ask(terminal, open_questions(&past));
+        let mut answers = ask(terminal, open_questions(&past)).await?;
         // A question whose time was over while it was read has its default, which the run takes when it goes on.
         let given = answers.len();
         answers.retain(|answer| !is_over(answer));
         let mut is_answered = given > 0;
         for (child, open) in approve::asking_children(engine.store(), run).await? {
-            let given = questions::ask(terminal, open);
+            let given = ask(terminal, open).await?;
             if !given.is_empty() {
                 approve::give(engine.store(), child.run, &given).await?;
                 is_answered = true;
@@ -237,6 +238,13 @@ pub(super) async fn drive(
         past = read_run(engine.store(), run).await?.events;
         begin = Begin::Again;
     }
+}
+
+/// Asks on a thread of its own, so that signals are heard meanwhile.
+async fn ask(terminal: &Terminal, open: Vec<OpenQuestion>) -> Result<Vec<approve::Answer>> {
+    let terminal = terminal.clone();
+    let asked = tokio::task::spawn_blocking(move || questions::ask(&terminal, open)).await;
+    asked.map_err(|error| Error::new(ErrorKind::Internal, "the questions could not be asked").source(error))
 }
 
 /// Whether the time to answer is over.

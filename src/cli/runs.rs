@@ -283,7 +283,46 @@ fn events(run: RunId, events: &[Event], format: ShowFormat, terminal: &Terminal)
     terminal.print(&table(terminal, &["SEQ", "AT", "EVENT", "NODE", "WHAT"], rows.collect()))
 }
 
+/// What an event about messages tells, in a few words.
+fn told_of_mail(body: &EventBody) -> String {
+    match body {
+        EventBody::MessageSent { message, deliveries, .. } => {
+            let to = match (&message.to, deliveries.as_slice()) {
+                (Recipient::Subscribers, all) => {
+                    let names: Vec<_> = all.iter().map(|delivery| delivery.mailbox.as_str()).collect();
+                    format!("all ({})", if names.is_empty() { "nobody".to_owned() } else { names.join(", ") })
+                }
+                (to, [delivery]) => format!("{to}, {}", delivery.number),
+                (to, _) => to.to_string(),
+            };
+            format!("{} to {to}: {}", message.kind, clean::short(&message.body.to_string(), SHORT))
+        }
+        EventBody::MessagesTaken { mailbox, messages, .. } => {
+            let numbers: Vec<_> = messages.iter().map(|taken| taken.number.to_string()).collect();
+            format!(
+                "{} of {mailbox}: {}",
+                numbers::plural(messages.len() as u64, "message"),
+                clean::short(&numbers.join(", "), SHORT)
+            )
+        }
+        EventBody::MessagesCame { mailbox, messages, .. } => {
+            let numbers: Vec<_> = messages.iter().map(|came| came.number.to_string()).collect();
+            format!(
+                "{} of project:{mailbox}: {}",
+                numbers::plural(messages.len() as u64, "message"),
+                clean::short(&numbers.join(", "), SHORT)
+            )
+        }
+        EventBody::MessageDead { mailbox, number, reason, .. } => format!("{number} of {mailbox}: {}", reason.in_words()),
+        EventBody::SubscriptionChanged { mailbox, kind, subscribed, .. } => {
+            format!("{mailbox} gets {}{kind}", if *subscribed { "" } else { "no more " })
+        }
+        other => other.kind().to_owned(),
+    }
+}
+
 /// What an event tells, in a few words.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
 fn told(body: &EventBody) -> String {
     match body {
         EventBody::RunCreated { workflow, owner, .. } => format!("{workflow}, by {owner}"),
@@ -349,37 +388,11 @@ fn told(body: &EventBody) -> String {
             format!("call {ordinal}, {model}, {} for {reason}", numbers::duration(Duration::from_millis(*duration_ms)))
         }
         EventBody::BreakerChanged { model, from, to, reason, .. } => format!("{model}, from {from} to {to}: {reason}"),
-        EventBody::MessageSent { message, deliveries, .. } => {
-            let to = match (&message.to, deliveries.as_slice()) {
-                (Recipient::Subscribers, all) => {
-                    let names: Vec<_> = all.iter().map(|delivery| delivery.mailbox.as_str()).collect();
-                    format!("all ({})", if names.is_empty() { "nobody".to_owned() } else { names.join(", ") })
-                }
-                (to, [delivery]) => format!("{to}, {}", delivery.number),
-                (to, _) => to.to_string(),
-            };
-            format!("{} to {to}: {}", message.kind, clean::short(&message.body.to_string(), SHORT))
-        }
-        EventBody::MessagesTaken { mailbox, messages, .. } => {
-            let numbers: Vec<_> = messages.iter().map(|taken| taken.number.to_string()).collect();
-            format!(
-                "{} of {mailbox}: {}",
-                numbers::plural(messages.len() as u64, "message"),
-                clean::short(&numbers.join(", "), SHORT)
-            )
-        }
-        EventBody::MessagesCame { mailbox, messages, .. } => {
-            let numbers: Vec<_> = messages.iter().map(|came| came.number.to_string()).collect();
-            format!(
-                "{} of project:{mailbox}: {}",
-                numbers::plural(messages.len() as u64, "message"),
-                clean::short(&numbers.join(", "), SHORT)
-            )
-        }
-        EventBody::MessageDead { mailbox, number, reason, .. } => format!("{number} of {mailbox}: {}", reason.in_words()),
-        EventBody::SubscriptionChanged { mailbox, kind, subscribed, .. } => {
-            format!("{mailbox} gets {}{kind}", if *subscribed { "" } else { "no more " })
-        }
+        EventBody::MessageSent { .. }
+        | EventBody::MessagesTaken { .. }
+        | EventBody::MessagesCame { .. }
+        | EventBody::MessageDead { .. }
+        | EventBody::SubscriptionChanged { .. } => told_of_mail(body),
         EventBody::NodeSucceeded { output, routed_to, reused, .. } => {
             let from = reused.as_ref().map(|reused| format!("reused from run {}: ", reused.run)).unwrap_or_default();
             match routed_to {

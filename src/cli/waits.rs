@@ -36,21 +36,27 @@ impl Waits {
 
     /// Says it on standard error.
     pub(super) fn tell(&self, run: RunId, commands: &Commands, terminal: &Terminal) {
-        for wait in self.times.iter().take(NAMED) {
-            terminal.talk(&format!("run {run} waits until {} (node {})", wait.until, clean::one_line(wait.node.as_str())));
-        }
+        terminal.talk(&self.in_words(run, commands));
+    }
+
+    /// For what it waits and what is to be done, in lines.
+    pub(super) fn in_words(&self, run: RunId, commands: &Commands) -> String {
+        let named = self.times.iter().take(NAMED);
+        let mut lines: Vec<String> = named
+            .map(|wait| format!("run {run} waits until {} (node {})", wait.until, clean::one_line(wait.node.as_str())))
+            .collect();
         if self.times.len() > NAMED {
-            terminal.talk(&format!("and for {} more nodes after that", self.times.len() - NAMED));
+            lines.push(format!("and for {} more nodes after that", self.times.len() - NAMED));
         }
-        for mailbox in &self.mailboxes {
-            terminal.talk(&format!("run {run} waits for mailbox `project:{mailbox}`"));
-        }
-        if !self.asks && self.times.is_empty() && !self.mailboxes.is_empty() {
-            terminal.talk(&format!("when somebody has sent or read there, {}", commands.resume(run)));
+        lines.extend(self.mailboxes.iter().map(|mailbox| format!("run {run} waits for mailbox `project:{mailbox}`")));
+        let waits_for_mail_only = !self.asks && self.times.is_empty() && !self.mailboxes.is_empty();
+        lines.push(if waits_for_mail_only {
+            format!("when somebody has sent or read there, {}", commands.resume(run))
         } else if self.asks || self.times.is_empty() {
-            terminal.talk(&format!("run {run} waits for a person; {}", commands.answer(run)));
+            format!("run {run} waits for a person; {}", commands.answer(run))
         } else {
-            terminal.talk(&format!("after that, {}", commands.resume(run)));
-        }
+            format!("after that, {}", commands.resume(run))
+        });
+        lines.join("\n")
     }
 }

@@ -143,6 +143,7 @@ impl Scheduler {
                 Woken::Mail(news) => self.on_news(news)?,
                 Woken::Timer => self.on_timer()?,
             }
+            self.note_patience();
         }
         self.close(wishes).await
     }

@@ -39,9 +39,12 @@ impl Addressees {
                     }
                 }
                 NodeKind::Graph(inner) => self.add(inner),
-                // What runs in there has mailboxes of its own.
-                NodeKind::Workflow { .. } => {}
-                NodeKind::Tool(_) | NodeKind::Value(_) | NodeKind::Approval(_) | NodeKind::Send(_) => {}
+                // What runs in another workflow has mailboxes of its own.
+                NodeKind::Workflow { .. }
+                | NodeKind::Tool(_)
+                | NodeKind::Value(_)
+                | NodeKind::Approval(_)
+                | NodeKind::Send(_) => {}
             }
         }
     }

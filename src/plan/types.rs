@@ -405,8 +405,8 @@ impl AgentNode {
     /// Whether it may send or take messages while it works: an earlier answer stands for none of them.
     #[must_use]
     pub fn exchanges_messages(&self) -> bool {
-        let covers = |name: &&str| ToolName::new(*name).is_ok_and(|name| self.tools.iter().any(|tool| tool.covers(&name)));
-        messages::NAMES.iter().any(|name| covers(&name))
+        let has = |name: &str| ToolName::new(name).is_ok_and(|name| self.tools.iter().any(|tool| tool.covers(&name)));
+        messages::NAMES.into_iter().any(has)
     }
 
     /// The tools that its attempts call by themselves, whatever the model asks for.

@@ -182,9 +182,11 @@ fn research_looks_into_material_only_when_there_is_some() {
 fn the_other_workflows_run_with_simulated_answers() {
     gives(&run("workflows/hello.yaml", &["-i", "name=Ada"]), &["greeting"]);
     gives(&run("workflows/repo-report.yaml", &["-i", "write=true"]), &["title", "text", "unseen", "written_to"]);
+    gives(&run("workflows/announce.yaml", &[]), &["released", "last_draft"]);
     gives(&run("workflows/triage.toml", &[]), &["kind", "urgency", "reply", "internal_note"]);
     gives(&run("workflows/ask-docs.yaml", &[]), &["found", "answer", "citations"]);
     gives(&run("workflows/debate.yaml", &[]), &["verdict", "reasons", "conceded", "decided"]);
+    gives(&run("workflows/hierarchy.yaml", &[]), &["text", "approved", "open_questions"]);
     gives(&run("workflows/peer-review.yaml", &[]), &["text", "accepted", "open_problems"]);
     gives(&run("workflows/auction.yaml", &[]), &["winner", "bids", "result", "left_to_do"]);
     gives(&run("workflows/remembering.yaml", &[]), &["cause", "action", "known_before", "helped", "lesson", "kept"]);
@@ -194,7 +196,7 @@ fn the_other_workflows_run_with_simulated_answers() {
 
 #[test]
 fn complete_examples_in_the_documentation_are_valid() {
-    for page in ["README.md", "docs/format.md", "docs/messages.md", "docs/tools.md"] {
+    for page in ["README.md", "docs/approvals.md", "docs/format.md", "docs/messages.md", "docs/tools.md"] {
         let folder = TempDir::new().unwrap();
         let mut workflows = Vec::new();
         for fence in fences(page) {
@@ -220,6 +222,7 @@ fn complete_examples_in_the_documentation_are_valid() {
 fn every_example_says_whether_it_is_complete() {
     for page in [
         "README.md",
+        "docs/approvals.md",
         "docs/format.md",
         "docs/lifecycle.md",
         "docs/memory.md",

@@ -134,10 +134,10 @@ nodes:
   m: { tool: calculator, args: { expression: "1" }, permissions: ["run:*"] }
 "#,
         r#"
-AF019 1:15 "\"net:x/y\"" `net:x/y` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL`, `memory:read:COLLECTION`, `memory:write:COLLECTION` or `secret:NAME`)
-AF019 2:30 "\"fs:read:../x\"" `fs:read:../x` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL`, `memory:read:COLLECTION`, `memory:write:COLLECTION` or `secret:NAME`)
-AF019 4:44 "\"llm:x\"" `llm:x` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL`, `memory:read:COLLECTION`, `memory:write:COLLECTION` or `secret:NAME`)
-AF019 5:67 "\"run:*\"" `run:*` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL`, `memory:read:COLLECTION`, `memory:write:COLLECTION` or `secret:NAME`)
+AF019 1:15 "\"net:x/y\"" `net:x/y` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL`, `memory:read:COLLECTION`, `memory:write:COLLECTION`, `mailbox:send:NAME`, `mailbox:read:NAME` or `secret:NAME`)
+AF019 2:30 "\"fs:read:../x\"" `fs:read:../x` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL`, `memory:read:COLLECTION`, `memory:write:COLLECTION`, `mailbox:send:NAME`, `mailbox:read:NAME` or `secret:NAME`)
+AF019 4:44 "\"llm:x\"" `llm:x` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL`, `memory:read:COLLECTION`, `memory:write:COLLECTION`, `mailbox:send:NAME`, `mailbox:read:NAME` or `secret:NAME`)
+AF019 5:67 "\"run:*\"" `run:*` is no permission (write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, `mcp:SERVER/TOOL`, `memory:read:COLLECTION`, `memory:write:COLLECTION`, `mailbox:send:NAME`, `mailbox:read:NAME` or `secret:NAME`)
 "#,
     );
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     sync::Arc,
 };
 
@@ -152,12 +151,6 @@ impl Steerable {
             AgentStatus { name, state, overrides, changed, under_way }
         };
         Ok(names.into_iter().map(status).collect())
-    }
-
-    /// The file of the store that is steered through.
-    #[must_use]
-    pub fn store(&self) -> PathBuf {
-        self.place.file().map(PathBuf::from).unwrap_or_else(|| PathBuf::from(&self.place.url))
     }
 }
 

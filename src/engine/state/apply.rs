@@ -15,7 +15,7 @@ use super::{
 use crate::{
     agent::CallRecord,
     error::{Error, ErrorKind, ErrorRecord, Result},
-    model::{Event, EventBody, Handled, NodePath, NodeStatus, RunId, Seq, Spend, Value},
+    model::{Event, EventBody, Handled, NodePath, NodeStatus, RunId, RunStatus, Seq, Spend, Value},
     plan::{JoinMode, NodeKind, OnError},
     template::Shared,
 };
@@ -25,6 +25,7 @@ impl RunState {
     ///
     /// # Errors
     /// `Divergent` when it does not fit the plan or the events before it; the state is then not to be used any more.
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
     pub fn apply(&mut self, event: &Event) -> Result<()> {
         if event.seq != self.next_seq {
             return Err(misfit(&format!("event {} comes where event {} belongs", event.seq, self.next_seq)));
@@ -47,20 +48,9 @@ impl RunState {
                 self.on_attempt(id, *attempt, seq, at);
                 self.open_inside(id, *elements, inputs.as_ref(), seq)?;
             }
-            EventBody::ModelResponded { node, ordinal, model, fingerprint, response, cost, duration_ms, overrides, .. } => {
+            EventBody::ModelResponded { node, .. } => {
                 let id = self.find(node)?;
-                self.add_spend(id, Spend::of_call(response.usage, *cost));
-                let instance = self.instance_mut(id);
-                instance.horizon = seq;
-                instance.recorded.take_call(CallRecord {
-                    ordinal: *ordinal,
-                    model: model.clone(),
-                    fingerprint: fingerprint.clone(),
-                    response: response.clone(),
-                    cost: *cost,
-                    duration_ms: *duration_ms,
-                    overrides: overrides.clone(),
-                });
+                self.on_answer(id, &event.body, seq);
             }
             EventBody::ToolCalled { node, .. }
             | EventBody::ToolReturned { node, .. }
@@ -125,15 +115,42 @@ impl RunState {
             | EventBody::AgentDraining { .. }
             | EventBody::AgentTerminated { .. }
             | EventBody::AgentChanged { .. } => self.apply_steering(&event.body, seq),
-            EventBody::RunFinished { status, outputs, error, .. } => {
-                for id in self.open_instances() {
-                    self.instance_mut(id).status = NodeStatus::Cancelled;
-                }
-                self.running = 0;
-                self.ending = Some(Ending { status: *status, outputs: outputs.clone(), error: error.clone() });
+            EventBody::RunFinished { status, outputs, error, spend } => {
+                self.on_finished(*status, outputs, error.as_ref(), *spend)
             }
         }
         Ok(())
+    }
+
+    /// A model answered: it is paid for, and is not asked again.
+    fn on_answer(&mut self, id: InstanceId, body: &EventBody, seq: Seq) {
+        let EventBody::ModelResponded { ordinal, model, fingerprint, response, cost, duration_ms, overrides, .. } = body else {
+            return;
+        };
+        self.add_spend(id, Spend::of_call(response.usage, *cost));
+        let instance = self.instance_mut(id);
+        instance.horizon = seq;
+        instance.recorded.take_call(CallRecord {
+            ordinal: *ordinal,
+            model: model.clone(),
+            fingerprint: fingerprint.clone(),
+            response: response.clone(),
+            cost: *cost,
+            duration_ms: *duration_ms,
+            overrides: overrides.clone(),
+        });
+    }
+
+    fn on_finished(&mut self, status: RunStatus, outputs: &IndexMap<String, Value>, error: Option<&ErrorRecord>, spend: Spend) {
+        // Of a run that was cut off, it counts what may have been paid for, too.
+        if let Some(root) = self.frames.first_mut() {
+            root.spend = spend;
+        }
+        for id in self.open_instances() {
+            self.instance_mut(id).status = NodeStatus::Cancelled;
+        }
+        self.running = 0;
+        self.ending = Some(Ending { status, outputs: outputs.clone(), error: error.cloned() });
     }
 
     fn on_created(&mut self, run: RunId, at: Timestamp, inputs: &IndexMap<String, Value>) {

@@ -50,7 +50,8 @@ impl RunState {
         let gate = Gate {
             options: node.options.clone(),
             form: node.form.as_deref().cloned(),
-            until: open.and_then(|open| now.checked_add(open).ok()),
+            // People read it.
+            until: open.and_then(|open| Timestamp::from_millisecond(now.checked_add(open).ok()?.as_millisecond()).ok()),
             on_timeout: node.on_timeout.clone(),
         };
         let question = Question::at_gate(message, gate);

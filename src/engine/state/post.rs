@@ -181,8 +181,8 @@ fn did_you_mean(name: &str, what: &str, names: &[&str]) -> String {
         return format!("did you mean `{near}`?");
     }
     let names: BTreeSet<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match names.is_empty() {
-        true => format!("the workflow has no {what}"),
-        false => format!("the {what} are {}", names.into_iter().collect::<Vec<_>>().join(", ")),
+    if names.is_empty() {
+        return format!("the workflow has no {what}");
     }
+    format!("the {what} are {}", names.into_iter().collect::<Vec<_>>().join(", "))
 }

@@ -122,7 +122,7 @@ project: [{ path: /home/me/site, allow: ['fs:write:public/**'] }]
                 "5:3 `read:docs/**` is no permission → did you mean `fs:read:docs/**`?",
                 "6:3 `fs:reed:docs` is no permission → did you mean `fs:read:docs`?",
                 "7:3 `everything` is no permission → write `net:HOST`, `fs:read:GLOB`, `fs:write:GLOB`, `run:PROGRAM WORD…`, \
-                 `mcp:SERVER/TOOL`, `memory:read:COLLECTION`, `memory:write:COLLECTION` or `secret:NAME`",
+                 `mcp:SERVER/TOOL`, `memory:read:COLLECTION`, `memory:write:COLLECTION`, `mailbox:send:NAME`, `mailbox:read:NAME` or `secret:NAME`",
             ]
         );
     }

@@ -31,10 +31,8 @@ struct Traffic<'d> {
     takes: Vec<(&'d Spanned<String>, Option<&'d Spanned<String>>)>,
     /// The mailboxes that templates read, and where.
     reads: Vec<(String, Site)>,
-    /// Whether an agent sends to whom it likes, whether one speaks to all, whether one subscribes.
-    agent_sends: bool,
-    agent_broadcasts: bool,
-    agent_subscribes: bool,
+    /// The tools over messages that an agent has.
+    tools: BTreeSet<&'static str>,
     /// Nodes that call by themselves what only agents can.
     calls: Vec<Diagnostic>,
 }
@@ -75,12 +73,10 @@ impl<'d> Traffic<'d> {
                 (KindDraft::Graph(inner), _) => self.add(checked, inner),
                 (KindDraft::Agent(agent), _) => {
                     self.known.extend(agent.agent.clone());
-                    let has = |name: &str| {
-                        ToolName::new(name).is_ok_and(|name| agent.tools.iter().any(|pattern| pattern.covers(&name)))
+                    let has = |name: &&str| {
+                        ToolName::new(*name).is_ok_and(|name| agent.tools.iter().any(|pattern| pattern.covers(&name)))
                     };
-                    self.agent_sends |= has(SEND);
-                    self.agent_broadcasts |= has(BROADCAST) || has(SEND);
-                    self.agent_subscribes |= has(SUBSCRIBE);
+                    self.tools.extend(NAMES.into_iter().filter(has));
                 }
                 (KindDraft::Send(send), NodeKindManifest::Send(written)) => {
                     self.sends.push(written);
@@ -145,14 +141,14 @@ impl<'d> Traffic<'d> {
     fn in_vain(&self, workflow: &WorkflowManifest, mailbox: &Spanned<String>) -> Option<Diagnostic> {
         let Ok(Mailbox::Run(name)) = mailbox.value.parse() else { return None };
         let described = workflow.mailboxes.iter().find(|(known, _)| known.value == name.as_str());
-        let gets_all = described.is_some_and(|(_, mailbox)| !mailbox.subscribe.is_empty()) || self.agent_subscribes;
+        let gets_all = described.is_some_and(|(_, mailbox)| !mailbox.subscribe.is_empty()) || self.tools.contains(SUBSCRIBE);
         let sends = |send: &&SendManifest| match send.to.value.parse() {
             Ok(Recipient::Mailbox(Mailbox::Run(to))) => to == name,
             Ok(Recipient::Mailbox(Mailbox::Project(_))) => false,
             Ok(Recipient::Subscribers) => gets_all,
             Err(_) => true,
         };
-        if self.agent_sends || (self.agent_broadcasts && gets_all) || self.sends.iter().any(sends) {
+        if self.tools.contains(SEND) || (self.tools.contains(BROADCAST) && gets_all) || self.sends.iter().any(sends) {
             return None;
         }
         let message = format!("nobody sends to the mailbox `{name}`");

@@ -10,6 +10,7 @@ mod end_to_end;
 mod exit_codes;
 mod flows;
 mod flows_of_memory;
+mod gates;
 mod help;
 mod init;
 mod inputs;

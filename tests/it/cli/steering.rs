@@ -228,7 +228,7 @@ fn what_cannot_be_done_to_an_agent_is_told_and_changes_nothing() {
 fn what_two_processes_do_at_once_is_both_done() {
     let project = project();
     project.run(&["agents", "pause", "writer"]).exit(0);
-    let heats: Vec<String> = (0..6).map(|n| format!("temperature=1.{n}")).collect();
+    let heats: Vec<String> = (1..7).map(|n| format!("temperature=1.{n}")).collect();
     let started: Vec<_> = (heats.iter())
         .map(|heat| {
             let mut command = project.command(&["agents", "set", "writer", heat]);

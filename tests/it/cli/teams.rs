@@ -80,9 +80,9 @@ fn an_author_revises_until_both_reviewers_accept() {
 fn a_review_without_agreement_ends_at_the_bound_and_says_what_is_open() {
     let refused = json!({ "accepted": false, "problems": [{ "where": "all", "problem": "No.", "fix": "Begin anew." }] });
     let project = team(&json!({
-        "author": [{ "text": "same", "answers": [] }],
-        "first-reviewer": [refused],
-        "second-reviewer": [{ "accepted": true, "problems": [] }],
+        "author": vec![json!({ "text": "same", "answers": [] }); 4],
+        "first-reviewer": vec![refused; 4],
+        "second-reviewer": vec![json!({ "accepted": true, "problems": [] }); 4],
     }));
     let outputs = project.run(&["run", "workflows/peer-review.yaml", "--output", "json"]).exit(0).json();
     assert_eq!((&outputs["accepted"], outputs["open_problems"].as_array().unwrap().len()), (&json!(false), 1));
@@ -110,4 +110,52 @@ fn an_auction_is_won_by_the_surest_of_the_cheapest_that_can_do_it() {
     assert_eq!(able, (json!("swift"), json!("s")), "one cannot, one takes too long");
     let nobody = run(bidder(false, 1, 0.9, "s"), bidder(true, 9, 0.9, "t"), bidder(true, 9, 0.9, "f"));
     assert_eq!(nobody.0, "nobody");
+}
+
+/// A manager who is content with the second version, and workers of whom the first one has something to tell. Each process begins anew with what
+/// they answer.
+fn handbook() -> Value {
+    let part = |name: &str| json!({ "part": name, "brief": format!("Write {name}."), "must_have": ["dates"] });
+    let merged =
+        |complete: bool, text: &str| json!({ "complete": complete, "text": text, "send_back": [], "open_questions": [] });
+    let split = json!({ "parts": [part("calls"), part("handover")] });
+    let note = json!({ "to": "manager", "type": "note", "body": { "part": "calls", "note": "There is no second phone." } });
+    let mut workers = vec![json!({ "tools": [{ "name": "send_message", "arguments": note }] })];
+    workers.extend(vec![json!({ "text": "written", "open_questions": ["Who pays?"] }); 4]);
+    json!({
+        "manager": [split, merged(false, "one"), split, merged(true, "two")],
+        "worker": workers,
+    })
+}
+
+#[test]
+fn a_manager_hands_out_takes_reports_and_a_person_pushes_back_and_approves() {
+    let project = team(&handbook());
+    project.run(&["run", "workflows/hierarchy.yaml"]).exit(3);
+    let asked = project.run(&["approve", "last", "--format", "json"]);
+    assert!(asked.exit(0).stdout.contains("push_back") && asked.stdout.contains("two"), "{asked}");
+    let reports = output(&project, "delivery@1.making@2.reports");
+    let mut parts: Vec<_> = reports.as_array().unwrap().iter().map(|report| report["body"]["part"].clone()).collect();
+    parts.sort_by_key(|part| part.as_str().map(str::to_owned));
+    assert_eq!(parts, ["calls", "handover"]);
+    let notes: Vec<_> = events(&project, "message_sent").into_iter().filter(|event| event["message"]["type"] == "note").collect();
+    assert_eq!((notes.len(), &notes[0]["message"]["from"]["agent"]), (1, &json!("worker")), "{notes:#?}");
+
+    let push_back = ["approve", "last", "delivery@1.gate", "--option", "push_back", "--comment", "Shorter.", "--resume"];
+    project.run(&push_back).exit(3);
+    assert_eq!(output(&project, "delivery@2.wish"), "Shorter.");
+    let approve = ["approve", "last", "delivery@2.gate", "--option", "approve", "--resume"];
+    project.run(&approve).exit(0);
+    let outputs = project.run(&["runs", "show", "last", "--format", "json"]).json()["outputs"].clone();
+    assert_eq!((&outputs["text"], &outputs["approved"]), (&json!("two"), &json!(true)));
+}
+
+#[test]
+fn a_person_who_rejects_what_a_team_has_made_ends_the_run() {
+    let project = team(&handbook());
+    project.run(&["run", "workflows/hierarchy.yaml"]).exit(3);
+    project
+        .run(&["approve", "last", "delivery@1.gate", "--reject", "--comment", "Not this year.", "--resume"])
+        .exit(6)
+        .says("Not this year.");
 }

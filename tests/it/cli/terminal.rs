@@ -69,6 +69,41 @@ fn missing_inputs_are_asked_for_until_they_fit() {
     assert!(seen.contains("How many"), "{seen}");
 }
 
+const GATE: &str = "\
+nodes:
+  gate:
+    approval:
+      message: 'Publish?'
+      options: [approve, push_back, reject]
+      form: { reason: string, days?: integer }
+outputs: { all: \"{{ gate.option }} {{ gate.comment }} {{ gate.form.reason }} {{ gate.form.days | default('none') }}\" }
+";
+
+#[test]
+fn a_person_at_the_terminal_chooses_comments_and_fills_the_form_in() {
+    let project = Project::new().with("gate.yaml", GATE);
+    let (mut ours, theirs) = terminal();
+    let mut command = project.command(&["run", "gate.yaml", "--color", "never"]);
+    command.stdin(Stdio::from(theirs.try_clone().unwrap())).stderr(Stdio::from(theirs)).stdout(Stdio::piped());
+    let child = command.spawn().unwrap();
+    drop(command);
+    let mut seen = String::new();
+    read_until(&mut ours, &mut seen, "or Enter to decide later: ");
+    assert!(seen.contains("Publish?") && seen.contains("options approve, push_back, reject"), "{seen}");
+    ours.write_all(b"perhaps\n").unwrap();
+    read_until(&mut ours, &mut seen, "that is none of the answers");
+    ours.write_all(b"push_back too long\n").unwrap();
+    read_until(&mut ours, &mut seen, "reason (string): ");
+    ours.write_all(b"it rambles\n").unwrap();
+    read_until(&mut ours, &mut seen, "days (integer, Enter to leave it out): ");
+    ours.write_all(b"soon\n").unwrap();
+    read_until(&mut ours, &mut seen, "is not of type \"integer\"");
+    ours.write_all(b"\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{seen}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "push_back too long it rambles none\n");
+}
+
 #[test]
 fn ending_the_input_is_a_missing_input() {
     let project = Project::new().with("asking.yaml", ASKING);

@@ -18,3 +18,4 @@ mod revise;
 mod steering;
 mod time;
 mod tools;
+mod waits;

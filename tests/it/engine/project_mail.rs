@@ -71,6 +71,7 @@ impl Place {
             env: BTreeMap::new(),
             origin: None,
             parent: None,
+            asks_people: false,
             revision: None,
             asks_people: false,
         }

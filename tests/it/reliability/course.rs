@@ -62,6 +62,9 @@ impl Ledger<'_> {
             let mark = mark_of(&question["arguments"]);
             let step = self.lab.workload.steps.iter().find(|step| step.mark == mark);
             let decision = match (question["kind"].as_str(), step) {
+                // What has an end is left to it.
+                (Some("choice"), _) if !question["until"].is_null() => continue,
+                (Some("choice"), _) => None,
                 (Some("permission"), Some(step)) if step.is_asked => None,
                 (Some("ambiguous"), Some(step)) => match step.class {
                     Class::Asks(Answer::Rerun) => Some("--rerun"),

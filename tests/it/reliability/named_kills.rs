@@ -182,7 +182,7 @@ impl Known {
         assert_eq!(ledger.problems, [""; 0], "{}", workload.name);
         let outputs = serde_json::from_slice(&output.stdout).unwrap();
         // What is removed is the same, whatever the run was of.
-        if workload.steps.is_empty() {
+        if workload.steps.is_empty() && !waits {
             let output = lab.errand(Errand::Remove, ledger.run(), &[("AGENTFLOW_CRASH_TRACE", "remove")]);
             assert!(output.status.success(), "{}: {}", workload.name, told(&output));
             passes.insert(Errand::Remove, lab.trace("remove"));

@@ -142,7 +142,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Workload> {
 }
 
 /// Those that call nothing but models.
-pub(crate) const MODELS: [Workload; 14] = [
+pub(crate) const MODELS: [Workload; 15] = [
     Workload {
         name: "chain",
         files: &[(
@@ -522,6 +522,32 @@ outputs: { end: "{{ end }}", sum: "{{ squares | sum }}", bad: "{{ bad }}", slow:
         ],
         width: 2,
         is_large: true,
+        ..Workload::EMPTY
+    },
+    Workload {
+        name: "gates",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+nodes:
+  draft: { agent: a, prompt: "[[draft]]" }
+  nap: { wait: { for: 40ms }, needs: draft }
+  late: { approval: { message: "Late?", options: [approve, late], timeout: 30ms, on_timeout: late }, needs: draft }
+  work:
+    loop: { until: gate.approved, max: 2 }
+    nodes:
+      text: { agent: a, prompt: "[[text]] {{ draft }} {{ nap.until is string }}" }
+      gate: { approval: { message: "Publish {{ text }}?", options: [approve, push_back, reject] } }
+  end: { agent: a, prompt: "[[end]] {{ work.gate.option }} {{ late.option }}" }
+outputs: { end: "{{ end }}", late: "{{ late.option }}", gate: "{{ work.gate.option }}" }
+"#,
+        )],
+        calls: &[
+            Call::new("draft", Answer("a draft")),
+            Call::new("text", Slowly("a text")),
+            Call::new("end", Answer("published")),
+        ],
         ..Workload::EMPTY
     },
 ];

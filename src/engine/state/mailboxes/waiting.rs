@@ -29,6 +29,9 @@ pub(in crate::engine::state) struct Wanted {
     pub(in crate::engine::state) count: usize,
 }
 
+/// Where messages are looked for: in a mailbox, of one type or of any.
+type Place = (BoxId, Option<MessageType>);
+
 /// All that wait.
 ///
 /// Of those that want the same, who wants fewest comes first, then who stands first in the run; senders stand in a line. So a message, or
@@ -36,7 +39,8 @@ pub(in crate::engine::state) struct Wanted {
 #[derive(Debug, Default)]
 pub(in crate::engine::state) struct Waiting {
     all: BTreeMap<InstanceId, WaitsFor>,
-    receivers: HashMap<(BoxId, Option<MessageType>), BTreeSet<(usize, InstanceId)>>,
+    /// By mailbox and type: how many each wants, and who it is.
+    receivers: HashMap<Place, BTreeSet<(usize, InstanceId)>>,
     senders: HashMap<BoxId, BTreeSet<(u64, InstanceId)>>,
     /// The places in the line of senders.
     places: HashMap<InstanceId, u64>,

@@ -87,6 +87,9 @@ fn names(events: &[Event]) -> Named {
             EventBody::RunCreated { .. }
             | EventBody::RunFinished { .. }
             | EventBody::RunResumed { .. }
+            | EventBody::RunPaused { .. }
+            | EventBody::RunContinued { .. }
+            | EventBody::AttemptPaused { held: true, .. }
             | EventBody::CallWaited { .. } => continue,
             other => panic!("an event that no graph has: {other:?}"),
         };

@@ -23,9 +23,9 @@ use std::{
 use agentflow::{
     agent::{Models, ModelsSettings},
     diagnostic::{DiskFiles, Severity},
-    engine::{Engine, EngineSettings, Observer, RunOptions, RunResult, RunState, Stop, read_run},
+    engine::{Engine, EngineSettings, Observer, RunOptions, RunResult, RunState, Stop, ask_run, read_run},
     error::ErrorKind,
-    model::{Event, EventBody, ProviderName, RunId, RunStatus},
+    model::{Event, EventBody, ProviderName, RunId, RunStatus, RunWish},
     plan::{CompileOptions, ManifestChoice, Plan, compile_text},
     provider::Providers,
     store::{InMemoryStore, Store},
@@ -85,6 +85,7 @@ fn part_8_random_graphs() {
         ("calls", counts.calls),
         ("kills", counts.kills),
         ("stops", counts.stops),
+        ("pauses", counts.pauses),
         ("failed", counts.failed),
         ("fallbacks", counts.fallbacks),
         ("flows of tools", volume / 2),
@@ -107,6 +108,7 @@ struct Counts {
     calls: u64,
     kills: u64,
     stops: u64,
+    pauses: u64,
     failed: u64,
     fallbacks: u64,
 }
@@ -117,6 +119,7 @@ impl Counts {
         self.calls += other.calls;
         self.kills += other.kills;
         self.stops += other.stops;
+        self.pauses += other.pauses;
         self.failed += other.failed;
         self.fallbacks += other.fallbacks;
     }
@@ -166,20 +169,23 @@ fn try_graph(runtime: &Runtime, graph: &Graph, random: &mut Rng) -> Counts {
     let mut tried = Counts::default();
     let mut world = World { plan, graph, inner: Arc::default(), run: RunId::generate(), seed: random.u64(..) };
     let result = loop {
-        let interruption = (left > 0).then(|| Interruption::random(random, expected.events.len() as u64));
+        // Somebody pauses the run now and then; the next process goes on with it.
+        let pause = (left > 0 && random.u8(..6) == 0).then(|| Duration::from_millis(random.u64(..4_000)));
+        tried.pauses += u64::from(pause.is_some());
+        let interruption = (left > 0 && pause.is_none()).then(|| Interruption::random(random, expected.events.len() as u64));
         left = left.saturating_sub(1);
         match interruption {
             None => {}
             Some(Interruption::StoppedAt(..)) => tried.stops += 1,
             Some(_) => tried.kills += 1,
         }
-        let result = runtime.block_on(world.process(interruption, &mut tried));
+        let result = runtime.block_on(world.process(interruption, pause, &mut tried));
         if let Some(result) = result
-            && result.status != RunStatus::Running
+            && !matches!(result.status, RunStatus::Running | RunStatus::Waiting)
         {
             break result;
         }
-        assert!(interruption.is_some(), "the run does not end although nothing interrupts it");
+        assert!(interruption.is_some() || pause.is_some(), "the run does not end although nothing interrupts it");
     };
     let events = runtime.block_on(world.events());
     let state = RunState::replay(Arc::clone(&world.plan), &BTreeMap::new(), &events).unwrap();
@@ -212,7 +218,12 @@ impl World<'_> {
     }
 
     /// One process that begins the run or goes on with it; `None` when it is killed.
-    async fn process(&mut self, interruption: Option<Interruption>, tried: &mut Counts) -> Option<RunResult> {
+    async fn process(
+        &mut self,
+        interruption: Option<Interruption>,
+        pause: Option<Duration>,
+        tried: &mut Counts,
+    ) -> Option<RunResult> {
         let before = self.events().await;
         let death = match interruption {
             Some(Interruption::KilledAtEvent(death)) => Some(Death { at: death.at.max(before.len() as u64), ..death }),
@@ -240,6 +251,12 @@ impl World<'_> {
             }
         };
         let interrupted = async {
+            if let Some(after) = pause {
+                tokio::time::sleep(after).await;
+                let store: Arc<dyn Store> = Arc::clone(&self.inner) as _;
+                ask_run(&store, self.run, RunWish::Pause, "somebody").await.unwrap();
+                std::future::pending::<()>().await;
+            }
             match interruption {
                 Some(Interruption::KilledAt(after)) => tokio::time::sleep(after).await,
                 Some(Interruption::StoppedAt(after, ask)) => {

@@ -48,10 +48,9 @@ impl Waits {
         if self.times.len() > NAMED {
             lines.push(format!("and for {} more nodes after that", self.times.len() - NAMED));
         }
-        for mailbox in &self.mailboxes {
-            lines.push(format!("run {run} waits for mailbox `project:{mailbox}`"));
-        }
-        lines.push(if !self.asks && self.times.is_empty() && !self.mailboxes.is_empty() {
+        lines.extend(self.mailboxes.iter().map(|mailbox| format!("run {run} waits for mailbox `project:{mailbox}`")));
+        let waits_for_mail_only = !self.asks && self.times.is_empty() && !self.mailboxes.is_empty();
+        lines.push(if waits_for_mail_only {
             format!("when somebody has sent or read there, {}", commands.resume(run))
         } else if self.asks || self.times.is_empty() {
             format!("run {run} waits for a person; {}", commands.answer(run))

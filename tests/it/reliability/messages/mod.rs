@@ -18,8 +18,8 @@ struct Came {
 fn part_10_messages_under_kills() {
     let mut part = Part::begin(10);
     let target = part.volume(4_000, 200_000);
-    // A third in runs, a third between runs, the rest between processes that do nothing else.
-    let runs = (target / 3).div_ceil(runs::EACH);
+    // A twentieth in runs, as much between runs, the rest between processes that do nothing else: they do more in the same time.
+    let runs = (target / 20).div_ceil(runs::EACH);
     let came = work_off((0..2 * runs).collect(), |number| {
         let random = part.random(1_000 + number);
         let mut came = if number % 2 == 0 { runs::within(random) } else { runs::between(random) };

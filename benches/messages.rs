@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -73,7 +74,7 @@ fn many_agents(table: &mut Table, runtime: &tokio::runtime::Runtime) {
         let mut text = "limits: { nodes: 100k, tool_calls: 100k, concurrency: 64 }\nagents:\n".to_owned();
         let mut answers = BTreeMap::new();
         for n in 0..agents {
-            text.push_str(&format!("  a{n}: {{ model: mock/m, tools: [send_message, read_messages] }}\n"));
+            writeln!(text, "  a{n}: {{ model: mock/m, tools: [send_message, read_messages] }}").unwrap();
             let to = format!("a{}", (n + 1) % agents);
             let send = json!({"name": "send_message", "arguments": {"to": to, "type": "note", "body": {"from": n}}});
             let calls = json!({"tools": vec![send; 10]});
@@ -84,7 +85,7 @@ fn many_agents(table: &mut Table, runtime: &tokio::runtime::Runtime) {
             );
         }
         text.push_str("nodes:\n");
-        (0..agents).for_each(|n| text.push_str(&format!("  n{n}: {{ agent: a{n}, prompt: 'Say and read' }}\n")));
+        (0..agents).for_each(|n| writeln!(text, "  n{n}: {{ agent: a{n}, prompt: 'Say and read' }}").unwrap());
         let plan = plan(&text);
         let mut times: Vec<_> = (0..3)
             .map(|_| {

@@ -324,15 +324,14 @@ pub(super) fn print_outputs(result: &RunResult, output: OutputForm, terminal: &T
 fn tell_failure(result: &RunResult, watch: &Watch, signals: &Signals, commands: &Commands, terminal: &Terminal) -> u8 {
     let run = result.run;
     match result.status {
-        RunStatus::Succeeded => {}
+        // For what it waits is told later, by who may ask for it.
+        RunStatus::Succeeded | RunStatus::Waiting => {}
         RunStatus::Running => {
             terminal.talk(&format!("run {run} was interrupted; {}", commands.resume(run)));
             if signals.came() {
                 return signals.exit_code();
             }
         }
-        // For what it waits is told later, by who may ask for it.
-        RunStatus::Waiting => {}
         RunStatus::Failed | RunStatus::Cancelled => {
             failure::tell(terminal, run, watch.failed().as_ref(), result.error.as_ref(), &commands.show(run));
         }

@@ -322,7 +322,6 @@ fn told_of_mail(body: &EventBody) -> String {
 }
 
 /// What an event tells, in a few words.
-#[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
 fn told(body: &EventBody) -> String {
     match body {
         EventBody::RunCreated { workflow, owner, .. } => format!("{workflow}, by {owner}"),

@@ -15,6 +15,7 @@ pub struct Steered {
 
 impl Steered {
     /// As these events tell, which begin with the first.
+    #[must_use]
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut steered = Self::default();
         events.into_iter().for_each(|event| steered.take(event));

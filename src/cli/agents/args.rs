@@ -101,7 +101,7 @@ pub struct AgentsSetArgs {
     /// The agent's name
     #[arg(value_name = "AGENT")]
     pub name: String,
-    /// What it is set to: model=PROVIDER/MODEL, temperature=NUMBER, max_concurrent=NUMBER
+    /// What it is set to: `model=PROVIDER/MODEL`, `temperature=NUMBER`, `max_concurrent=NUMBER`
     #[arg(value_name = "NAME=VALUE", required = true)]
     pub settings: Vec<SettingArg>,
     /// It is one of this workflow: of its own or of its manifest
@@ -115,7 +115,7 @@ pub struct AgentsResetArgs {
     /// The agent's name
     #[arg(value_name = "AGENT")]
     pub name: String,
-    /// Only this: model, temperature or max_concurrent
+    /// Only this: `model`, `temperature` or `max_concurrent`
     #[arg(value_name = "NAME")]
     pub key: Option<String>,
     /// It is one of this workflow: of its own or of its manifest

@@ -84,11 +84,7 @@ fn under_way(events: &[Event]) -> Vec<NodePath> {
     let mut known = HashSet::new();
     for event in events {
         match &event.body {
-            EventBody::AttemptStarted { node, .. } => {
-                if known.insert(node) {
-                    open.push(node);
-                }
-            }
+            EventBody::AttemptStarted { node, .. } if known.insert(node) => open.push(node),
             EventBody::NodeSucceeded { node, .. }
             | EventBody::NodeFailed { node, .. }
             | EventBody::NodeSkipped { node, .. }

@@ -25,7 +25,6 @@ impl RunState {
     ///
     /// # Errors
     /// `Divergent` when it does not fit the plan or the events before it; the state is then not to be used any more.
-    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
     pub fn apply(&mut self, event: &Event) -> Result<()> {
         if event.seq != self.next_seq {
             return Err(misfit(&format!("event {} comes where event {} belongs", event.seq, self.next_seq)));
@@ -116,7 +115,7 @@ impl RunState {
             | EventBody::AgentTerminated { .. }
             | EventBody::AgentChanged { .. } => self.apply_steering(&event.body, seq),
             EventBody::RunFinished { status, outputs, error, spend } => {
-                self.on_finished(*status, outputs, error.as_ref(), *spend)
+                self.on_finished(*status, outputs, error.as_ref(), *spend);
             }
         }
         Ok(())

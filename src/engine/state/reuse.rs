@@ -46,7 +46,7 @@ impl RunState {
         let asked = set.and_then(|set| set.model.as_ref()).or(agent.model.as_ref());
         let mut model = asked.map(ToString::to_string).unwrap_or_default();
         if let Some(temperature) = set.and_then(|set| set.temperature) {
-            model.push_str(&format!(", temperature {temperature}"));
+            model = format!("{model}, temperature {temperature}");
         }
         if self.is_simulated {
             model.push_str(", simulated");

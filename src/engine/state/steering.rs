@@ -55,14 +55,14 @@ impl Steering {
 }
 
 impl RunState {
-    /// The events by which the run comes to know what is wished, of it and of those of its agents that `agents` names. `refuses` tells
+    /// The events by which the run comes to know what is wished, of it and of those of its agents that `agents` names. `unasked` tells
     /// why a model cannot be asked here.
     pub(in crate::engine) fn wished(
         &self,
         run: Option<&RunControl>,
         wishes: &Wishes,
         agents: &BTreeSet<AgentName>,
-        refuses: impl Fn(&ModelRef) -> Option<String>,
+        unasked: impl Fn(&ModelRef) -> Option<String>,
     ) -> Vec<EventBody> {
         let mut events = Vec::new();
         if self.ending.is_some() || self.steering.cancelled.is_some() {
@@ -82,7 +82,7 @@ impl RunState {
                 || (AgentMode::Active, AgentOverrides::default(), known.by.clone()),
                 |control| (control.state, control.overrides.clone(), control.by().to_owned()),
             );
-            let refused = overrides.model.as_ref().and_then(&refuses);
+            let refused = overrides.model.as_ref().and_then(&unasked);
             if refused.is_some() {
                 overrides.model = None;
             }

@@ -39,6 +39,7 @@ impl<'a> Attempts<'a> {
             | EventBody::BreakerChanged { .. }
             | EventBody::MessageSent { .. }
             | EventBody::MessagesTaken { .. }
+            | EventBody::MessagesCame { .. }
             | EventBody::MessageDead { .. }
             | EventBody::SubscriptionChanged { .. }
             | EventBody::IterationStarted { .. }

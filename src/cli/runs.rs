@@ -368,6 +368,14 @@ fn told(body: &EventBody) -> String {
                 clean::short(&numbers.join(", "), SHORT)
             )
         }
+        EventBody::MessagesCame { mailbox, messages, .. } => {
+            let numbers: Vec<_> = messages.iter().map(|came| came.number.to_string()).collect();
+            format!(
+                "{} of project:{mailbox}: {}",
+                numbers::plural(messages.len() as u64, "message"),
+                clean::short(&numbers.join(", "), SHORT)
+            )
+        }
         EventBody::MessageDead { mailbox, number, reason, .. } => format!("{number} of {mailbox}: {}", reason.in_words()),
         EventBody::SubscriptionChanged { mailbox, kind, subscribed, .. } => {
             format!("{mailbox} gets {}{kind}", if *subscribed { "" } else { "no more " })

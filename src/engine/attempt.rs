@@ -151,7 +151,7 @@ impl Journal for Traces<'_> {
         self.attempt.tell.send((self.attempt.start.id, told)).map_err(|_| gone())?;
         let result = answer.await.map_err(|_| gone())?;
         durable.await.map_err(|_| gone())??;
-        crash_point!("journal.told");
+        crash_point!("journal.exchanged");
         Ok(result)
     }
 

@@ -29,6 +29,7 @@ pub(super) fn on_durable(event: &Event) {
         EventBody::BreakerChanged { .. } => crash_point!("durable.breaker-changed"),
         EventBody::MessageSent { .. } => crash_point!("durable.message-sent"),
         EventBody::MessagesTaken { .. } => crash_point!("durable.messages-taken"),
+        EventBody::MessagesCame { .. } => crash_point!("durable.messages-came"),
         EventBody::MessageDead { .. } => crash_point!("durable.message-dead"),
         EventBody::SubscriptionChanged { .. } => crash_point!("durable.subscription-changed"),
         EventBody::NodeSucceeded { .. } => crash_point!("durable.node-succeeded"),

@@ -18,6 +18,7 @@ mod kill_points;
 mod log;
 mod observer;
 mod pages;
+mod project_mail;
 mod recover;
 mod reuse;
 mod revise;
@@ -180,7 +181,10 @@ impl Engine {
     fn state(&self, plan: Arc<Plan>, env: &BTreeMap<String, String>) -> RunState {
         let models: HashSet<_> = plan.models().collect();
         let prices = models.into_iter().filter_map(|model| Some((model.clone(), self.models.price(model)?))).collect();
-        RunState::new(plan, env).simulated(self.models.providers().are_simulated()).priced(prices)
+        RunState::new(plan, env)
+            .simulated(self.models.providers().are_simulated())
+            .priced(prices)
+            .permitting(self.tools.policy().clone())
     }
 
     /// Runs `plan` from its beginning.

@@ -131,6 +131,7 @@ fn bound_to_models(events: &[Event]) -> BTreeSet<String> {
             | EventBody::BreakerChanged { .. }
             | EventBody::MessageSent { .. }
             | EventBody::MessagesTaken { .. }
+            | EventBody::MessagesCame { .. }
             | EventBody::MessageDead { .. }
             | EventBody::SubscriptionChanged { .. }
             | EventBody::RunPaused { .. }

@@ -7,6 +7,7 @@ mod answers;
 mod beginning;
 mod ending;
 mod exchange;
+mod mailing;
 mod steering;
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
@@ -32,6 +33,7 @@ use super::{
     kill_points,
     log::RunLog,
     observer::{Observer, Progress},
+    project_mail::{News, ProjectMail},
     state::{InstanceId, Job, MANY_EVENTS, MAX_EVENTS, RunState, Start, Step},
     stop::{Stop, Wish},
 };
@@ -85,6 +87,8 @@ pub(super) struct Scheduler {
     look: Option<Look>,
     /// How people steer it.
     steering: Steering,
+    /// What it has to do with mailboxes of the project.
+    project: ProjectMail,
 }
 
 /// An attempt that waits until something is durable.
@@ -105,6 +109,7 @@ enum Woken {
     Answers(Result<Option<Inbox>>),
     Wish(Wish),
     Looked(Result<Arc<Wishes>>),
+    Mail(News),
     Timer,
 }
 
@@ -121,6 +126,7 @@ impl Scheduler {
             }
             self.launch()?;
             self.write_if_needed();
+            self.look_beyond();
             self.note_patience();
             if self.is_done() {
                 break;
@@ -134,6 +140,7 @@ impl Scheduler {
                 Woken::Answers(result) => self.on_answers(result)?,
                 Woken::Wish(wish) => self.on_wish(wish),
                 Woken::Looked(looked) => self.on_looked(looked)?,
+                Woken::Mail(news) => self.on_news(news)?,
                 Woken::Timer => self.on_timer()?,
             }
         }
@@ -272,7 +279,7 @@ impl Scheduler {
 
     async fn wait(&mut self, wishes: &mut watch::Receiver<Wish>) -> Woken {
         let timer = self.next_timer();
-        let (renewal, look, steering) = (&mut self.renewal, &mut self.look, &mut self.steering);
+        let (renewal, look, steering, project) = (&mut self.renewal, &mut self.look, &mut self.steering, &mut self.project);
         tokio::select! {
             biased;
             Ok(()) = wishes.changed() => Woken::Wish(*wishes.borrow_and_update()),
@@ -282,6 +289,7 @@ impl Scheduler {
             result = async { match renewal { Some(renewal) => renewal.await, None => std::future::pending().await } } => Woken::Renewed(result),
             result = async { match look { Some(look) => look.await, None => std::future::pending().await } } => Woken::Answers(result),
             looked = steering.looked() => Woken::Looked(looked),
+            news = project.news() => Woken::Mail(news),
             () = sleep_until(timer) => Woken::Timer,
         }
     }
@@ -302,6 +310,7 @@ impl Scheduler {
             if let EventBody::AgentChanged { agent, overrides, .. } = &event.body {
                 self.on_changed(agent, overrides);
             }
+            self.mail_on_durable(event);
         }
         crash_point!("durable.shown" if !events.is_empty());
         let (durable, waiting) =

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{MailboxName, MessageId};
+use crate::model::{MailboxName, Message, MessageId};
 
 /// A message is in a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,16 @@ pub struct Taken {
     pub number: u64,
     /// Which message it is.
     pub id: MessageId,
+}
+
+/// A message is taken from a mailbox of the project.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Came {
+    /// Its number there.
+    pub number: u64,
+    /// The message.
+    pub message: Message,
 }
 
 /// Why nobody gets a message any more.

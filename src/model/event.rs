@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::ErrorRecord,
     model::{
-        AgentMode, AgentName, AgentOverrides, Approval, ApprovalRequest, Basis, ChatResponse, Cost, DeadReason, Delivery,
+        AgentMode, AgentName, AgentOverrides, Approval, ApprovalRequest, Basis, Came, ChatResponse, Cost, DeadReason, Delivery,
         MailboxName, Message, MessageId, MessageType, NodePath, Origin, Owner, Parent, Reused, Revised, RunId, RunStatus, Seq,
         Spend, Taken, ToolDenial, ToolIntent, ToolResult, Value,
     },
@@ -279,6 +279,17 @@ pub enum EventBody {
         /// Which messages, in order.
         messages: Vec<Taken>,
     },
+    /// Messages of a mailbox of the project are taken. Comes directly before the outcome of what took them.
+    MessagesCame {
+        /// Which node took them.
+        node: NodePath,
+        /// From 1.
+        attempt: u32,
+        /// From which mailbox of the project.
+        mailbox: MailboxName,
+        /// The messages, in order.
+        messages: Vec<Came>,
+    },
     /// A message in a mailbox of the run is given up.
     MessageDead {
         /// Which node sent it.
@@ -436,6 +447,7 @@ impl EventBody {
             Self::BreakerChanged { .. } => "breaker_changed",
             Self::MessageSent { .. } => "message_sent",
             Self::MessagesTaken { .. } => "messages_taken",
+            Self::MessagesCame { .. } => "messages_came",
             Self::MessageDead { .. } => "message_dead",
             Self::SubscriptionChanged { .. } => "subscription_changed",
             Self::NodeSucceeded { .. } => "node_succeeded",
@@ -471,6 +483,7 @@ impl EventBody {
             | Self::BreakerChanged { attempt, .. }
             | Self::MessageSent { attempt, .. }
             | Self::MessagesTaken { attempt, .. }
+            | Self::MessagesCame { attempt, .. }
             | Self::SubscriptionChanged { attempt, .. }
             | Self::NodeSucceeded { attempt, .. }
             | Self::NodeFailed { attempt, .. } => *attempt,
@@ -523,6 +536,7 @@ impl EventBody {
             | Self::BreakerChanged { node, .. }
             | Self::MessageSent { node, .. }
             | Self::MessagesTaken { node, .. }
+            | Self::MessagesCame { node, .. }
             | Self::MessageDead { node, .. }
             | Self::SubscriptionChanged { node, .. }
             | Self::NodeSucceeded { node, .. }

@@ -20,7 +20,7 @@ mod trace;
 pub use access::{Access, AccessClass, Permission};
 pub use agent::{AgentProfile, BUILT_IN_PROVIDERS, CallRates, FallbackModel, FallbackReason, ModelRef, Rate};
 pub use chat::{CallOrigin, ChatMessage, ChatRequest, ChatResponse, FinishReason, OutputSchema, Role, Usage};
-pub use delivery::{DeadReason, Delivery, Taken};
+pub use delivery::{Came, DeadReason, Delivery, Taken};
 pub use event::{Event, EventBody, Handled, StoredSource};
 pub use gate::Gate;
 pub use id::{AgentName, CollectionName, MailboxName, MessageType, NodeId, NodePath, Owner, ProviderName, RunId, Seq};

@@ -19,10 +19,10 @@ nodes:
   four: { send: { to: archive, type: verdict, body: good } }
 "#,
         r#"
-AF049 3:39 "findings" there are no messages of type `findings` (did you mean `finding`?)
-AF049 5:21 "crtic" there is no mailbox `crtic`: nobody would read the message (did you mean `critic`?)
-AF049 6:36 "verdikt" there are no messages of type `verdikt` (did you mean `verdict`?)
-AF049 7:23 "inbox" there is no mailbox `inbox`: nobody would read the message (the mailboxes are `archive`, `critic`)
+AF049 3:37 "findings" there are no messages of type `findings` (did you mean `finding`?)
+AF049 5:22 "crtic" there is no mailbox `crtic`: nobody would read the message (did you mean `critic`?)
+AF049 6:37 "verdikt" there are no messages of type `verdikt` (did you mean `verdict`?)
+AF049 7:24 "inbox" there is no mailbox `inbox`: nobody would read the message (the mailboxes are `archive`, `critic`)
 AF049 8:37 "messages.archiv" there is no mailbox `archiv` in this workflow (did you mean `archive`?)
 "#,
     );
@@ -40,7 +40,8 @@ nodes:
   take: { receive: { mailbox: desk, count: 2 } }
 "#,
         r#"
-AF017 5:49 "{ file: a, line: many }" the body is no `finding`: `line` is "many", expected integer
+AF017 5:49 "{ file: a, line: many }" the body is no `finding`: at /line: "many" is not of type "integer"
+  2:22 the type is written here
 "#,
     );
 }
@@ -56,7 +57,7 @@ nodes:
   never: { receive: { mailbox: dusk } }
 "#,
         r#"
-AF063 5:32 "dusk" nobody sends to the mailbox `dusk` (send to it with `send: { to: dusk, … }`, or let an agent have the tool `send_message`)
+AF063 warning 5:32 "dusk" nobody sends to the mailbox `dusk` (send to it with `send: { to: dusk, … }`, or let an agent have the tool `send_message`)
 "#,
     );
     check(
@@ -90,10 +91,10 @@ AF025 3:21 "messages" `messages` cannot be read as a whole (name one mailbox, fo
 }
 
 const MEETING: &str = r#"
-permissions: ["net:*", "fs:read:**"]
+permissions: ["net:*", "run:git log"]
 agents:
   surfer: { model: openai/x, tools: [web_fetch, TOOL] }
-  clerk: { model: openai/x, tools: [read_file, http_post] }
+  clerk: { model: openai/x, tools: [command] }
 nodes:
   surf: { agent: surfer, prompt: Look around }
   TELL

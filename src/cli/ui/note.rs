@@ -96,6 +96,9 @@ impl Note {
             EventBody::MessagesTaken { mailbox, messages, .. } => {
                 What::Mail(format!("took {} from {mailbox}", numbers::plural(messages.len() as u64, "message")))
             }
+            EventBody::MessagesCame { mailbox, messages, .. } => {
+                What::Mail(format!("took {} from project:{mailbox}", numbers::plural(messages.len() as u64, "message")))
+            }
             EventBody::MessageDead { mailbox, reason, .. } => {
                 What::Mail(format!("a message in {mailbox} is given up: {}", reason.in_words()))
             }

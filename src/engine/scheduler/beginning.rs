@@ -8,8 +8,8 @@ use super::{Scheduler, Steering};
 use crate::{
     crash::crash_point,
     engine::{
-        Clock, Engine, Observer, RunOptions, ask_run, deadlines::Deadlines, log::RunLog, recover::read_run, reuse::Reuse, revise,
-        run_control, state::RunState,
+        Clock, Engine, Observer, RunOptions, ask_run, deadlines::Deadlines, log::RunLog, project_mail::ProjectMail,
+        recover::read_run, reuse::Reuse, revise, run_control, state::RunState,
     },
     error::{Error, ErrorKind, Result},
     model::{EventBody, Owner, RunId, RunWish},
@@ -114,6 +114,7 @@ impl Scheduler {
             for id in scheduler.state.timed() {
                 scheduler.deadlines.set(id, scheduler.state.time_left(id));
             }
+            scheduler.take_up_mail();
         }
         Ok(scheduler)
     }
@@ -153,6 +154,7 @@ impl Scheduler {
             look_at: now,
             look: None,
             steering,
+            project: ProjectMail::new(Arc::clone(&engine.store), run, clock),
         }
     }
 }

@@ -39,6 +39,7 @@ impl Scheduler {
     /// Writes what is left, gives the run back and says how it stands.
     pub(super) async fn close(mut self, mut wishes: watch::Receiver<Wish>) -> Result<RunResult> {
         self.attempts.shutdown().await;
+        self.send_what_is_left().await;
         crash_point!("stop.attempts-ended" if self.stop_at.is_some());
         self.flush(&mut wishes).await?;
         if self.state.cancelled_by().is_some() && self.state.ending().is_none() {
@@ -47,6 +48,7 @@ impl Scheduler {
             self.flush(&mut wishes).await?;
         }
         crash_point!("close.flushed");
+        self.project.close().await;
         if self.is_claimed {
             let given_back = self.log.renew(Duration::ZERO).await;
             // What is told is durable, and a claim that is not given back runs out by itself.

@@ -220,8 +220,10 @@ impl Scheduler {
 
     /// Whether the run stands still because of agents alone, which may be let go on in a while.
     pub(super) fn note_patience(&mut self) {
-        let waits = self.is_blocked() && !self.state.is_run_paused() && !self.state.asks_people();
-        let waits = waits && !self.state.holding_agents().is_empty();
+        let outside = || !self.state.holding_agents().is_empty() || self.state.waits_for_project();
+        // What is sent is to arrive, whoever else is waited for.
+        let waits = self.state.has_undelivered() || !self.state.asks_people() && outside();
+        let waits = waits && self.is_blocked() && !self.state.is_run_paused();
         if waits {
             self.steering.patience.get_or_insert_with(|| Instant::now() + self.engine.settings.hold);
         } else {

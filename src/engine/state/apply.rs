@@ -87,6 +87,7 @@ impl RunState {
             }
             EventBody::MessageSent { node, .. }
             | EventBody::MessagesTaken { node, .. }
+            | EventBody::MessagesCame { node, .. }
             | EventBody::SubscriptionChanged { node, .. } => {
                 let id = self.find_open(node)?;
                 self.apply_mail(id, &event.body, seq)?;

@@ -362,6 +362,10 @@ impl RunState {
 
     /// Whether the run as a whole has ended.
     fn examine_run(&self) -> Option<EventBody> {
+        // What it sent is to arrive, and only a run that has not ended can be gone on with.
+        if self.has_undelivered() {
+            return None;
+        }
         let root = FrameId(0);
         let frame = self.frame(root);
         let finished = |status, outputs, error: Option<Error>| EventBody::RunFinished {

@@ -94,6 +94,10 @@ impl RunState {
         let event = match self.post(id, letter, now)? {
             Posted::Event(body) => Some(*body),
             Posted::Before => None,
+            Posted::FullBeyond(name) => {
+                return Err(Error::new(ErrorKind::Conflict, format!("mailbox `project:{name}` is full"))
+                    .hint("somebody has to read first; send it later, or do without"));
+            }
             Posted::Full(mailbox) => {
                 let contents = self.mailboxes.get(mailbox);
                 let (name, count) = (&contents.name, contents.count(None));

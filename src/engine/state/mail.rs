@@ -10,8 +10,10 @@ use super::{
     mailboxes::{WaitsFor, Wanted},
     parts::{FrameId, InstanceId},
     post::{Letter, Posted, bounds},
+    project::Patience,
 };
 use crate::{
+    engine::project_mail::{ProjectWanted, What},
     error::{Error, ErrorKind, Result},
     model::{
         Delivery, EventBody, Mailbox, MailboxName, Message, MessageId, MessageType, NodeStatus, Recipient, Seq, Taken, Value,
@@ -19,6 +21,14 @@ use crate::{
     plan::{MessageSource, NodeKind, ReceiveNode, SendNode, WaitNode},
     template::Template,
 };
+
+/// Where messages are wanted from.
+enum Source {
+    /// A mailbox of the run.
+    Run(Wanted),
+    /// One of the project.
+    Project(ProjectWanted),
+}
 
 /// Where a node with messages stands.
 enum Standing {
@@ -66,6 +76,7 @@ impl RunState {
             match self.post(id, Letter { id: message.clone(), to, kind, body, ttl: node.ttl }, now)? {
                 Posted::Event(body) => return Ok(Standing::Event(body)),
                 Posted::Full(mailbox) => return Ok(Standing::Waits(WaitsFor::Room(mailbox))),
+                Posted::FullBeyond(mailbox) => return Ok(Standing::Waits(WaitsFor::RoomBeyond(mailbox))),
                 Posted::Before => {}
             }
         }
@@ -94,13 +105,24 @@ impl RunState {
             let messages = in_hand.iter().filter_map(|(from, number)| self.mailboxes.get(*from).get(*number));
             return done(self, messages.map(|message| as_value(message)).collect());
         }
-        let wanted = self.wanted(id, &node.from, node.count as usize)?;
+        if let Some(messages) = self.came_for(id) {
+            return self.success(id, messages).map(|body| Standing::Event(Box::new(body)));
+        }
+        let wanted = match self.wanted(id, &node.from, node.count as usize)? {
+            Source::Run(wanted) => wanted,
+            Source::Project(wanted) => {
+                let otherwise = node.takes_fewer.then(|| Value::Array(Vec::new()));
+                return self.beyond(id, wanted, (node.timeout, otherwise), now);
+            }
+        };
         let contents = self.mailboxes.get(wanted.mailbox);
         let there = contents.count(wanted.kind.as_ref());
         if there < wanted.count {
             match self.is_over(id, node.timeout, now) {
                 None => return Ok(Standing::Waits(WaitsFor::Messages(wanted))),
-                Some(limit) if !node.takes_fewer => return Err(late(&contents.name, &wanted, there, limit)),
+                Some(limit) if !node.takes_fewer => {
+                    return Err(late(contents.name.as_str(), (wanted.count, wanted.kind.as_ref()), Some(there), limit));
+                }
                 Some(_) if there == 0 => return done(self, Vec::new()),
                 Some(_) => {}
             }
@@ -124,23 +146,48 @@ impl RunState {
         let WaitNode::Message { from, timeout, goes_on } = node else {
             return Err(Error::new(ErrorKind::Internal, "this node waits for no message"));
         };
-        let wanted = self.wanted(id, from, 1)?;
+        let wanted = match self.wanted(id, from, 1)? {
+            Source::Run(wanted) => wanted,
+            Source::Project(wanted) => {
+                let wanted = ProjectWanted { what: What::See, ..wanted };
+                return self.beyond(id, wanted, (*timeout, goes_on.then_some(Value::Null)), now);
+            }
+        };
         let contents = self.mailboxes.get(wanted.mailbox);
         let output = match contents.first(wanted.kind.as_ref(), 1).first() {
             Some((_, message)) => as_value(message),
             None => match self.is_over(id, *timeout, now) {
                 None => return Ok(Standing::Waits(WaitsFor::Messages(wanted))),
-                Some(limit) if !goes_on => return Err(late(&contents.name, &wanted, 0, limit)),
+                Some(limit) if !goes_on => {
+                    return Err(late(contents.name.as_str(), (1, wanted.kind.as_ref()), Some(0), limit));
+                }
                 Some(_) => Value::Null,
             },
         };
         self.success(id, output).map(|body| Standing::Event(Box::new(body)))
     }
 
+    /// Where a node stands that waits for messages of the project: it waits, or ends with what is said for the end of its time.
+    fn beyond(
+        &self,
+        id: InstanceId,
+        wanted: ProjectWanted,
+        limits: (Option<Duration>, Option<Value>),
+        now: Timestamp,
+    ) -> Result<Standing> {
+        match self.wait_beyond(id, wanted, limits, now)? {
+            Patience::Waits(wanted) => Ok(Standing::Waits(WaitsFor::Beyond(wanted))),
+            Patience::Ends(output) => self.success(id, output).map(|body| Standing::Event(Box::new(body))),
+        }
+    }
+
     /// What a node wants, as it was when it began to wait.
-    fn wanted(&mut self, id: InstanceId, from: &MessageSource, count: usize) -> Result<Wanted> {
+    fn wanted(&mut self, id: InstanceId, from: &MessageSource, count: usize) -> Result<Source> {
         if let Some(WaitsFor::Messages(wanted)) = self.mailboxes.waiting().of(id) {
-            return Ok(wanted.clone());
+            return Ok(Source::Run(wanted.clone()));
+        }
+        if let Some(wanted) = self.waiting_beyond(id) {
+            return Ok(Source::Project(wanted.clone()));
         }
         let frame = self.workflow_of(id);
         let kind = match &from.kind {
@@ -152,9 +199,9 @@ impl RunState {
             None => None,
         };
         match self.read_from(id, &from.mailbox, "`mailbox`")? {
-            Mailbox::Run(name) => Ok(Wanted { mailbox: self.open_mailbox(frame, &name), kind, count }),
-            Mailbox::Project(name) => {
-                Err(Error::new(ErrorKind::Internal, format!("mailbox `project:{name}` cannot be read by a run yet")))
+            Mailbox::Run(name) => Ok(Source::Run(Wanted { mailbox: self.open_mailbox(frame, &name), kind, count })),
+            Mailbox::Project(mailbox) => {
+                Ok(Source::Project(ProjectWanted { mailbox, kind, what: What::Take { count, fewer_at: None } }))
             }
         }
     }
@@ -171,7 +218,7 @@ impl RunState {
     }
 
     /// The time limit of a node that waits, when it is over at `now`.
-    fn is_over(&self, id: InstanceId, limit: Option<Duration>, now: Timestamp) -> Option<Duration> {
+    pub(super) fn is_over(&self, id: InstanceId, limit: Option<Duration>, now: Timestamp) -> Option<Duration> {
         let limit = limit?;
         let over = match self.instance(id).attempted_at {
             Some(began) => due(began, limit).is_some_and(|due| due <= now),
@@ -205,6 +252,10 @@ impl RunState {
         if !idle || self.paused > 0 || self.holds_something() {
             return None;
         }
+        // What comes from outside may have somebody send or take.
+        if self.waits_for_project() {
+            return None;
+        }
         let (id, what) = self.mailboxes.waiting().first()?;
         let error = match what {
             WaitsFor::Messages(wanted) => {
@@ -213,7 +264,10 @@ impl RunState {
                 let name = &contents.name;
                 Error::new(
                     ErrorKind::NotFound,
-                    format!("it waits for {}, {there} came, and nothing is left that could send more", in_words(name, wanted)),
+                    format!(
+                        "it waits for {}, {there} came, and nothing is left that could send more",
+                        in_words(name.as_str(), (wanted.count, wanted.kind.as_ref()))
+                    ),
                 )
                 .hint("send them before, give the node a `timeout`, or put what sends them beside it and not after it")
             }
@@ -227,6 +281,7 @@ impl RunState {
                 )
                 .hint("take from it with `receive`, or give it a larger `limit`")
             }
+            WaitsFor::Beyond(_) | WaitsFor::RoomBeyond(_) => return None,
         };
         Some(self.failed_for_good(id, &error))
     }
@@ -252,7 +307,14 @@ impl RunState {
             EventBody::MessageSent { message, deliveries, .. } => {
                 let to = deliveries.iter().map(|Delivery { mailbox, number }| (self.open_mailbox(frame, mailbox), *number));
                 let to = to.collect();
+                if let Recipient::Mailbox(Mailbox::Project(name)) = &message.to {
+                    self.put_out(seq, name, message.clone());
+                }
                 self.mailboxes.put(&Arc::new(message.clone()), to, seq)?
+            }
+            EventBody::MessagesCame { mailbox, messages, .. } => {
+                self.take_in(id, mailbox, messages);
+                Vec::new()
             }
             EventBody::MessagesTaken { mailbox, messages, .. } => {
                 let from = self.open_mailbox(frame, mailbox);
@@ -284,6 +346,9 @@ impl RunState {
         }
         let next = self.mailboxes.wait_no_more(id);
         self.dirty.extend(next);
+        if status.is_final() {
+            self.used_up(id);
+        }
         match status {
             NodeStatus::Succeeded => self.mailboxes.keep(id),
             NodeStatus::Failed | NodeStatus::Cancelled => self.give_back_mail(id),
@@ -320,7 +385,7 @@ impl RunState {
     }
 }
 
-fn due(began: Timestamp, limit: Duration) -> Option<Timestamp> {
+pub(super) fn due(began: Timestamp, limit: Duration) -> Option<Timestamp> {
     began.checked_add(SignedDuration::try_from(limit).ok()?).ok()
 }
 
@@ -329,16 +394,17 @@ pub(super) fn as_value(message: &Message) -> Value {
     serde_json::to_value(message).unwrap_or_default()
 }
 
-/// Why a node that waited fails: its time is over.
-fn late(name: &MailboxName, wanted: &Wanted, there: usize, limit: Duration) -> Error {
+/// Why a node that waited fails: its time is over. How many messages were there is told where it is known.
+pub(super) fn late(name: &str, wanted: (usize, Option<&MessageType>), there: Option<usize>, limit: Duration) -> Error {
     let limit = limit.as_secs_f64();
-    Error::new(ErrorKind::Timeout, format!("it waited {limit} s for {}, and {there} came", in_words(name, wanted)))
+    let came = there.map_or_else(|| "too few came".to_owned(), |there| format!("{there} came"));
+    Error::new(ErrorKind::Timeout, format!("it waited {limit} s for {}, and {came}", in_words(name, wanted)))
         .hint("raise the `timeout`, or say by `on_timeout` what follows")
 }
 
 /// ``3 messages of type `finding` in mailbox `reviewer` ``.
-fn in_words(name: &MailboxName, wanted: &Wanted) -> String {
-    let of_type = wanted.kind.as_ref().map(|kind| format!(" of type `{kind}`")).unwrap_or_default();
-    let plural = if wanted.count == 1 { "" } else { "s" };
-    format!("{} message{plural}{of_type} in mailbox `{name}`", wanted.count)
+fn in_words(name: &str, (count, kind): (usize, Option<&MessageType>)) -> String {
+    let of_type = kind.map(|kind| format!(" of type `{kind}`")).unwrap_or_default();
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} message{plural}{of_type} in mailbox `{name}`")
 }

@@ -16,6 +16,7 @@ mod open;
 mod outcome;
 mod parts;
 mod post;
+mod project;
 mod reserve;
 mod reuse;
 mod scope;
@@ -107,6 +108,8 @@ pub struct RunState {
     prices: HashMap<ModelRef, Price>,
     /// The messages of the run.
     mailboxes: Mailboxes,
+    /// What it has to do with mailboxes of the project.
+    project: project::Project,
     /// To whom messages can go, by the workflow as it is run.
     addressees: HashMap<FrameId, Addressees>,
     /// What checks the bodies of messages.
@@ -145,6 +148,7 @@ impl RunState {
             is_simulated: false,
             prices: HashMap::new(),
             mailboxes: Mailboxes::default(),
+            project: project::Project::default(),
             addressees: HashMap::new(),
             validators: HashMap::new(),
             steering: Steering::default(),

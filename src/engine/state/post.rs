@@ -38,6 +38,8 @@ pub(super) enum Posted {
     Before,
     /// There is no room in this mailbox.
     Full(BoxId),
+    /// There is none in this mailbox of the project.
+    FullBeyond(MailboxName),
 }
 
 impl RunState {
@@ -60,6 +62,12 @@ impl RunState {
             .hint("send the name of a file or document instead of what is in it"));
         }
         self.check_body(frame, &letter.kind, &letter.body)?;
+        if let Recipient::Mailbox(Mailbox::Project(name)) = &letter.to {
+            self.check_sending(name)?;
+            if self.is_project_full(name) {
+                return Ok(Posted::FullBeyond(name.clone()));
+            }
+        }
         let names = self.recipients(id, frame, &letter)?;
         let mut deliveries = Vec::with_capacity(names.len());
         for mailbox in names {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{BROADCAST, MailboxRequest, SEND, only_in_runs};
 use crate::{
     error::Result,
-    model::{Access, AccessClass, Effect, MessageType, Recipient, ToolName, ToolSpec, Value},
+    model::{Access, AccessClass, Effect, Mailbox, MessageType, Recipient, ToolName, ToolSpec, Value},
     tool::{Authorized, CallContext, Tool, ToolCall, ToolOutput, arguments::read_arguments},
 };
 
@@ -131,8 +131,13 @@ macro_rules! sender {
             }
 
             fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
-                $request(arguments)?;
-                Ok(Vec::new())
+                // What stays in the run touches nothing.
+                Ok(match $request(arguments)? {
+                    MailboxRequest::Send { to: Recipient::Mailbox(Mailbox::Project(mailbox)), .. } => {
+                        vec![Access::Send { mailbox: mailbox.to_string() }]
+                    }
+                    MailboxRequest::Send { .. } | MailboxRequest::Read { .. } | MailboxRequest::Subscribe { .. } => Vec::new(),
+                })
             }
 
             fn asks_mailboxes(&self, call: &Authorized<ToolCall>) -> Option<Result<MailboxRequest>> {

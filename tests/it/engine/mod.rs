@@ -11,6 +11,7 @@ mod maps_and_loops;
 mod messages;
 mod model_down;
 mod outage;
+mod project_mail;
 pub(crate) mod recovery;
 mod reuse;
 mod revise;

@@ -111,7 +111,7 @@ impl<'a> Lab<'a> {
         self.server.asked()
     }
 
-    /// All records in the store, stream after stream. The store is copied first: to look at it must not mend it.
+    /// All records of runs in the store, run after run. The store is copied first: to look at it must not mend it.
     pub(crate) fn records(&self) -> Vec<Recorded> {
         let copy = tempfile::tempdir().unwrap();
         for name in ["agentflow.db", "agentflow.db-wal"] {
@@ -133,8 +133,8 @@ fn asked_in_the_end(server: &FaultServer) -> Vec<Asked> {
 
 fn read_records(path: &Path) -> Vec<Recorded> {
     let connection = Connection::open(path).unwrap();
-    let sql =
-        "SELECT substr(streams.id, 5), kind, body, at, hash FROM records JOIN streams ON number = stream ORDER BY records.id";
+    let sql = "SELECT substr(streams.id, 5), kind, body, at, hash FROM records JOIN streams ON number = stream \
+         WHERE streams.id LIKE 'run/%' ORDER BY records.id";
     let mut select = connection.prepare(sql).unwrap();
     let records = select.query_map([], |row| {
         Ok(Recorded { run: row.get(0)?, kind: row.get(1)?, body: row.get(2)?, at: row.get(3)?, hash: row.get(4)? })

@@ -412,7 +412,7 @@ nodes:
   news: { receive: { mailbox: desk, type: news } }
 outputs:
   taken: "{{ (take + more) | map(attribute='body') | list }}"
-  news: "{{ news[0].from.agent }}: {{ news[0].body }}"
+  news: "{{ news[0].from.agent | default('nobody') }}: {{ news[0].body }}"
   work: "{{ work }}"
 "#,
         )],
@@ -430,6 +430,25 @@ outputs:
             ),
             Call::new("heard", Slowly("I have heard")),
         ],
+        ..Workload::EMPTY
+    },
+    Workload {
+        name: "project mailbox",
+        files: &[(
+            "flow.yaml",
+            r#"
+agents: { a: { model: lab/small } }
+nodes:
+  one: { send: { to: "project:desk", type: note, body: 1 } }
+  two: { send: { to: "project:desk", type: note, body: 2 }, needs: one }
+  take: { receive: { mailbox: "project:desk", type: note, count: 2 }, needs: two }
+  say: { agent: a, prompt: "[[say]] {{ take | map(attribute='body') | join(', ') }}" }
+  three: { send: { to: "project:desk", type: note, body: 3 }, needs: say }
+  last: { receive: { mailbox: "project:desk", type: note }, needs: three }
+outputs: { said: "{{ say }}", taken: "{{ (take + last) | map(attribute='body') | list }}" }
+"#,
+        )],
+        calls: &[Call::new("say", Slowly("one and two"))],
         ..Workload::EMPTY
     },
     Workload {

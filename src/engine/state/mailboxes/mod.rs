@@ -214,6 +214,7 @@ impl Mailboxes {
         match self.waiting.end(id)? {
             WaitsFor::Messages(Wanted { mailbox, kind, .. }) => self.waiting.receiver(mailbox, kind.as_ref(), self.get(mailbox)),
             WaitsFor::Room(mailbox) => self.sender_with_room(mailbox),
+            WaitsFor::Beyond(_) | WaitsFor::RoomBeyond(_) => None,
         }
     }
 

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{BoxId, Contents};
-use crate::{engine::state::parts::InstanceId, model::MessageType};
+use crate::{
+    engine::{project_mail::ProjectWanted, state::parts::InstanceId},
+    model::{MailboxName, MessageType},
+};
 
 /// What a node waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +15,10 @@ pub(in crate::engine::state) enum WaitsFor {
     Messages(Wanted),
     /// Room in a mailbox.
     Room(BoxId),
+    /// Messages in a mailbox of the project.
+    Beyond(ProjectWanted),
+    /// Room in a mailbox of the project.
+    RoomBeyond(MailboxName),
 }
 
 /// Messages that somebody wants.
@@ -34,6 +41,8 @@ pub(in crate::engine::state) struct Waiting {
     /// The places in the line of senders.
     places: HashMap<InstanceId, u64>,
     next_place: u64,
+    /// What is wanted of mailboxes of the project.
+    beyond: HashMap<InstanceId, ProjectWanted>,
 }
 
 impl Waiting {
@@ -52,6 +61,17 @@ impl Waiting {
         !self.senders.is_empty()
     }
 
+    /// What is wanted of mailboxes of the project.
+    pub(in crate::engine::state) fn beyond(&self) -> &HashMap<InstanceId, ProjectWanted> {
+        &self.beyond
+    }
+
+    /// Who waits for room in a mailbox of the project.
+    pub(in crate::engine::state) fn for_room_beyond(&self, mailbox: &MailboxName) -> impl Iterator<Item = InstanceId> {
+        let waits = move |what: &WaitsFor| matches!(what, WaitsFor::RoomBeyond(name) if name == mailbox);
+        self.all.iter().filter(move |(_, what)| waits(what)).map(|(id, _)| *id)
+    }
+
     /// Has an instance wait that waits for nothing yet.
     pub(super) fn begin(&mut self, id: InstanceId, what: WaitsFor) {
         match &what {
@@ -64,6 +84,10 @@ impl Waiting {
                 self.places.insert(id, self.next_place);
                 self.next_place += 1;
             }
+            WaitsFor::Beyond(wanted) => {
+                self.beyond.insert(id, wanted.clone());
+            }
+            WaitsFor::RoomBeyond(_) => {}
         }
         self.all.insert(id, what);
     }
@@ -90,6 +114,10 @@ impl Waiting {
                     }
                 }
             }
+            WaitsFor::Beyond(_) => {
+                self.beyond.remove(&id);
+            }
+            WaitsFor::RoomBeyond(_) => {}
         }
         Some(what)
     }

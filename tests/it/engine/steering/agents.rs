@@ -14,7 +14,7 @@ use tokio::{
 use super::{CALL, Scene, times, told};
 
 const TWO: &str = "
-agents: { writer: { model: lab/m }, critic: { model: lab/m } }
+agents: { writer: { model: ollama/m }, critic: { model: ollama/m } }
 nodes:
   one: { agent: writer, prompt: One }
   two: { agent: writer, prompt: 'Two {{ one }}' }
@@ -58,7 +58,7 @@ async fn a_process_does_not_wait_for_an_agent_for_ever() {
 
 const LOOP: &str = "
 permissions: ['fs:read:docs/**']
-agents: { writer: { model: lab/m, tools: [read_file] } }
+agents: { writer: { model: ollama/m, tools: [read_file] } }
 nodes:
   one: { agent: writer, prompt: One }
   two: { agent: writer, prompt: 'Two {{ one }}' }
@@ -110,7 +110,7 @@ async fn a_draining_agent_ends_what_it_has_begun_and_begins_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_terminated_agent_fails_its_nodes_also_those_under_way() {
     let yaml = "
-agents: { writer: { model: lab/m, fallback: [lab/other] }, critic: { model: lab/m } }
+agents: { writer: { model: ollama/m, fallback: [ollama/other] }, critic: { model: ollama/m } }
 nodes:
   one: { agent: writer, prompt: One, on_error: { use: stood in } }
   two: { agent: writer, prompt: 'Two {{ one }}', on_error: { goto: rescue } }

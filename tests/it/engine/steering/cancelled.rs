@@ -18,7 +18,7 @@ use crate::engine::recovery::store_of;
 
 const LEASE: Duration = Duration::from_secs(30);
 const DEEP: &str = "
-agents: { writer: { model: lab/m } }
+agents: { writer: { model: ollama/m } }
 nodes:
   first: { agent: writer, prompt: One }
   outer:
@@ -110,7 +110,7 @@ async fn a_run_that_waits_for_a_paused_agent_can_be_cancelled() {
 async fn the_runs_that_it_called_end_with_it() {
     let scene = Scene::new(
         "
-agents: { chief: { model: lab/m }, worker: { model: lab/m } }
+agents: { chief: { model: ollama/m }, worker: { model: ollama/m } }
 nodes:
   go: { tool: 'agent:worker', args: { task: Go } }
   end: { agent: chief, prompt: 'End {{ go }}' }

@@ -12,7 +12,7 @@ use super::{CALL, Scene, times, told};
 use crate::tool::probe::Probe;
 
 const CHAIN: &str = "
-agents: { writer: { model: lab/m } }
+agents: { writer: { model: ollama/m } }
 nodes:
   one: { agent: writer, prompt: One }
   two: { agent: writer, prompt: 'Two {{ one }}' }
@@ -55,7 +55,7 @@ async fn a_pause_that_is_taken_back_in_time_ends_no_process() {
 
 const LOOP: &str = "
 permissions: ['fs:read:docs/**']
-agents: { writer: { model: lab/m, tools: [read_file] } }
+agents: { writer: { model: ollama/m, tools: [read_file] } }
 nodes: { one: { agent: writer, prompt: One } }
 outputs: { one: '{{ one }}' }
 ";
@@ -82,7 +82,7 @@ async fn an_agent_stops_within_its_loop_and_goes_on_from_its_log() {
 async fn a_call_that_waits_for_its_turn_does_not_go_out() {
     let scene = Scene::new(
         "
-agents: { writer: { model: lab/m, max_concurrent: 1 } }
+agents: { writer: { model: ollama/m, max_concurrent: 1 } }
 nodes: { each: { map: range(3) | list, agent: writer, prompt: Hi } }
 ",
     );
@@ -100,7 +100,7 @@ nodes: { each: { map: range(3) | list, agent: writer, prompt: Hi } }
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_is_due_does_not_begin_in_a_paused_run() {
     let yaml = "
-agents: { writer: { model: lab/m } }
+agents: { writer: { model: ollama/m } }
 nodes:
   bad: { tool: read_file, args: { n: 1 }, permissions: ['fs:read:docs/**'], retry: { initial: 2s, jitter: none, max_attempts: 2 } }
   one: { agent: writer, prompt: One }
@@ -122,8 +122,8 @@ async fn a_run_that_is_called_pauses_with_the_one_that_calls_it() {
         "
 permissions: ['fs:read:docs/**']
 agents:
-  chief: { model: lab/m }
-  worker: { model: lab/m, tools: [read_file] }
+  chief: { model: ollama/m }
+  worker: { model: ollama/m, tools: [read_file] }
 nodes:
   go: { tool: 'agent:worker', args: { task: Go } }
   end: { agent: chief, prompt: 'End {{ go }}' }

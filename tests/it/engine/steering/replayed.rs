@@ -14,9 +14,9 @@ use crate::engine::{flow::Ran, recovery::store_of};
 const FLOW: &str = "
 permissions: ['fs:read:docs/**']
 agents:
-  writer: { model: lab/m, tools: [read_file] }
-  critic: { model: lab/m }
-  gone: { model: lab/m }
+  writer: { model: ollama/m, tools: [read_file] }
+  critic: { model: ollama/m }
+  gone: { model: ollama/m }
 nodes:
   draft: { agent: writer, prompt: Draft }
   each: { map: range(3) | list, agent: critic, prompt: 'Judge {{ draft }}' }
@@ -31,7 +31,7 @@ async fn steered(scene: &Scene) -> Ran {
         scene.asked_so_often(1).await;
         scene.to("writer", AgentMode::Paused).await;
         scene.seen("attempt_paused draft").await;
-        scene.set("writer", AgentOverrides { model: "lab/large".parse().ok(), ..heat(0.1) }).await;
+        scene.set("writer", AgentOverrides { model: "ollama/large".parse().ok(), ..heat(0.1) }).await;
         scene.to("gone", AgentMode::Terminated).await;
         scene.to("writer", AgentMode::Active).await;
         scene.asked_so_often(2).await;
@@ -48,7 +48,7 @@ async fn steered(scene: &Scene) -> Ran {
 fn calls(events: &[Event]) -> Vec<String> {
     let call = |event: &Event| match &event.body {
         EventBody::ModelResponded { node, ordinal, model, .. } => {
-            Some(format!("{node}#{ordinal} {}", model.trim_start_matches("lab/")))
+            Some(format!("{node}#{ordinal} {}", model.trim_start_matches("ollama/")))
         }
         _ => None,
     };
@@ -67,7 +67,7 @@ async fn from_any_event_on() {
         rest.flow = rest.flow.store(store_of(&scene.flow, prefix).await);
         rest.flow.run = scene.flow.run;
         // The documents are where they were at the end.
-        rest.set("writer", AgentOverrides { model: "lab/large".parse().ok(), ..heat(0.1) }).await;
+        rest.set("writer", AgentOverrides { model: "ollama/large".parse().ok(), ..heat(0.1) }).await;
         rest.to("gone", AgentMode::Terminated).await;
         let ran = rest.flow.resume().await.succeeded();
         assert_eq!(ran.result.outputs, outputs, "cut at {cut}");

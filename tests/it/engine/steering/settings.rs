@@ -12,7 +12,7 @@ use super::{Scene, heat, times};
 
 const LOOP: &str = "
 permissions: ['fs:read:docs/**']
-agents: { writer: { model: lab/m, temperature: 0.5, tools: [read_file] } }
+agents: { writer: { model: ollama/m, temperature: 0.5, tools: [read_file] } }
 nodes:
   one: { agent: writer, prompt: One }
   two: { agent: writer, prompt: 'Two {{ one }}' }
@@ -24,7 +24,7 @@ async fn what_is_set_holds_from_the_next_step_on_also_within_a_loop() {
     let scene = Scene::with_turns(LOOP, 2);
     let (ran, ()) = join!(scene.flow.run(), async {
         scene.asked_so_often(1).await;
-        scene.set("writer", AgentOverrides { model: "lab/large".parse().ok(), ..heat(1.5) }).await;
+        scene.set("writer", AgentOverrides { model: "ollama/large".parse().ok(), ..heat(1.5) }).await;
         scene.asked_so_often(3).await;
         scene.change("writer", &AgentChange::Reset(Some(AgentSetting::Temperature))).await;
         scene.asked_so_often(5).await;
@@ -49,14 +49,14 @@ async fn what_is_set_holds_from_the_next_step_on_also_within_a_loop() {
             _ => None,
         })
         .collect();
-    assert_eq!(models, ["lab/m", "lab/large"], "an attempt says whom it asks first");
+    assert_eq!(models, ["ollama/m", "ollama/large"], "an attempt says whom it asks first");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_set_holds_for_new_runs_and_a_model_that_stands_in_stays() {
     let scene = Scene::new(
         "
-agents: { writer: { model: lab/m } }
+agents: { writer: { model: ollama/m } }
 nodes:
   own: { agent: writer, prompt: Hi, temperature: 0 }
   rest: { agent: writer, prompt: Hi }
@@ -73,7 +73,7 @@ nodes:
 async fn how_many_calls_may_be_in_flight_changes_in_a_live_run() {
     let yaml = "
 limits: { concurrency: 6 }
-agents: { writer: { model: lab/m } }
+agents: { writer: { model: ollama/m } }
 nodes: { each: { map: range(14) | list, agent: writer, prompt: Hi } }
 ";
     let scene = Scene::new(yaml);
@@ -100,7 +100,7 @@ nodes: { each: { map: range(14) | list, agent: writer, prompt: Hi } }
 async fn an_answer_of_an_agent_that_was_set_is_not_taken_for_one_of_it_as_it_was() {
     use agentflow::model::{Origin, OriginKind};
     let yaml = "
-agents: { writer: { model: lab/m } }
+agents: { writer: { model: ollama/m } }
 nodes: { one: { agent: writer, prompt: One } }
 ";
     let scene = Scene::new(yaml);

@@ -181,7 +181,7 @@ impl Estimator<'_> {
         let attempts = Times { least: 1, expected: 1.0, most: u64::from(node.retry.max_attempts) };
         match &node.kind {
             NodeKind::Value(_) | NodeKind::Approval(_) | NodeKind::Wait(_) | NodeKind::Send(_) | NodeKind::Receive(_) => {
-                self.nodes.push(entry)
+                self.nodes.push(entry);
             }
             NodeKind::Tool(tool) => {
                 entry.tool = Some(tool.tool.clone());
@@ -201,7 +201,7 @@ impl Estimator<'_> {
                         self.nodes.push(entry);
                     }
                     NodeKind::Value(_) | NodeKind::Approval(_) | NodeKind::Wait(_) | NodeKind::Send(_) | NodeKind::Receive(_) => {
-                        self.nodes.push(entry)
+                        self.nodes.push(entry);
                     }
                     NodeKind::Tool(tool) => {
                         entry.tool = Some(tool.tool.clone());

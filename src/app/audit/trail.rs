@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::record::{AuditDecision, AuditEvent, AuditRecord, RecordId};
 use crate::{
-    model::{AgentName, Decision, Effect, Event, EventBody, Gate, NodePath, RunId, StepId, ToolOutcome},
+    model::{AgentName, Approval, Decision, Effect, Event, EventBody, Gate, NodePath, RunId, StepId, ToolOutcome},
     store::Digest,
 };
 
@@ -104,14 +104,9 @@ impl Trail {
             EventBody::ApprovalGiven { node, approval, .. } => {
                 let mut record = self.record(event, hash, node, approval.step, AuditEvent::ApprovalGiven);
                 if approval.decision == Decision::Approve {
-                    let given = (approval.fingerprint.clone(), approval.by.clone());
-                    self.step(node, approval.step).approval = Some(given);
+                    self.step(node, approval.step).approval = Some((approval.fingerprint.clone(), approval.by.clone()));
                 }
-                record.decision = match approval.option.as_deref() {
-                    Some(Gate::APPROVE) => AuditDecision::Approved,
-                    Some(Gate::REJECT) => AuditDecision::Rejected,
-                    _ => approval.decision.into(),
-                };
+                record.decision = decided(approval);
                 record.reason = approval.option.as_ref().map(|option| format!("chose `{option}`"));
                 record.fingerprint = Some(approval.fingerprint.clone());
                 record.by = text(&approval.by);
@@ -184,6 +179,15 @@ impl Trail {
             reason: None,
             hash: hash.to_string(),
         }
+    }
+}
+
+/// What was decided: approving and rejecting are options of a node that asks.
+fn decided(approval: &Approval) -> AuditDecision {
+    match approval.option.as_deref() {
+        Some(Gate::APPROVE) => AuditDecision::Approved,
+        Some(Gate::REJECT) => AuditDecision::Rejected,
+        _ => approval.decision.into(),
     }
 }
 

@@ -93,7 +93,9 @@ fn many_agents(table: &mut Table, runtime: &tokio::runtime::Runtime) {
                 let provider: Arc<dyn Provider> = Arc::new(MockProvider::new(settings));
                 let store: Arc<dyn Store> = Arc::new(InMemoryStore::default());
                 let mut toolbox = Toolbox::default();
-                message_tools().into_iter().for_each(|tool| toolbox.add(tool));
+                for tool in message_tools() {
+                    toolbox.add(tool);
+                }
                 let tools = Tools::new(toolbox, Policy::new(Rules::default()), BTreeMap::new());
                 let engine = Engine::new(store, models(provider), EngineSettings::default()).with_tools(Arc::new(tools));
                 let options = RunOptions::new(IndexMap::new());

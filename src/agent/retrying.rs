@@ -161,13 +161,11 @@ mod tests {
         async fn embed_telling(&self, texts: &[String], done: &(dyn Fn(usize) + Send + Sync)) -> Result<Vec<Vec<f32>>> {
             done(texts.len() / 2);
             self.asked.lock().unwrap().push(texts.len());
-            match self.failures.lock().unwrap().pop() {
-                Some(error) => Err(error),
-                None => {
-                    done(texts.len().div_ceil(2));
-                    Ok(texts.iter().map(|text| vec![f32::from(u16::try_from(text.len()).unwrap())]).collect())
-                }
+            if let Some(error) = self.failures.lock().unwrap().pop() {
+                return Err(error);
             }
+            done(texts.len().div_ceil(2));
+            Ok(texts.iter().map(|text| vec![f32::from(u16::try_from(text.len()).unwrap())]).collect())
         }
     }
 

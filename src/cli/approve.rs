@@ -83,7 +83,9 @@ pub(super) async fn approve(args: &ApproveArgs, settings: &Settings, terminal: &
     }
     let answers = answers(chosen, args)?;
     let taken = give(&store, run, &answers).await?;
-    answers.iter().for_each(|answer| terminal.note(&done(answer)));
+    for answer in &answers {
+        terminal.note(&done(answer));
+    }
     let left = questions(&store, run).await?;
     if !left.is_empty() {
         terminal.note(&format!("the run still asks {}; see: agentflow approve {run}", left.len()));

@@ -114,7 +114,7 @@ fn check(path: &Path, locked: bool, settings: &Settings, stdin: &mut StandardInp
 /// Whom nodes that ask for capabilities get, and why, where there was somebody to choose from.
 fn chosen(choices: &[Choice]) -> String {
     let several = choices.iter().filter(|choice| choice.among.len() > 1);
-    several.map(|choice| format!("  {}: {}\n", choice.agent, clean::one_line(&choice.why))).collect()
+    several.fold(String::new(), |told, choice| told + &format!("  {}: {}\n", choice.agent, clean::one_line(&choice.why)))
 }
 
 /// What the nodes of a workflow may do with tools, when there are some.

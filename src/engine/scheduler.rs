@@ -20,6 +20,7 @@ use tokio::{
 
 pub(super) use self::steering::Rein;
 use self::{
+    answers::Answers,
     ending::{in_words, renewed},
     steering::Steering,
 };
@@ -49,7 +50,6 @@ type Ended = (InstanceId, Answered);
 /// Where attempts tell what comes.
 type TellingEnd = mpsc::UnboundedSender<(InstanceId, Told)>;
 type Renewal = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
-type Look = Pin<Box<dyn Future<Output = Result<Option<Inbox>>> + Send>>;
 
 /// One run being driven.
 pub(super) struct Scheduler {
@@ -80,11 +80,8 @@ pub(super) struct Scheduler {
     told_outage: bool,
     /// Set when the run is to stop: until when calls in flight may end.
     stop_at: Option<Instant>,
-    /// Whether people are asked as soon as nothing else can go on.
-    asks_people: bool,
-    /// When answers that were left are looked for next.
-    look_at: Instant,
-    look: Option<Look>,
+    /// How people's answers come in.
+    answers: Answers,
     /// How people steer it.
     steering: Steering,
     /// What it has to do with mailboxes of the project.
@@ -162,7 +159,7 @@ impl Scheduler {
     /// Whether nothing can go on for so long that no process is to be held for it, or not before the run or an agent is let go on.
     fn is_blocked(&self) -> bool {
         let hold = self.engine.settings.hold;
-        let questions = !self.asks_people;
+        let questions = !self.answers.are_asked_for;
         self.attempts.is_empty() && self.held.is_empty() && self.state.is_blocked(self.clock.now(), hold, questions)
     }
 
@@ -280,7 +277,7 @@ impl Scheduler {
 
     async fn wait(&mut self, wishes: &mut watch::Receiver<Wish>) -> Woken {
         let timer = self.next_timer();
-        let (renewal, look, steering, project) = (&mut self.renewal, &mut self.look, &mut self.steering, &mut self.project);
+        let (renewal, answers, steering, project) = (&mut self.renewal, &mut self.answers, &mut self.steering, &mut self.project);
         tokio::select! {
             biased;
             Ok(()) = wishes.changed() => Woken::Wish(*wishes.borrow_and_update()),
@@ -288,7 +285,7 @@ impl Scheduler {
             Some((id, told)) = self.told.1.recv() => Woken::Told(id, told),
             Some(ended) = self.attempts.join_next() => Woken::Ended(ended),
             result = async { match renewal { Some(renewal) => renewal.await, None => std::future::pending().await } } => Woken::Renewed(result),
-            result = async { match look { Some(look) => look.await, None => std::future::pending().await } } => Woken::Answers(result),
+            result = answers.looked() => Woken::Answers(result),
             looked = steering.looked() => Woken::Looked(looked),
             news = project.news() => Woken::Mail(news),
             () = sleep_until(timer) => Woken::Timer,
@@ -297,7 +294,7 @@ impl Scheduler {
 
     fn next_timer(&self) -> Instant {
         let wake = self.state.next_wake().filter(|_| self.may_begin()).map(|at| self.clock.instant(at));
-        let look = Some(self.look_at).filter(|_| self.is_to_look());
+        let look = Some(self.answers.look_at).filter(|_| self.is_to_look());
         let timers = [self.flush_at, self.stop_at, self.deadlines.next(), wake, look, self.steering.patience()];
         timers.into_iter().flatten().min().unwrap_or(self.renew_at).min(self.renew_at)
     }
@@ -466,7 +463,7 @@ impl Scheduler {
                 self.renewal = Some(Box::pin(self.log.renew(self.engine.settings.lease)));
             }
         }
-        if self.look_at <= now && self.is_to_look() {
+        if self.answers.look_at <= now && self.is_to_look() {
             self.look_for_answers(now);
         }
         crash_point!("timer.due" if self.may_begin() && self.state.next_wake().is_some_and(|at| at <= self.clock.now()));

@@ -77,7 +77,7 @@ mod tests {
     fn a_range_is_divided_where_segments_end() {
         let parts = |range| by_segment(range).collect::<Vec<_>>();
         assert_eq!(parts(5..5), []);
-        assert_eq!(parts(0..SEGMENT), [0..SEGMENT]);
+        assert_eq!(parts(0..SEGMENT), vec![0..SEGMENT]);
         assert_eq!(parts(1_000..2_100), [1_000..1_024, 1_024..2_048, 2_048..2_100]);
     }
 

@@ -41,7 +41,6 @@ impl Trail {
     }
 
     /// Takes the next event, whose record has this hash, and gives what the audit tells of it.
-    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
     pub(super) fn take(&mut self, event: &Event, hash: Digest) -> Option<AuditRecord> {
         match &event.body {
             EventBody::RunCreated { workflow, .. } => self.workflow.clone_from(workflow),

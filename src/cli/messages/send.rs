@@ -26,12 +26,11 @@ pub(super) async fn send(
     terminal: &Terminal,
 ) -> Result<()> {
     let letter = letter(args)?;
-    let store = match store {
-        Some(store) => store,
-        None => {
-            let place = app::store_here(settings)?;
-            store::open(&place.url, place.synchronous).await?
-        }
+    let store = if let Some(store) = store {
+        store
+    } else {
+        let place = app::store_here(settings)?;
+        store::open(&place.url, place.synchronous).await?
     };
     let mailbox = ProjectMailbox::new(store, args.mailbox.clone());
     let begun = Instant::now();

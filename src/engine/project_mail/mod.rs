@@ -226,6 +226,6 @@ impl ProjectMail {
 impl Shared {
     /// Tells the mailbox what the run has kept. What it took besides, a process of it that died had; it is there for all again.
     async fn settle(&self, reader: &str) -> Result<()> {
-        self.settled.get_or_try_init(|| self.mailbox.settle(reader, &self.kept)).await.map(|()| ())
+        self.settled.get_or_try_init(|| self.mailbox.settle(reader, &self.kept)).await.copied()
     }
 }

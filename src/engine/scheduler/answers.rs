@@ -1,6 +1,6 @@
 //! Takes answers that people left while this process holds the run.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -10,22 +10,47 @@ use crate::{engine::inbox::Inbox, error::Result, model::EventBody};
 /// The time between two looks, while somebody is waited for.
 const PAUSE: Duration = Duration::from_millis(500);
 
+type Look = Pin<Box<dyn Future<Output = Result<Option<Inbox>>> + Send>>;
+
+/// How people's answers come in.
+pub(super) struct Answers {
+    /// Whether people are asked by who has the run made, as soon as nothing else can go on.
+    pub(super) are_asked_for: bool,
+    /// When answers that were left are looked for next.
+    pub(super) look_at: Instant,
+    look: Option<Look>,
+}
+
+impl Answers {
+    pub(super) fn new(are_asked_for: bool) -> Self {
+        Self { are_asked_for, look_at: Instant::now(), look: None }
+    }
+
+    /// What the look under way finds; never comes when there is none.
+    pub(super) async fn looked(&mut self) -> Result<Option<Inbox>> {
+        match &mut self.look {
+            Some(look) => look.await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 impl Scheduler {
     /// Whether there may be answers to take.
     pub(super) fn is_to_look(&self) -> bool {
-        self.look.is_none() && self.may_begin() && self.state.may_be_asking()
+        self.answers.look.is_none() && self.may_begin() && self.state.may_be_asking()
     }
 
     /// Looks at what was left, without waiting for it.
     pub(super) fn look_for_answers(&mut self, now: Instant) {
-        self.look_at = now + PAUSE;
+        self.answers.look_at = now + PAUSE;
         let (store, run) = (Arc::clone(&self.engine.store), self.run);
-        self.look = Some(Box::pin(async move { Inbox::look(&store, run).await.map(Some) }));
+        self.answers.look = Some(Box::pin(async move { Inbox::look(&store, run).await.map(Some) }));
     }
 
     /// Records the answers that are to open questions; the others count for nothing.
     pub(super) fn on_answers(&mut self, looked: Result<Option<Inbox>>) -> Result<()> {
-        self.look = None;
+        self.answers.look = None;
         let inbox = match looked {
             Ok(Some(inbox)) if !inbox.left.is_empty() => inbox,
             Ok(_) => return Ok(()),
@@ -44,7 +69,7 @@ impl Scheduler {
             }
         }
         let store = Arc::clone(&self.engine.store);
-        self.look = Some(Box::pin(async move { inbox.clear(&store).await.map(|()| None) }));
+        self.answers.look = Some(Box::pin(async move { inbox.clear(&store).await.map(|()| None) }));
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
-use super::{Scheduler, Steering};
+use super::{Answers, Scheduler, Steering};
 use crate::{
     crash::crash_point,
     engine::{
@@ -40,7 +40,7 @@ impl Scheduler {
         let caller = options.parent.as_ref().map(|parent| parent.run);
         let steering = Steering::new(engine, &state, options.run, options.owner.clone(), caller);
         let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log, steering);
-        scheduler.asks_people = options.asks_people;
+        scheduler.answers = Answers::new(options.asks_people);
         scheduler.record(EventBody::RunCreated {
             run: options.run,
             workflow: plan.name.clone(),
@@ -98,7 +98,7 @@ impl Scheduler {
         let caller = options.parent.as_ref().map(|parent| parent.run);
         let steering = Steering::new(engine, &state, options.run, options.owner.clone(), caller);
         let mut scheduler = Self::new(engine, options.run, options.clock, observer, state, log, steering);
-        scheduler.asks_people = options.asks_people;
+        scheduler.answers = Answers::new(options.asks_people);
         scheduler.is_claimed = epoch > 0;
         if !ended {
             let given_up = scheduler.state.given_up();
@@ -150,9 +150,7 @@ impl Scheduler {
             renewal: None,
             told_outage: false,
             stop_at: None,
-            asks_people: false,
-            look_at: now,
-            look: None,
+            answers: Answers::new(false),
             steering,
             project: ProjectMail::new(Arc::clone(&engine.store), run, clock),
         }

@@ -180,12 +180,11 @@ impl RunState {
         }
         let over = self.is_over(id, limit, now);
         match (&mut wanted.what, over, otherwise) {
-            (_, None, None) => {}
+            (_, None, None) | (What::See, None, Some(_)) => {}
             // The last look, which takes what there is, is one of its own.
             (What::Take { fewer_at, .. }, _, Some(_)) => {
                 *fewer_at = limit.and_then(|limit| due(self.instance(id).attempted_at.unwrap_or(now), limit));
             }
-            (What::See, None, Some(_)) => {}
             (What::See, Some(_), Some(otherwise)) => return Ok(Patience::Ends(otherwise)),
             (_, Some(limit), None) => {
                 let count = if let What::Take { count, .. } = wanted.what { count } else { 1 };

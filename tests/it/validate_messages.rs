@@ -49,13 +49,13 @@ AF017 5:49 "{ file: a, line: many }" the body is no `finding`: at /line: "many" 
 #[test]
 fn a_mailbox_that_nobody_sends_to_is_a_warning() {
     check(
-        r#"
+        r"
 mailboxes: { desk: { subscribe: news } }
 nodes:
   tell: { send: { to: all, type: news, body: 1 } }
   heard: { receive: { mailbox: desk } }
   never: { receive: { mailbox: dusk } }
-"#,
+",
         r#"
 AF063 warning 5:32 "dusk" nobody sends to the mailbox `dusk` (send to it with `send: { to: dusk, … }`, or let an agent have the tool `send_message`)
 "#,

@@ -44,7 +44,9 @@ fn bodies(value: &Value) -> Vec<Value> {
 /// Tools over messages, which need no permission.
 fn message_box() -> Tools {
     let mut toolbox = Toolbox::default();
-    message_tools().into_iter().for_each(|tool| toolbox.add(tool));
+    for tool in message_tools() {
+        toolbox.add(tool);
+    }
     Tools::new(toolbox, Policy::new(Rules::default()), BTreeMap::new())
 }
 
@@ -321,6 +323,7 @@ fn calls(turns: &[Value]) -> Value {
     json!({"tools": turns})
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is made where it is given")]
 fn call(name: &str, arguments: Value) -> Value {
     json!({"name": name, "arguments": arguments})
 }

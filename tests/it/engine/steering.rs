@@ -169,7 +169,7 @@ fn told(events: &[Event]) -> Vec<String> {
             EventBody::AgentChanged { agent, .. } => Some(agent),
             body => body.agent_mode().map(|(agent, ..)| agent),
         };
-        let about = agent.map(|agent| agent.as_str()).or(event.body.node().map(|node| node.as_str()));
+        let about = agent.map(agentflow::model::AgentName::as_str).or(event.body.node().map(agentflow::model::NodePath::as_str));
         about.map_or_else(|| event.body.kind().to_owned(), |about| format!("{} {about}", event.body.kind()))
     };
     events.iter().map(of).collect()

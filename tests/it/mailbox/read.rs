@@ -93,7 +93,7 @@ async fn a_reader_of_one_type_leaves_the_others() {
     assert_eq!(take(mailbox, "a", wanted(&finding, 1_000)).await.len(), 198);
     assert_eq!(numbers(&take(mailbox, "b", up_to(3)).await), [1, 2, 4]);
     // One that was looked over before is found when it comes back, and one that comes later, too.
-    mailbox.settle("a", &BTreeSet::from_iter(3..600)).await.unwrap();
+    mailbox.settle("a", &(3..600).collect::<BTreeSet<_>>()).await.unwrap();
     mailbox.send(&[Letter::new(message("finding", json!("new")))]).await.unwrap();
     assert_eq!(bodies(&take(mailbox, "a", wanted(&finding, 9)).await), [json!(0), json!("new")]);
 }

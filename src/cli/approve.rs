@@ -72,7 +72,7 @@ pub(super) async fn approve(args: &ApproveArgs, settings: &Settings, terminal: &
         }
         return Ok((exit::SUCCEEDED, None));
     }
-    let patterns: Vec<_> = args.nodes.iter().map(NodePattern::new).collect();
+    let patterns: Vec<_> = args.nodes.iter().map(|name| named(name, &open)).collect();
     if let Some(pattern) = patterns.iter().find(|pattern| !open.iter().any(|question| pattern.covers(&question.node))) {
         return Err(why_it_asks_nothing(&store, run, pattern).await?);
     }
@@ -148,6 +148,20 @@ fn done(answer: &Answer) -> String {
         Decision::Choose => return format!("node {node}: {}", answer.option.as_deref().unwrap_or_default()),
     };
     format!("{done}: `{}`, call {} of node {node}", request.question.tool, request.step)
+}
+
+/// The nodes that a person means by `name`: those that it covers, or the one that asks and is called so inside of something.
+fn named(name: &str, open: &[OpenQuestion]) -> NodePattern {
+    let pattern = NodePattern::new(name);
+    if open.iter().any(|question| pattern.covers(&question.node)) {
+        return pattern;
+    }
+    let is_called_so = |question: &&OpenQuestion| question.node.without_instances().rsplit('.').next() == Some(name);
+    let mut inner = open.iter().filter(is_called_so);
+    match (inner.next(), inner.next()) {
+        (Some(only), None) => NodePattern::new(only.node.as_str()),
+        _ => pattern,
+    }
 }
 
 /// The questions that are meant: all without a pattern.

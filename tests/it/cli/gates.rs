@@ -147,6 +147,20 @@ fn a_question_whose_end_comes_while_nobody_runs_it_has_its_default() {
 }
 
 #[test]
+fn a_gate_inside_of_something_is_found_by_its_own_name() {
+    let gate = "{ approval: { message: Go on? } }";
+    let flow = format!(
+        "nodes:\n  round: {{ loop: {{ until: gate.approved, max: 2 }}, nodes: {{ gate: {gate} }} }}\n  other: {{ nodes: {{ one: {gate} }} }}\n"
+    );
+    let project = Project::new().with("flow.yaml", flow);
+    project.run(&["run", "flow.yaml"]).exit(3);
+    project.run(&["approve", "last", "door"]).exit(2).says("`door`");
+    project.run(&["approve", "last", "gate"]).exit(0).says("round@1.gate");
+    project.run(&["approve", "last", "one", "--resume"]).exit(0);
+    assert_eq!(project.last_status(), "succeeded");
+}
+
+#[test]
 fn a_long_wait_holds_no_process_and_says_until_when() {
     let project = Project::new().with("flow.yaml", "nodes: { nap: { wait: { for: 2h } } }\n");
     let ran = project.run(&["run", "flow.yaml"]);

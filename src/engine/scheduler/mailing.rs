@@ -82,8 +82,11 @@ impl Scheduler {
         Ok(())
     }
 
-    /// A run that has ended by its time or by a person has a while to send what it had sent before.
+    /// A run that this process has ended by its time or for a person has a while to send what it had sent before.
     pub(super) async fn send_what_is_left(&mut self) {
+        if !self.is_claimed {
+            return;
+        }
         let until = Instant::now() + self.engine.settings.grace;
         while self.state.ending().is_some() && self.state.has_undelivered() {
             match timeout_at(until, self.project.news()).await {

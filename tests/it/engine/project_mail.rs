@@ -177,6 +177,18 @@ async fn what_one_run_sends_another_receives() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_has_ended_tells_its_result_at_once_and_sends_nothing_again() {
+    let place = Place::new();
+    let plan = plan(SENDER);
+    let run = RunId::generate();
+    place.run_as(run, &plan).await.succeeded();
+    let asked = tokio::time::Instant::now();
+    place.resume(run, &plan).await.succeeded();
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+    assert_eq!(place.overview().await.sent, 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_waits_for_what_another_sends_later() {
     let place = Place::new();
     let (got, ()) = tokio::join!(place.run(RECEIVER), async {

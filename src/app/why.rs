@@ -9,7 +9,7 @@ use crate::{
     engine::{invalidated, read_run},
     error::{ErrorKind, Result},
     model::{Basis, Event, NodePath, NodePattern, OriginKind, Reused, RunId},
-    plan::{AgentNode, NodeKind, Plan},
+    plan::{AgentNode, Plan},
     store::Store,
 };
 
@@ -138,17 +138,7 @@ impl Side {
 
     /// The agent's node at `path`.
     fn agent(&self, path: &NodePath) -> Option<&AgentNode> {
-        match &self.plan.as_ref()?.node_at(&path.without_instances())?.1.kind {
-            NodeKind::Agent(agent) => Some(agent),
-            NodeKind::Tool(_)
-            | NodeKind::Value(_)
-            | NodeKind::Approval(_)
-            | NodeKind::Wait(_)
-            | NodeKind::Send(_)
-            | NodeKind::Receive(_)
-            | NodeKind::Workflow { .. }
-            | NodeKind::Graph(_) => None,
-        }
+        self.plan.as_ref()?.node_at(&path.without_instances())?.1.kind.agent()
     }
 }
 

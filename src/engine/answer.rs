@@ -16,7 +16,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{Approval, ApprovalRequest, Event, EventBody, Gate, NodePath, Owner, RunId, Value},
     schema::Validator,
-    store::{Record, Store, StreamId},
+    store::{Store, StreamId},
 };
 
 /// A question that nobody has answered yet.
@@ -241,17 +241,11 @@ async fn write(
     let recorded = read_run(store, run).await?;
     let now = Timestamp::now();
     check_all(run, &recorded.events, given, now)?;
-    let (mut last, mut seq) = (recorded.last, recorded.events.len() as u64);
-    let expected = seq;
-    let mut records = Vec::with_capacity(given.len());
-    for (node, attempt, approval) in given {
-        let body = EventBody::ApprovalGiven { node: node.clone(), attempt: *attempt, approval: approval.clone() };
-        let text = serde_json::to_string(&body)
-            .map_err(|error| Error::new(ErrorKind::Internal, "an event cannot be written as JSON").source(error))?;
-        let record = Record::seal(last, stream, seq, now, body.kind(), EventBody::VERSION, text);
-        last = record.hash;
-        seq += 1;
-        records.push(record);
-    }
-    store.append(stream, epoch, expected, &records).await
+    let bodies = given.iter().map(|(node, attempt, approval)| EventBody::ApprovalGiven {
+        node: node.clone(),
+        attempt: *attempt,
+        approval: approval.clone(),
+    });
+    let records = recorded.following(bodies, now)?;
+    store.append(stream, epoch, recorded.events.len() as u64, &records).await
 }

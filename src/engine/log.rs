@@ -8,7 +8,7 @@ use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Duration};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
-use super::append::Append;
+use super::{append::Append, recover::encode};
 use crate::{
     error::{Error, ErrorKind, ErrorRecord, Result},
     model::{Event, EventBody, RunId, Seq},
@@ -75,9 +75,7 @@ impl RunLog {
 
     /// Numbers an event and keeps it for the next append.
     pub(super) fn push(&mut self, at: Timestamp, body: EventBody) -> Result<Event> {
-        let text = serde_json::to_string(&body)
-            .map_err(|error| Error::new(ErrorKind::Internal, "an event cannot be written as JSON").source(error))?;
-        let record = Record::seal(self.last, &self.stream, self.next, at, body.kind(), EventBody::VERSION, text);
+        let record = encode(&self.stream, self.last, self.next, at, &body)?;
         let event = Event { seq: record.seq, at: record.at, body };
         self.last = record.hash;
         self.next += 1;

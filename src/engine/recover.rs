@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{Event, EventBody, Origin, RunId},
+    model::{Event, EventBody, Origin, RunId, Seq},
     store::{Digest, Record, Store, StreamId, verify_chain},
 };
 
@@ -36,6 +38,21 @@ impl RecordedRun {
             Some(EventBody::RunCreated { origin, .. }) => origin.as_ref(),
             _ => None,
         }
+    }
+
+    /// The records by which these events follow what is recorded, made at `at`.
+    ///
+    /// # Errors
+    /// `Internal` for an event that cannot be written.
+    pub(super) fn following(&self, bodies: impl IntoIterator<Item = EventBody>, at: Timestamp) -> Result<Vec<Record>> {
+        let stream = StreamId::run(self.run);
+        let mut last = self.last;
+        let seal = |(seq, body): (Seq, EventBody)| {
+            let record = encode(&stream, last, seq, at, &body)?;
+            last = record.hash;
+            Ok(record)
+        };
+        (self.events.len() as Seq..).zip(bodies).map(seal).collect()
     }
 
     /// Reads what was recorded since.
@@ -72,6 +89,13 @@ pub async fn read_run(store: &Arc<dyn Store>, run: RunId) -> Result<RecordedRun>
         None => Err(Error::new(ErrorKind::NotFound, format!("there is no run `{run}`"))
             .hint("`agentflow runs list` shows the runs of this store; `--store` names another")),
     }
+}
+
+/// The record of an event that follows one whose hash is `last`.
+pub(super) fn encode(stream: &StreamId, last: Digest, seq: Seq, at: Timestamp, body: &EventBody) -> Result<Record> {
+    let text = serde_json::to_string(body)
+        .map_err(|error| Error::new(ErrorKind::Internal, "an event cannot be written as JSON").source(error))?;
+    Ok(Record::seal(last, stream, seq, at, body.kind(), EventBody::VERSION, text))
 }
 
 /// The event in a record.

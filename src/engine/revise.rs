@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, ModelRef, NodePath, Revised, RunId, StoredSource, Value},
-    plan::{NodeKind, Plan},
+    plan::Plan,
 };
 
 /// A wish to go on with other files.
@@ -155,15 +155,5 @@ fn definition(plan: &Plan, path: &str) -> Option<String> {
 
 /// The models that an agent's node may ask.
 fn models<'a>(plan: &'a Plan, path: &str) -> Option<Vec<&'a ModelRef>> {
-    match &plan.node_at(path)?.1.kind {
-        NodeKind::Agent(agent) => Some(agent.models().collect()),
-        NodeKind::Tool(_)
-        | NodeKind::Value(_)
-        | NodeKind::Approval(_)
-        | NodeKind::Wait(_)
-        | NodeKind::Send(_)
-        | NodeKind::Receive(_)
-        | NodeKind::Workflow { .. }
-        | NodeKind::Graph(_) => None,
-    }
+    plan.node_at(path)?.1.kind.agent().map(|agent| agent.models().collect())
 }

@@ -284,9 +284,9 @@ impl Scheduler {
             events = self.log.written() => Woken::Written(events),
             Some((id, told)) = self.told.1.recv() => Woken::Told(id, told),
             Some(ended) = self.attempts.join_next() => Woken::Ended(ended),
-            result = async { match renewal { Some(renewal) => renewal.await, None => std::future::pending().await } } => Woken::Renewed(result),
-            result = answers.looked() => Woken::Answers(result),
-            looked = steering.looked() => Woken::Looked(looked),
+            result = outcome(renewal) => Woken::Renewed(result),
+            result = outcome(&mut answers.look) => Woken::Answers(result),
+            looked = outcome(&mut steering.looking) => Woken::Looked(looked),
             news = project.news() => Woken::Mail(news),
             () = sleep_until(timer) => Woken::Timer,
         }
@@ -495,5 +495,13 @@ impl Scheduler {
             }
             !ended
         });
+    }
+}
+
+/// What comes of a future; nothing ever, when there is none.
+async fn outcome<T>(future: &mut Option<Pin<Box<dyn Future<Output = T> + Send>>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     diagnostic::nearest,
     error::{Error, ErrorKind, Result},
     model::{AgentName, ModelRef, NodePattern},
-    plan::{GraphPlan, NodeKind, NodePlan, Plan},
+    plan::{AgentNode, GraphPlan, NodeKind, NodePlan, Plan},
 };
 
 impl NodePlan {
@@ -39,25 +39,12 @@ impl Plan {
     /// The models that its nodes may ask, inner ones and those of agents and workflows that are called as tools included; one may
     /// come more than once.
     pub fn models(&self) -> impl Iterator<Item = &ModelRef> {
-        self.nodes().flat_map(|node| match &node.kind {
-            NodeKind::Agent(agent) => agent.models().collect(),
-            NodeKind::Tool(_)
-            | NodeKind::Value(_)
-            | NodeKind::Approval(_)
-            | NodeKind::Wait(_)
-            | NodeKind::Send(_)
-            | NodeKind::Receive(_)
-            | NodeKind::Workflow { .. }
-            | NodeKind::Graph(_) => Vec::new(),
-        })
+        self.nodes().filter_map(|node| node.kind.agent()).flat_map(AgentNode::models)
     }
 
     /// The agents that its nodes ask, those of agents and workflows that are called as tools included.
     pub fn agents_asked(&self) -> impl Iterator<Item = &AgentName> {
-        self.nodes().filter_map(|node| match &node.kind {
-            NodeKind::Agent(agent) => Some(&agent.agent.name),
-            _ => None,
-        })
+        self.nodes().filter_map(|node| node.kind.agent()).map(|agent| &agent.agent.name)
     }
 
     /// All nodes, inner ones and those of agents and workflows that are called as tools included.

@@ -262,6 +262,22 @@ pub enum NodeKind {
 }
 
 impl NodeKind {
+    /// The agent's node, if it is one.
+    #[must_use]
+    pub fn agent(&self) -> Option<&AgentNode> {
+        match self {
+            Self::Agent(node) => Some(node),
+            Self::Tool(_)
+            | Self::Value(_)
+            | Self::Workflow { .. }
+            | Self::Graph(_)
+            | Self::Approval(_)
+            | Self::Wait(_)
+            | Self::Send(_)
+            | Self::Receive(_) => None,
+        }
+    }
+
     /// What it is, as the format calls it.
     #[must_use]
     pub fn word(&self) -> &'static str {

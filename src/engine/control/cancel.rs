@@ -16,7 +16,7 @@ use crate::{
     },
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody, NodePath, Owner, RunId, RunStatus, Spend},
-    store::{Record, Store, StreamId},
+    store::{Store, StreamId},
 };
 
 /// Cancels a run that no process holds, and the runs that it called. What it cost so far stays said.
@@ -132,19 +132,9 @@ fn spend(events: &[Event]) -> Spend {
 }
 
 async fn append(store: &Arc<dyn Store>, recorded: &RecordedRun, epoch: u64, bodies: Vec<EventBody>) -> Result<()> {
-    let stream = StreamId::run(recorded.run);
-    let expected = recorded.events.len() as u64;
-    let mut last = recorded.last;
-    let mut records = Vec::with_capacity(bodies.len());
-    for (seq, body) in (expected..).zip(bodies) {
-        let text = serde_json::to_string(&body)
-            .map_err(|error| Error::new(ErrorKind::Internal, "an event cannot be written as JSON").source(error))?;
-        let record = Record::seal(last, &stream, seq, Timestamp::now(), body.kind(), EventBody::VERSION, text);
-        last = record.hash;
-        records.push(record);
-    }
+    let records = recorded.following(bodies, Timestamp::now())?;
     crash_point!("cancel.in-hand");
-    store.append(&stream, epoch, expected, &records).await?;
+    store.append(&StreamId::run(recorded.run), epoch, recorded.events.len() as u64, &records).await?;
     crash_point!("cancel.durable");
     Ok(())
 }

@@ -18,20 +18,12 @@ pub(super) struct Answers {
     pub(super) are_asked_for: bool,
     /// When answers that were left are looked for next.
     pub(super) look_at: Instant,
-    look: Option<Look>,
+    pub(super) look: Option<Look>,
 }
 
 impl Answers {
     pub(super) fn new(are_asked_for: bool) -> Self {
         Self { are_asked_for, look_at: Instant::now(), look: None }
-    }
-
-    /// What the look under way finds; never comes when there is none.
-    pub(super) async fn looked(&mut self) -> Result<Option<Inbox>> {
-        match &mut self.look {
-            Some(look) => look.await,
-            None => std::future::pending().await,
-        }
     }
 }
 

@@ -47,7 +47,7 @@ impl Rein {
 pub(super) struct Steering {
     lookout: Arc<Lookout>,
     /// The next look.
-    looking: Option<Looking>,
+    pub(super) looking: Option<Looking>,
     /// The agents that the run may ask.
     agents: BTreeSet<AgentName>,
     /// What they are set to by events that are durable.
@@ -87,14 +87,6 @@ impl Steering {
             is_wished: false,
             patience: None,
             _called: caller.map(|caller| engine.lookout.called(run, caller)),
-        }
-    }
-
-    /// The next look; never comes when there is none.
-    pub(super) async fn looked(&mut self) -> Result<Arc<Wishes>> {
-        match &mut self.looking {
-            Some(looking) => looking.await,
-            None => std::future::pending().await,
         }
     }
 
@@ -220,11 +212,11 @@ impl Scheduler {
 
     /// Whether the run stands still because of agents alone, which may be let go on in a while.
     pub(super) fn note_patience(&mut self) {
-        let outside = || !self.state.holding_agents().is_empty() || self.state.waits_for_project();
+        let outside = || self.state.waits_for_project() || !self.state.holding_agents().is_empty();
         // What is sent is to arrive, whoever else is waited for.
-        let waits = self.state.has_undelivered() || !self.state.asks_people() && outside();
-        let waits = waits && self.is_blocked() && !self.state.is_run_paused();
-        if waits {
+        let waits = || self.state.has_undelivered() || !self.state.asks_people() && outside();
+        // Only a run that stands still is looked through.
+        if self.is_blocked() && !self.state.is_run_paused() && waits() {
             self.steering.patience.get_or_insert_with(|| Instant::now() + self.engine.settings.hold);
         } else {
             self.steering.patience = None;

@@ -7,7 +7,7 @@ use crate::{
     agent::BREAKER_PATIENCE,
     error::{Error, ErrorKind},
     model::{FallbackReason, ModelRef},
-    plan::{AgentNode, NodeKind},
+    plan::AgentNode,
     resilience::{Next, verdict},
 };
 
@@ -62,16 +62,6 @@ impl RunState {
     }
 
     fn agent_node(&self, id: InstanceId) -> Option<&AgentNode> {
-        match &self.node(id).kind {
-            NodeKind::Agent(node) => Some(node),
-            NodeKind::Tool(_)
-            | NodeKind::Value(_)
-            | NodeKind::Approval(_)
-            | NodeKind::Wait(_)
-            | NodeKind::Send(_)
-            | NodeKind::Receive(_)
-            | NodeKind::Workflow { .. }
-            | NodeKind::Graph(_) => None,
-        }
+        self.node(id).kind.agent()
     }
 }

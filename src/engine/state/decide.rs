@@ -33,7 +33,7 @@ enum Edges {
 impl RunState {
     /// The next thing to do at `now`, or `None` when something in flight has to end first.
     pub(in crate::engine) fn next_step(&mut self, now: Timestamp) -> Option<Step> {
-        if self.ending.is_some() || self.frames.is_empty() || self.steering.stops() {
+        if self.ending.is_some() || self.frames.is_empty() || self.is_stopped() {
             return None;
         }
         loop {

@@ -9,7 +9,6 @@ use crate::{
     engine::control::{RunControl, Wishes},
     error::{Error, ErrorKind, Result},
     model::{AgentMode, AgentName, AgentOverrides, EventBody, ModelRef, NodeStatus, Price, RunWish, Seq},
-    plan::NodeKind,
 };
 
 /// How the run is steered.
@@ -45,13 +44,6 @@ pub(super) enum Leave {
     Held,
     /// Not any more.
     Never(Error),
-}
-
-impl Steering {
-    /// Whether nothing may be decided before somebody goes on with the run.
-    pub(super) fn stops(&self) -> bool {
-        self.paused.is_some() || self.cancelled.is_some()
-    }
 }
 
 impl RunState {
@@ -159,7 +151,7 @@ impl RunState {
     /// # Errors
     /// `Waiting` when the run or its agent is paused: the attempt goes on from its log, later.
     pub(in crate::engine) fn may_go_on(&self, id: InstanceId) -> Result<()> {
-        if self.steering.stops() {
+        if self.is_stopped() {
             return Err(Error::new(ErrorKind::Waiting, "the run is paused"));
         }
         match self.steered(id) {
@@ -206,7 +198,7 @@ impl RunState {
 
     /// Whether nothing may be decided before somebody goes on with the run.
     pub(in crate::engine) fn is_stopped(&self) -> bool {
-        self.steering.stops()
+        self.steering.paused.is_some() || self.steering.cancelled.is_some()
     }
 
     /// Whether somebody paused the run, and nobody has gone on with it.
@@ -239,17 +231,7 @@ impl RunState {
 
     /// The agent that an instance asks.
     pub(in crate::engine) fn agent_of(&self, id: InstanceId) -> Option<&AgentName> {
-        match &self.node(id).kind {
-            NodeKind::Agent(node) => Some(&node.agent.name),
-            NodeKind::Tool(_)
-            | NodeKind::Value(_)
-            | NodeKind::Approval(_)
-            | NodeKind::Wait(_)
-            | NodeKind::Send(_)
-            | NodeKind::Receive(_)
-            | NodeKind::Workflow { .. }
-            | NodeKind::Graph(_) => None,
-        }
+        self.node(id).kind.agent().map(|node| &node.agent.name)
     }
 
     fn steered(&self, id: InstanceId) -> Option<(&AgentName, &Steered)> {

@@ -25,9 +25,9 @@ impl RunState {
         if self.is_stopped() {
             return self.ending.is_none() && self.running == 0;
         }
-        let outside = self.holds_something() || self.waits_for_project();
-        let waits = self.stands_still() || self.running == 0 && self.retrying == 0 && outside;
-        let idle = self.ending.is_none() && self.dirty.is_empty() && self.ready.is_empty() && waits;
+        let outside = || self.holds_something() || self.waits_for_project();
+        let waits = || self.stands_still() || self.running == 0 && self.retrying == 0 && outside();
+        let idle = self.ending.is_none() && self.dirty.is_empty() && self.ready.is_empty() && waits();
         let until = SignedDuration::try_from(hold).ok().and_then(|hold| now.checked_add(hold).ok()).unwrap_or(Timestamp::MAX);
         let mut due = self.timers.range(..=(until, InstanceId(u32::MAX)));
         idle && !due.any(|(_, id)| questions || self.instance(*id).standing.asked.is_none())

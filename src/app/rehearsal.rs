@@ -30,8 +30,8 @@ use crate::{
 const FIRST_RUN: &str = "019b7600-0000-7000-8000-000000000000";
 /// When rehearsed runs begin: always the same time.
 const BEGINNING: &str = "2026-01-01T09:00:00Z";
-/// How long a rehearsed run is held for what it waits for: its time passes by itself.
-const HOLD: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// How long a rehearsed run is held for what it waits for, and how long nobody else wants anything of it: its time passes by itself.
+const LONG: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// A workflow with what all its rehearsals share.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl Stage {
         let delegates = Delegates::of(&self.plan, &self.recorded, env);
         delegates.put_into(&mut toolbox);
         let tools = Tools::new(toolbox, Policy::default(), self.tool_settings.clone()).simulated().wrapped(cast.tools);
-        let settings = EngineSettings { hold: HOLD, ..EngineSettings::default() };
+        let settings = EngineSettings { hold: LONG, lease: LONG, look_every: LONG, ..EngineSettings::default() };
         let engine = Engine::new(store, models, settings).with_tools(Arc::new(tools)).rehearsing(cast.stand_ins);
         delegates.run_by(&engine);
         engine

@@ -87,6 +87,9 @@ pub struct EngineSettings {
     /// How long a process is held for a run that does nothing but wait: for a time, or for agents that are paused. For what is further
     /// away it ends, and the run is gone on with later.
     pub hold: Duration,
+    /// How often it is looked at what people wish of a run that goes on, and what they answered: what is asked for is in its log within a
+    /// second.
+    pub look_every: Duration,
 }
 
 impl Default for EngineSettings {
@@ -97,6 +100,7 @@ impl Default for EngineSettings {
             grace: Duration::from_secs(10),
             store_patience: Duration::from_secs(30),
             hold: Duration::from_secs(60),
+            look_every: control::LOOK_EVERY,
         }
     }
 }

@@ -120,6 +120,12 @@ impl TestRunner {
         self
     }
 
+    /// With people who do not answer an approval: the time to answer runs out.
+    pub fn silence(mut self, path: impl Into<String>) -> Self {
+        self.script.nodes.insert(path.into(), NodeScript::Answer(RehearsedAnswer::Silence));
+        self
+    }
+
     /// With a tool that gives what it is told to.
     ///
     /// # Errors

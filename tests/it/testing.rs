@@ -110,8 +110,37 @@ outputs: { done: '{{ done }}' }
     assert_eq!(decided("approve").output("done"), Some(&json!("approve")));
     let rejected = decided("reject");
     assert_eq!((rejected.status(), rejected.exit_code()), (RunStatus::Failed, 6));
+    let silent = TestRunner::of_text(flow).silence("gate").run().unwrap();
+    assert_eq!(silent.output("done"), Some(&json!("later")), "{:?}", silent.result);
+    assert_eq!(silent.duration().as_secs(), 24 * 3600);
+    let for_ever = TestRunner::of_text(flow.replace(", timeout: 24h, on_timeout: later", "")).silence("gate").run().unwrap();
+    assert_eq!((for_ever.status(), for_ever.exit_code()), (RunStatus::Waiting, 3));
     let unknown = TestRunner::of_text(flow).decide("gate", "maybe").run().unwrap_err();
     assert_eq!(unknown.to_string(), "node `gate` has no option `maybe`, only `approve`, `later`, `reject`");
+}
+
+#[test]
+fn messages_are_mocked_like_any_other_work() {
+    let flow = "
+messages: { finding: { text: string } }
+nodes:
+  look: { send: { to: desk, type: finding, body: { text: odd } } }
+  take: { receive: { mailbox: desk, type: finding, count: 1 }, needs: [look] }
+  word: { wait: { message: { mailbox: project:news, timeout: 1h } } }
+  late: { wait: { for: 48h } }
+outputs: { text: '{{ take[0].body.text }}' }
+";
+    let real = TestRunner::of_text(flow).node("word", StepScript::output(json!({}))).run().unwrap();
+    real.assert_succeeded();
+    assert_eq!(real.output("text"), Some(&json!("odd")));
+    let mocked = TestRunner::of_text(flow)
+        .node("look", StepScript::output(json!({ "id": "m" })))
+        .node("take", StepScript::output(json!([{ "body": { "text": "even" } }])))
+        .node("word", StepScript::output(json!({})))
+        .run()
+        .unwrap();
+    mocked.assert_succeeded();
+    assert_eq!(mocked.output("text"), Some(&json!("even")));
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod prompt;
 mod ps;
 mod questions;
 mod resume;
+mod report;
 mod reuse;
 mod run;
 mod runs;

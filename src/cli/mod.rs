@@ -32,6 +32,7 @@ mod prompt;
 mod ps;
 mod questions;
 mod resume;
+mod report;
 mod reuse;
 mod run;
 mod runs;

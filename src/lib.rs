@@ -42,6 +42,7 @@ pub mod resilience;
 pub mod schema;
 pub mod store;
 pub mod template;
+pub mod testing;
 pub mod tool;
 
 pub use error::{Error, ErrorKind, Result};

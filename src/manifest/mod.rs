@@ -36,8 +36,8 @@ pub use read::{
     read_workflow_text,
 };
 pub use test_file::{
-    CaseManifest, ErrorExpectManifest, ExpectManifest, FailureManifest, FaultManifest, MockManifest, StepManifest, TestBodyManifest,
-    TestCassetteManifest, TestFileManifest, TestManifest,
+    CaseManifest, ErrorExpectManifest, ExpectManifest, FailureManifest, FaultManifest, MockManifest, StepManifest,
+    TestBodyManifest, TestCassetteManifest, TestFileManifest, TestManifest,
 };
 pub use tree::{Tree, TreeKind};
 pub use units::{MAX_COUNT, parse_count, parse_duration, parse_rate};

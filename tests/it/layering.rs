@@ -28,6 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("agent", &["crash", "error", "memory", "model", "provider", "resilience", "schema", "store", "tool"]),
     ("engine", ALL_BEFORE),
     ("app", ALL_BEFORE),
+    ("testing", ALL_BEFORE),
     ("cli", ALL_BEFORE),
 ];
 

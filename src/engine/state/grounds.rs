@@ -36,14 +36,20 @@ impl RunState {
     #[must_use]
     pub fn grounds(&self, path: &NodePath) -> Option<Grounds> {
         let id = self.id_of(path)?;
-        let instance = self.instance(id);
-        if instance.element.is_some() || instance.began.is_some() || instance.status.is_final() {
+        if self.instance(id).element.is_some() || self.has_begun(path) {
             return None;
         }
         let node = self.node(id);
         let edges = (0..node.incoming.len()).map(|edge| self.edge_ground(id, edge)).collect();
         let when = node.when.as_ref().and_then(|when| when.is_true(&self.scope_at(id, when.references(), None)).ok());
         Some(Grounds { edges, when })
+    }
+
+    /// Whether the node at `path` has begun or ended.
+    #[must_use]
+    pub fn has_begun(&self, path: &NodePath) -> bool {
+        let instance = self.id_of(path).map(|id| self.instance(id));
+        instance.is_some_and(|instance| instance.began.is_some() || instance.status.is_final())
     }
 
     fn edge_ground(&self, id: InstanceId, edge: usize) -> EdgeGround {

@@ -36,8 +36,11 @@ static FAILURE: Object = Object {
 };
 
 const OUTPUT: Field = Field::optional("output", Shape::Data, "What it puts out.");
-const OUTPUTS: Field =
-    Field::optional("outputs", Shape::List { of: &Shape::Data, min: 1 }, "What it puts out, in turn; the last one for all further.");
+const OUTPUTS: Field = Field::optional(
+    "outputs",
+    Shape::List { of: &Shape::Data, min: 1 },
+    "What it puts out, in turn; the last one for all further.",
+);
 const FAIL: Field = Field::optional("fail", Shape::Object(&FAILURE), "How it fails before it puts out anything.");
 
 static ELEMENT: Object = Object {
@@ -57,7 +60,11 @@ static MOCK: Object = Object {
         OUTPUT,
         OUTPUTS,
         FAIL,
-        Field::optional("each", Shape::Object(&ELEMENT), "Of a mapped node: what its instances do. Without it, the node as a whole is mocked."),
+        Field::optional(
+            "each",
+            Shape::Object(&ELEMENT),
+            "Of a mapped node: what its instances do. Without it, the node as a whole is mocked.",
+        ),
         Field::optional("approve", Shape::Bool, "Of an approval: whether it is approved or rejected."),
         Field::optional("option", Shape::Text, "Of an approval: the option that is taken."),
         Field::optional("comment", Shape::Text, "Of an approval: what is said with the answer."),
@@ -115,7 +122,11 @@ static FAULT: Object = Object {
             Shape::Text,
             "Where: a node, an agent, a model (`provider/model`) or a tool; everywhere when absent. A crash is at a node.",
         ),
-        Field::optional("after", Shape::Whole { min: 0, max: 1_000_000 }, "How many calls there go well before; none when absent."),
+        Field::optional(
+            "after",
+            Shape::Whole { min: 0, max: 1_000_000 },
+            "How many calls there go well before; none when absent.",
+        ),
         Field::optional("times", Shape::Whole { min: 1, max: 1_000_000 }, "How many calls go wrong; one when absent."),
         Field::optional("retry_after", Shape::Duration { may_be_zero: true }, "After how long the server asks to try again."),
         Field::optional("delay", Shape::Duration { may_be_zero: false }, "How much longer a slow answer takes."),
@@ -193,11 +204,27 @@ static EXPECT: Object = Object {
         Field::optional("nodes", MATCHERS, "What nodes put out, by node: values or matchers."),
         Field::optional("prompts", MATCHERS, "What agents were asked, by node: values or matchers; of the first instance."),
         Field::optional("calls", TIMES, "How often agents and tools were called."),
-        Field::optional("messages", Shape::List { of: &Shape::Data, min: 0 }, "Messages that were sent, in order: parts of them, or matchers."),
-        Field::optional("events", Shape::List { of: &Shape::Data, min: 0 }, "Events that happened, in order: parts of them; others may lie between."),
+        Field::optional(
+            "messages",
+            Shape::List { of: &Shape::Data, min: 0 },
+            "Messages that were sent, in order: parts of them, or matchers.",
+        ),
+        Field::optional(
+            "events",
+            Shape::List { of: &Shape::Data, min: 0 },
+            "Events that happened, in order: parts of them; others may lie between.",
+        ),
         Field::optional("max_cost_usd", Shape::Number { min: 0.0, max: 1_000_000.0 }, "The most the run may have cost, in USD."),
-        Field::optional("max_tokens", Shape::Count(super::CountSize::Large), "The most tokens the run may have read and written."),
-        Field::optional("max_duration", Shape::Duration { may_be_zero: true }, "The longest the run may have taken, in the time of the test."),
+        Field::optional(
+            "max_tokens",
+            Shape::Count(super::CountSize::Large),
+            "The most tokens the run may have read and written.",
+        ),
+        Field::optional(
+            "max_duration",
+            Shape::Duration { may_be_zero: true },
+            "The longest the run may have taken, in the time of the test.",
+        ),
     ],
     ..Object::EMPTY
 };
@@ -229,15 +256,15 @@ const BODY_FIELDS: [Field; 11] = [
         Shape::Map { keys: NameRule::Name, of: &Shape::List { of: &Shape::Data, min: 0 }, filled: false },
         "What agents answer, in turn, by agent: values, `{ tools: [{ name, arguments }] }`, or `{ error: { status } }`.",
     ),
-    Field::optional(
-        "tools",
-        Shape::Map { keys: NameRule::Filled, of: &A_TOOL_MOCK, filled: false },
-        "What tools give, by tool.",
-    ),
+    Field::optional("tools", Shape::Map { keys: NameRule::Filled, of: &A_TOOL_MOCK, filled: false }, "What tools give, by tool."),
     Field::optional("faults", Shape::List { of: &A_FAULT, min: 0 }, "What goes wrong."),
     Field::optional("cassette", Shape::Short(&Shape::Text, &CASSETTE), "Recorded answers of models and tools."),
     Field::optional("seed", Shape::Whole { min: 0, max: i64::MAX }, "What made-up answers are derived from; 0 when absent."),
-    Field::optional("priced", Shape::Bool, "Whether made-up answers cost what the model that is named would; they are free when absent."),
+    Field::optional(
+        "priced",
+        Shape::Bool,
+        "Whether made-up answers cost what the model that is named would; they are free when absent.",
+    ),
     Field::optional("expect", Shape::Object(&EXPECT), "What must hold after the run."),
     Field::optional(
         "snapshot",
@@ -274,7 +301,8 @@ static DEFAULTS: Object = Object {
     ..Object::EMPTY
 };
 
-static CASE_FIELDS: [Field; 12] = with_body(&[Field::optional("name", Shape::Text, "What the case shows; its number when absent.")]);
+static CASE_FIELDS: [Field; 12] =
+    with_body(&[Field::optional("name", Shape::Text, "What the case shows; its number when absent.")]);
 
 static CASE: Object = Object {
     name: "test_case",

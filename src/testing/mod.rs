@@ -1,0 +1,3 @@
+//! Tests of workflows.
+
+pub mod coverage;

@@ -47,7 +47,7 @@ pub use recover::{RecordedRun, read_run};
 pub use rehearsal::{Rehearsed, StandIns};
 pub use reuse::{EarlierAnswer, Reuse, answers_of, invalidated};
 pub use revise::{Revision, changed_nodes, revised_files};
-pub use state::{Ending, RunState};
+pub use state::{EdgeGround, Ending, Grounds, RunState};
 pub use stop::Stop;
 pub use waits::{OpenWait, open_waits};
 

@@ -126,6 +126,7 @@ pub(super) fn plan(
     Plan {
         name: name_of(workflow, path),
         description: workflow.description.as_ref().map(|text| text.value.clone()),
+        file: workflow.file,
         digest: String::new(),
         sources: Sources::default(),
         stored_sources: Vec::new(),

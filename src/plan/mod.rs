@@ -42,11 +42,12 @@ pub use addressees::Addressees;
 pub use builder::{GraphBuilder, GraphProblems, NodeSpec};
 pub use catalog::{Catalog, CatalogEntry, catalog};
 pub use choice::{AgentStanding, Choice, ModelStanding, Standings};
+pub(crate) use compile::normal;
 pub use compile::{
     CompileOptions, Compiled, CompiledManifest, MANIFEST_NAMES, ManifestChoice, compile, compile_manifest, compile_text,
     find_manifest,
 };
-pub use draw::{DrawFormat, draw};
+pub use draw::{DrawFormat, Mark, Marks, NodeMark, draw, draw_marked};
 pub use lock::{Lock, LockChange, NodeLock, OfferedLock, ServerLock, WorkflowLock};
 pub use powers::{Power, asks};
 pub use registered::RegisteredAgents;

@@ -9,7 +9,7 @@ use std::{
 use indexmap::IndexMap;
 
 use crate::{
-    diagnostic::Sources,
+    diagnostic::{FileId, Sources},
     model::{
         AgentName, AgentProfile, Effect, FallbackModel, MailboxName, MessageType, ModelRef, NodeId, OnAmbiguous, StoredSource,
         ToolName, ToolPattern, Value,
@@ -27,6 +27,8 @@ pub struct Plan {
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
+    /// The file it is written in, one of the sources of the outermost plan.
+    pub file: FileId,
     /// SHA-256 over all sources, in hex.
     pub digest: String,
     /// The files it was made of, for messages. Empty, as are `digest` and `stored_sources`, in the plan of an inner workflow: the

@@ -27,6 +27,7 @@
 //! # Ok::<(), agentflow::Error>(())
 //! ```
 
+pub mod coverage;
 mod rehearse;
 mod run;
 mod runner;

@@ -7,6 +7,7 @@ mod agent;
 mod bad_input;
 mod cli;
 mod conversation;
+mod coverage;
 mod diagnostics;
 mod draw;
 mod durability;

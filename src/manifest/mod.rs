@@ -32,7 +32,7 @@ pub use memory::{AgentMemoryManifest, ConversationManifest, MemoryManifest, Reca
 pub use messages::{MailboxManifest, ReceiveManifest, SendManifest, WaitMessageManifest};
 pub use policy::{PolicyManifest, ProjectManifest, RulesManifest};
 pub use read::{
-    read_data, read_data_text, read_manifest, read_manifest_text, read_policy_text, read_test_file, read_workflow,
+    read_data, read_data_text, read_manifest, read_manifest_text, read_policy_text, read_schema, read_test_file, read_workflow,
     read_workflow_text,
 };
 pub use test_file::{

@@ -7,6 +7,7 @@ mod outcome;
 mod perform;
 mod servers;
 mod simulated;
+mod taped;
 mod told;
 
 use std::{
@@ -25,6 +26,7 @@ use crate::{
     agent::{CallLimits, gate::Gate},
     error::{Error, ErrorKind, Result},
     model::{Effect, OnAmbiguous, ToolName, ToolPattern, Value},
+    provider::Cassette,
     schema::Validator,
     store::Store,
     tool::{Policy, Redactor, Secrets, Tool, Toolbox},
@@ -61,6 +63,7 @@ pub struct Tools {
     redactor: Option<Arc<Redactor>>,
     settings: BTreeMap<String, ToolSettings>,
     simulated: bool,
+    cassette: Option<Arc<Cassette>>,
     servers: Servers,
     store: OnceLock<Arc<dyn Store>>,
     gates: Mutex<HashMap<ToolName, Arc<Gate>>>,
@@ -112,7 +115,16 @@ impl Tools {
         if patterns.is_empty() {
             return Ok(Vec::new());
         }
-        if self.simulated { simulated::select(&self.toolbox, patterns).await } else { self.toolbox.select(patterns).await }
+        let cassette = self.cassette.as_deref();
+        if let Some(cassette) = cassette.filter(|cassette| !cassette.mode().records()) {
+            return taped::select(&self.toolbox, patterns, cassette, self.simulated).await;
+        }
+        if self.simulated {
+            return simulated::select(&self.toolbox, patterns).await;
+        }
+        let tools = self.toolbox.select(patterns).await?;
+        cassette.into_iter().for_each(|cassette| taped::keep_offers(cassette, &tools));
+        Ok(tools)
     }
 
     /// A tool that is a part of how agents are run, over the store that results are kept in.

@@ -68,7 +68,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rmcp", &["tool/mcp/"]),
     ("rusqlite", &["memory/index/sqlite/", "store/sqlite/"]),
     ("safetensors", &["memory/embed/local"]),
-    ("serde_saphyr", &["manifest/"]),
+    ("serde_saphyr", &["manifest/", "provider/cassette/"]),
     ("sqlite_vec", &["memory/index/sqlite/"]),
     ("text_splitter", &["memory/divide/"]),
     ("tiktoken_rs", &["model/tokens", "provider/"]),

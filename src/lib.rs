@@ -5,6 +5,7 @@
 //! | room | does | knows |
 //! |---|---|---|
 //! | [`cli`] | parses arguments, calls `app`, prints | everything below |
+//! | [`eval`] | a workflow over the rows of a data set, scored, with figures and costs | `app`, `engine` |
 //! | [`app`] | settings → services; what a front end may ask for | everything below |
 //! | [`engine`] | runs a plan: decide, attempt, record, recover | `agent`, `plan`, `store`, … |
 //! | [`agent`] | a conversation with a model until there is an answer; what is around each call | `provider`, `tool`, `resilience` |
@@ -31,6 +32,7 @@ pub mod crash;
 pub mod diagnostic;
 pub mod engine;
 pub mod error;
+pub mod eval;
 mod http_client;
 pub mod mailbox;
 pub mod manifest;

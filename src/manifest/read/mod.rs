@@ -5,6 +5,7 @@ mod eval_file;
 mod lines;
 mod memory;
 mod policy;
+mod test_file;
 mod values;
 mod waits;
 mod workflow;
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Files, MAX_FILE_BYTES, Sources, Span},
     error::Error,
-    manifest::{EvalManifest, Manifest, PolicyManifest, Tree, TreeKind, WorkflowManifest},
+    manifest::{EvalManifest, Manifest, PolicyManifest, TestFileManifest, Tree, TreeKind, WorkflowManifest},
 };
 
 /// The smallest workflow, for hints.
@@ -125,6 +126,21 @@ pub fn read_eval_text(path: &Path, text: String, sources: &mut Sources, problems
     let (file, tree) = parse_or_empty(path, text, sources, problems)?;
     let schemas = check(&tree, &grammar::EVAL_FILE, problems);
     Some(eval_file::eval_file(&tree, file, schemas))
+}
+
+/// Reads a test file.
+///
+/// Problems are treated as by [`read_workflow`].
+pub fn read_test_file(
+    path: &Path,
+    files: &dyn Files,
+    sources: &mut Sources,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<TestFileManifest> {
+    let text = read_file(path, files, sources, problems)?;
+    let (file, tree) = parse_or_empty(path, text, sources, problems)?;
+    check(&tree, &grammar::TEST_FILE, problems);
+    test_file::test_file(&tree, file)
 }
 
 /// Reads a file of data, e.g. inputs of a run, in YAML, TOML or JSON. An empty one is `null`.

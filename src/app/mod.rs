@@ -29,6 +29,7 @@ pub mod rehearsal;
 pub mod reuse;
 pub mod runs;
 pub mod servers;
+mod stand_ins;
 pub mod steer;
 mod text_diff;
 pub mod toolkit;
@@ -36,7 +37,8 @@ pub mod tools;
 pub mod verify;
 pub mod why;
 
-pub use environment::user;
+pub use environment::{user, working_folder};
+pub use stand_ins::is_same as is_same_file;
 
 use std::{
     collections::BTreeMap,
@@ -58,6 +60,7 @@ use crate::{
         policy::PolicySettings,
         project::StorePlace,
         recorded::RecordedSettings,
+        stand_ins::StandIns,
         tools::{ProjectTools, StorePins, Wanted},
     },
     diagnostic::{DiskFiles, Files},
@@ -90,6 +93,8 @@ pub struct Settings {
     pub cassette: Option<CassetteChoice>,
     /// Models by agent name, stronger than any file.
     pub models: BTreeMap<String, ModelRef>,
+    /// Files that are read where others are named, by these.
+    pub instead: BTreeMap<PathBuf, PathBuf>,
     /// Agents that the program brings itself, beside those of the manifest; kept with a run.
     pub agents: RegisteredAgents,
     /// What the operator permits.
@@ -154,9 +159,10 @@ impl WorkflowSource {
 pub async fn compile(source: &WorkflowSource, settings: &Settings) -> Result<Compiled> {
     let choice = project::manifest_choice(settings.manifest.as_deref())?;
     let options = settings.compile_options();
-    let mut compiled = compile_from(&DiskFiles, source, &choice, options.clone(), settings.mock);
+    let files = StandIns(&settings.instead);
+    let mut compiled = compile_from(&files, source, &choice, options.clone(), settings.mock);
     if let Some(standings) = registry::standings(&compiled, source, settings).await {
-        compiled = compile_from(&DiskFiles, source, &choice, CompileOptions { standings, ..options }, settings.mock);
+        compiled = compile_from(&files, source, &choice, CompileOptions { standings, ..options }, settings.mock);
     }
     let manifest = compiled.manifest_path.as_deref().unwrap_or(Path::new("none"));
     info!(workflow = %source.path().display(), manifest = %manifest.display(), problems = compiled.diagnostics.len(), "compiled");
@@ -324,7 +330,9 @@ impl Prepared {
         self.services.models.as_ref()?.cassette()
     }
 
-    fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
+    /// Makes the engine over a store that is open.
+    #[must_use]
+    pub fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
         let Services { models, tools, pins, delegates, .. } = &self.services;
         pins.keep_in(&store);
         let models = models.clone().unwrap_or_else(|| Arc::new(Models::new(Providers::default(), ModelsSettings::default())));

@@ -562,6 +562,8 @@ pub enum SchemaName {
     Agents,
     /// A test file, *.test.yaml
     Test,
+    /// An eval file, *.eval.yaml
+    Eval,
     /// A policy, policy.toml
     Policy,
 }

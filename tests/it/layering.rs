@@ -28,6 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("agent", &["crash", "error", "memory", "model", "provider", "resilience", "schema", "store", "tool"]),
     ("engine", ALL_BEFORE),
     ("app", ALL_BEFORE),
+    ("eval", ALL_BEFORE),
     ("testing", ALL_BEFORE),
     ("cli", ALL_BEFORE),
 ];
@@ -63,7 +64,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("petgraph", &["plan/graph.rs"]),
     ("pulldown_cmark", &["memory/divide/"]),
     ("quick_junit", &["cli/"]),
-    ("regex", &["tool/files/"]),
+    ("regex", &["eval/scorers/", "tool/files/"]),
     ("reqwest", &["http_client.rs", "memory/models/", "provider/", "tool/"]),
     ("rmcp", &["tool/mcp/"]),
     ("rusqlite", &["memory/index/sqlite/", "store/sqlite/"]),

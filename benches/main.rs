@@ -16,6 +16,7 @@ mod messages;
 mod plan;
 mod process;
 mod store;
+mod testing;
 mod tools;
 
 use measure::Table;
@@ -39,7 +40,7 @@ fn main() {
     {
         return mailbox::sender_only(url, name, line, count);
     }
-    let sections: [Section; 10] = [
+    let sections: [Section; 11] = [
         ("store", store::run),
         ("mailbox", mailbox::run),
         ("plan", plan::run),
@@ -49,6 +50,7 @@ fn main() {
         ("tools", tools::run),
         ("memory", memory::run),
         ("messages", messages::run),
+        ("testing", testing::run),
         ("process", process::run),
     ];
     let mut table = Table::default();

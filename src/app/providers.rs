@@ -98,7 +98,7 @@ pub fn models(
 /// As [`models`].
 pub fn live(plan: &Plan, manifest: Option<(&Path, &Manifest)>) -> Result<BTreeMap<ProviderName, Arc<dyn Provider>>> {
     let folder = manifest.map_or_else(|| PathBuf::from("."), |(path, _)| project::folder_of(path));
-    let models = models(plan, manifest.map(|(_, manifest)| manifest), &folder, None, &mut LiveSecrets::default())?;
+    let models = models(plan, manifest.map(|(_, manifest)| manifest), &folder, None, false, &mut LiveSecrets::default())?;
     let providers = models.providers();
     Ok(providers.names().filter_map(|name| Some((name.clone(), Arc::clone(providers.get(name)?)))).collect())
 }

@@ -250,6 +250,3 @@ impl<'a> Course<'a> {
 fn names_element(path: &str) -> bool {
     path.rsplit('.').next().is_some_and(|last| last.contains('['))
 }
-
-#[cfg(test)]
-mod tests;

@@ -196,7 +196,7 @@ fn the_other_workflows_run_with_simulated_answers() {
 
 #[test]
 fn complete_examples_in_the_documentation_are_valid() {
-    for page in ["README.md", "docs/approvals.md", "docs/format.md", "docs/messages.md", "docs/tools.md"] {
+    for page in ["README.md", "docs/approvals.md", "docs/format.md", "docs/messages.md", "docs/testing.md", "docs/tools.md"] {
         let folder = TempDir::new().unwrap();
         let mut workflows = Vec::new();
         for fence in fences(page) {
@@ -219,6 +219,19 @@ fn complete_examples_in_the_documentation_are_valid() {
 }
 
 #[test]
+fn the_tests_of_the_documentation_pass() {
+    let folder = TempDir::new().unwrap();
+    for fence in fences("docs/testing.md") {
+        let Some(name) = fence.file() else { continue };
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &fence.text).unwrap();
+    }
+    let told = succeeds(&agentflow(folder.path(), &["test"]), "docs/testing.md");
+    assert!(told.contains("6 passed"), "{told}");
+}
+
+#[test]
 fn every_example_says_whether_it_is_complete() {
     for page in [
         "README.md",
@@ -229,6 +242,7 @@ fn every_example_says_whether_it_is_complete() {
         "docs/messages.md",
         "docs/semantics.md",
         "docs/teams.md",
+        "docs/testing.md",
         "docs/tools.md",
     ] {
         for fence in fences(page) {

@@ -28,6 +28,7 @@ mod security;
 mod steering;
 mod teams;
 mod terminal;
+mod testing;
 mod tools;
 mod validate;
 mod verify;

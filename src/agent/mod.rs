@@ -7,6 +7,8 @@ mod call_tool;
 mod conversation;
 mod drive;
 mod fingerprint;
+#[doc(hidden)]
+pub mod fuzz;
 mod gate;
 mod health;
 mod journal;

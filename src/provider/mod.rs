@@ -4,6 +4,8 @@ mod anthropic;
 mod builtin;
 mod calls;
 mod embedder;
+#[doc(hidden)]
+pub mod fuzz;
 mod http;
 mod mock;
 mod openai;

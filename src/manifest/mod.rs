@@ -16,6 +16,7 @@ mod messages;
 mod names;
 mod policy;
 mod read;
+mod reference;
 mod schema_shorthand;
 mod tree;
 mod units;
@@ -33,6 +34,7 @@ pub use policy::{PolicyManifest, ProjectManifest, RulesManifest};
 pub use read::{
     read_data, read_data_text, read_manifest, read_manifest_text, read_policy_text, read_workflow, read_workflow_text,
 };
+pub use reference::reference;
 pub use tree::{Tree, TreeKind};
 pub use units::{MAX_COUNT, parse_count, parse_duration, parse_rate};
 pub use workflow::{

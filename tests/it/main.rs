@@ -15,6 +15,7 @@ mod engine;
 mod examples;
 mod fault_server;
 mod graph_builder;
+mod guide;
 mod health;
 mod hostile_templates;
 mod layering;

@@ -1,0 +1,39 @@
+//! Examples: a block of a file format says whether it is a file of its own, and a shell block whether it is run.
+
+use super::{markdown::fences, pages, text_of};
+
+/// `examples/` whose text stands in a page are the ones that are compiled and run.
+#[test]
+fn code_that_is_shown_is_the_code_that_is_tested() {
+    for page in pages() {
+        for fence in fences(&page) {
+            if fence.language == "rust" {
+                let from = fence.value("from").unwrap_or_else(|| panic!("{page}:{}: `from=` is missing", fence.line));
+                assert!(text_of(from).contains(fence.text.trim_end()), "{page}:{}: {from} has no such text", fence.line);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_example_says_whether_it_is_complete_and_every_command_whether_it_is_run() {
+    let mut problems = Vec::new();
+    // What codes mean has examples of its own: tests/it/diagnostics.rs.
+    for page in pages().into_iter().filter(|page| !page.starts_with("docs/diagnostics/")).chain(["README.md".to_owned()]) {
+        for fence in fences(&page) {
+            let is_told = match fence.language.as_str() {
+                "yaml" | "toml" | "json" | "jsonl" | "csv" => {
+                    fence.file().is_some() || fence.is("fragment") || fence.is("output")
+                }
+                "sh" => fence.is("run") || fence.value("needs").is_some(),
+                "" => false,
+                _ => true,
+            };
+            if !is_told {
+                problems.push(format!("{page}:{}: `{}` says too little of itself", fence.line, fence.language));
+            }
+        }
+    }
+    let rule = "a file is `file=NAME` or `fragment`, a shell block `run` or `needs=WHAT`, anything else has a language";
+    assert!(problems.is_empty(), "{rule}\n{}", problems.join("\n"));
+}

@@ -45,9 +45,9 @@ async fn play(stage: &Stage, script: &Script) -> Result<TestRun> {
     let store: Arc<dyn Store> = Arc::new(InMemoryStore::default());
     let engine = stage.engine(cast, &script.env, Arc::clone(&store));
     let options = stage.options(&script.name, script.inputs.clone(), script.env.clone())?;
-    let result = engine.run(plan, options, Arc::new(()), Stop::default()).await?;
+    let result = engine.run(Arc::clone(&plan), options, Arc::new(()), Stop::default()).await?;
     let events = read_run(&store, result.run).await?.events;
-    Ok(TestRun { plan: Arc::clone(stage.plan()), events, result, asked: nodes.asked() })
+    Ok(TestRun { plan: Arc::clone(stage.plan()), rehearsed: plan, events, result, asked: nodes.asked() })
 }
 
 fn mocked(script: &NodeScript) -> Rehearsed {

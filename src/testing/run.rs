@@ -14,6 +14,8 @@ use crate::{
 pub struct TestRun {
     /// The workflow, as its author wrote it: without the mocks.
     pub plan: Arc<Plan>,
+    /// The workflow as it was run: with something standing in for mocked nodes. The events fit this one.
+    pub rehearsed: Arc<Plan>,
     /// Everything that happened.
     pub events: Vec<Event>,
     /// How it stands, with its outputs or its error.

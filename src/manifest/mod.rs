@@ -36,11 +36,11 @@ pub use read::{
     read_data, read_data_text, read_manifest, read_manifest_text, read_policy_text, read_test_file, read_workflow,
     read_workflow_text,
 };
+pub use reference::reference;
 pub use test_file::{
     CaseManifest, ErrorExpectManifest, ExpectManifest, FailureManifest, FaultManifest, MockManifest, StepManifest,
     TestBodyManifest, TestCassetteManifest, TestFileManifest, TestManifest,
 };
-pub use reference::reference;
 pub use tree::{Tree, TreeKind};
 pub use units::{MAX_COUNT, parse_count, parse_duration, parse_rate};
 pub use workflow::{

@@ -37,3 +37,18 @@ fn every_example_says_whether_it_is_complete_and_every_command_whether_it_is_run
     let rule = "a file is `file=NAME` or `fragment`, a shell block `run` or `needs=WHAT`, anything else has a language";
     assert!(problems.is_empty(), "{rule}\n{}", problems.join("\n"));
 }
+
+/// What a block is called is in its fence, which no reader sees: the paragraph before it names the file.
+#[test]
+fn a_reader_is_told_what_each_file_is_called() {
+    for page in pages().into_iter().filter(|page| page.matches('/').count() > 1) {
+        let text = text_of(&page);
+        let lines: Vec<&str> = text.lines().collect();
+        for fence in fences(&page) {
+            let Some(name) = fence.file() else { continue };
+            let before = lines[..fence.line - 1].iter().rev().skip_while(|line| line.is_empty());
+            let is_named = before.take_while(|line| !line.is_empty()).any(|line| line.contains(&format!("`{name}`")));
+            assert!(is_named, "{page}:{}: the paragraph before it does not name `{name}`", fence.line);
+        }
+    }
+}

@@ -1,12 +1,14 @@
 //! The documentation under test. docs/ is a book: its table of contents is complete (`contents`), its links lead somewhere (`links`),
-//! its examples are valid files (`examples`), its commands do what they say (`commands`), and its reference is made from the source
-//! (`reference`).
+//! its examples are valid files (`examples`), its commands do what they say (`commands`), its reference is made from the source
+//! (`reference`) and its pictures from workflows (`pictures`).
 
 mod commands;
 mod contents;
 mod examples;
+mod held;
 mod links;
 pub(crate) mod markdown;
+mod pictures;
 mod reference;
 
 use std::{

@@ -7,12 +7,13 @@ use agentflow::diagnostic::{ALL_CODES, Code};
 use super::holds;
 
 /// What the codes of a range are about.
-const GROUPS: [(u16, &str); 5] = [
+const GROUPS: [(u16, &str); 6] = [
     (0, "The file as it is written"),
     (20, "Templates and expressions"),
     (30, "Names of other things"),
     (40, "The graph, and what meets in it"),
     (60, "Warnings"),
+    (70, "Test files"),
 ];
 
 fn number(code: Code) -> u16 {

@@ -1,6 +1,6 @@
 //! The reference in docs/reference: made from the source, kept in the repository, and held to what the source says.
 //!
-//! `AGENTFLOW_UPDATE_DOCS=1 cargo test guide::reference` writes the pages; without it, a page that says something else fails the test.
+//! `AGENTFLOW_UPDATE_DOCS=1 cargo test guide::` writes the pages; without it, a page that says something else fails the test.
 
 mod command_line;
 mod diagnostics;
@@ -14,53 +14,10 @@ mod tools;
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use super::root;
-
-/// Says how a page comes about, on its first line.
-const MADE: &str = "<!-- Made from the source: AGENTFLOW_UPDATE_DOCS=1 cargo test guide::reference -->\n";
-
-/// Holds a page of the reference to its text, or writes it when that is asked for.
-#[track_caller]
-fn holds(page: &str, text: &str) {
-    holds_file(page, &format!("{MADE}{}\n", text.trim_end()));
-}
-
-/// The same for a file that has its text from elsewhere, too.
-#[track_caller]
-fn holds_file(page: &str, expected: &str) {
-    let path = root().join(page);
-    let found = fs::read_to_string(&path).unwrap_or_default();
-    if found == expected {
-        return;
-    }
-    if std::env::var_os("AGENTFLOW_UPDATE_DOCS").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, expected).unwrap();
-        return;
-    }
-    let line = found.lines().zip(expected.lines()).take_while(|(found, expected)| found == expected).count();
-    panic!(
-        "{page}:{} is not what the source says; `AGENTFLOW_UPDATE_DOCS=1 cargo test guide::reference` writes it\nhas:   {}\nneeds: {}",
-        line + 1,
-        found.lines().nth(line).unwrap_or("(its end)"),
-        expected.lines().nth(line).unwrap_or("(its end)"),
-    );
-}
-
-/// Holds a folder to the pages that it may have, so that what is no more made is not kept.
-#[track_caller]
-fn holds_folder(folder: &str, names: &[String]) {
-    for path in super::files_below(&root().join(folder)) {
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if !names.contains(&name) {
-            if std::env::var_os("AGENTFLOW_UPDATE_DOCS").is_some() {
-                fs::remove_file(&path).unwrap();
-            } else {
-                panic!("{folder}/{name} is about nothing that is there; remove it");
-            }
-        }
-    }
-}
+use super::{
+    held::{holds, holds_file, holds_folder},
+    root,
+};
 
 #[test]
 fn the_table_of_contents_lists_every_command_and_every_code() {

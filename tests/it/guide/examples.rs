@@ -2,17 +2,22 @@
 
 use super::{markdown::fences, pages, text_of};
 
-/// `examples/` whose text stands in a page are the ones that are compiled and run.
+/// Rust that stands in a page is a part of a file that is compiled and run: an example, a test, or the documentation of a module.
 #[test]
 fn code_that_is_shown_is_the_code_that_is_tested() {
+    let mut shown = 0;
     for page in pages() {
-        for fence in fences(&page) {
-            if fence.language == "rust" {
-                let from = fence.value("from").unwrap_or_else(|| panic!("{page}:{}: `from=` is missing", fence.line));
-                assert!(text_of(from).contains(fence.text.trim_end()), "{page}:{}: {from} has no such text", fence.line);
-            }
+        for fence in fences(&page).into_iter().filter(|fence| fence.language == "rust") {
+            let from = fence.value("from").unwrap_or_else(|| panic!("{page}:{}: `from=` is missing", fence.line));
+            let text = text_of(from);
+            let documented: Vec<&str> = text.lines().map(|line| line.trim_start_matches("//!")).collect();
+            let documented = documented.join("\n").replace("\n ", "\n");
+            let has = |text: &str| text.contains(fence.text.trim_end());
+            assert!(has(&text) || has(&documented), "{page}:{}: {from} has no such text", fence.line);
+            shown += 1;
         }
     }
+    assert!(shown >= 2, "only {shown} pages show Rust");
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! The exit codes: from the constants of `cli::exit`, and the kinds of errors that lead to each.
+//! The exit codes: from the constants of `app::exit`, and the kinds of errors that lead to each.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use agentflow::{cli::exit, error::Error, model::RunStatus};
+use agentflow::{app::exit, error::Error, model::RunStatus};
 use serde_json::json;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 
 /// Codes and what they mean, as the constants say it.
 fn codes() -> BTreeMap<u8, String> {
-    let text = source("src/cli/exit.rs");
+    let text = source("src/app/exit.rs");
     let mut doc = String::new();
     let mut found = BTreeMap::new();
     for line in text.lines() {

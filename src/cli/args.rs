@@ -9,6 +9,7 @@ use crate::{
     cli::{
         agents::args::AgentsCommand,
         audit::args::AuditCommand,
+        cassette::CassetteArgs,
         conversations::args::ConversationsCommand,
         memory::args::MemoryCommand,
         messages::args::MessagesCommand,
@@ -189,6 +190,9 @@ pub struct RunArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What is recorded, or played.
+    #[command(flatten)]
+    pub cassette: CassetteArgs,
     /// What tools may touch.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -570,6 +574,8 @@ pub enum SchemaName {
     Agents,
     /// A test file, *.test.yaml
     Test,
+    /// An eval file, *.eval.yaml
+    Eval,
     /// A policy, policy.toml
     Policy,
 }

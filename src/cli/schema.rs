@@ -16,6 +16,7 @@ pub(super) fn schema(args: &SchemaArgs, terminal: &Terminal) -> Result<u8> {
         SchemaName::Workflow => SchemaOf::Workflow,
         SchemaName::Agents => SchemaOf::Agents,
         SchemaName::Test => SchemaOf::Test,
+        SchemaName::Eval => SchemaOf::Eval,
         SchemaName::Policy => SchemaOf::Policy,
     };
     let text = match args.format {

@@ -3,6 +3,7 @@
 mod anthropic;
 mod builtin;
 mod calls;
+mod cassette;
 mod embedder;
 mod http;
 mod mock;
@@ -28,6 +29,7 @@ use crate::{
 
 pub use anthropic::AnthropicProvider;
 pub use builtin::{BuiltIn, BuiltInKind, builtin};
+pub use cassette::{Cassette, CassetteMode, CassetteReport, Played, PlayedResult, Scrub, TapedCall};
 pub use embedder::Embedder;
 pub use http::{HttpClient, HttpTimes};
 pub use mock::{MockAnswer, MockCall, MockEmbedder, MockProvider, MockSettings};

@@ -133,7 +133,7 @@ pub enum Command {
     /// Look at what agents did with tools, and who permitted it
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Print the JSON Schema of a file format, for editors
+    /// Print the JSON Schema of a file format for editors, or its reference to read
     Schema(SchemaArgs),
     /// Explain the code of a problem
     Explain(ExplainArgs),
@@ -535,6 +535,18 @@ pub struct SchemaArgs {
     /// Of which file
     #[arg(value_name = "FILE")]
     pub of: SchemaName,
+    /// As what it is printed
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    pub format: SchemaFormat,
+}
+
+/// As what a format is described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFormat {
+    /// As JSON Schema, for editors
+    Json,
+    /// As tables of all keys in Markdown, to read
+    Markdown,
 }
 
 /// The formats that have a JSON Schema.

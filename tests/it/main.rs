@@ -17,6 +17,7 @@ mod examples;
 mod fault_server;
 mod fuzz;
 mod graph_builder;
+mod guide;
 mod health;
 mod hostile_templates;
 mod layering;

@@ -426,6 +426,7 @@ fn may_be_repeated(kind: &NodeKind) -> bool {
         NodeKind::Agent(_) => true,
         NodeKind::Tool(node) => node.effect != Effect::Write,
         NodeKind::Value(_)
+        | NodeKind::StandIn { .. }
         | NodeKind::Approval(_)
         | NodeKind::Wait(_)
         | NodeKind::Send(_)

@@ -30,6 +30,7 @@ mod reliability;
 mod schema_agreement;
 mod store;
 mod strace;
+mod testing;
 mod tool;
 mod validate;
 mod validate_memory;

@@ -11,6 +11,7 @@ mod told;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -52,6 +53,12 @@ pub struct ToolSettings {
     pub on_ambiguous: Option<OnAmbiguous>,
 }
 
+/// Puts something around tools.
+pub trait WrapTool: fmt::Debug + Send + Sync {
+    /// What is called in place of `tool`. Has its name.
+    fn wrap(&self, tool: Arc<dyn Tool>) -> Arc<dyn Tool>;
+}
+
 /// The tools of a project, what may be done with them, and what is around each call.
 #[derive(Debug, Default)]
 pub struct Tools {
@@ -61,6 +68,8 @@ pub struct Tools {
     redactor: Option<Arc<Redactor>>,
     settings: BTreeMap<String, ToolSettings>,
     simulated: bool,
+    /// What is put around every tool.
+    wrap: Option<Arc<dyn WrapTool>>,
     servers: Servers,
     store: OnceLock<Arc<dyn Store>>,
     gates: Mutex<HashMap<ToolName, Arc<Gate>>>,
@@ -84,6 +93,12 @@ impl Tools {
     #[must_use]
     pub fn simulated(self) -> Self {
         Self { simulated: true, ..self }
+    }
+
+    /// The same tools, each with something around it.
+    #[must_use]
+    pub fn wrapped(self, wrap: Arc<dyn WrapTool>) -> Self {
+        Self { wrap: Some(wrap), ..self }
     }
 
     /// The toolbox.
@@ -112,7 +127,15 @@ impl Tools {
         if patterns.is_empty() {
             return Ok(Vec::new());
         }
-        if self.simulated { simulated::select(&self.toolbox, patterns).await } else { self.toolbox.select(patterns).await }
+        let tools = if self.simulated {
+            simulated::select(&self.toolbox, patterns).await?
+        } else {
+            self.toolbox.select(patterns).await?
+        };
+        Ok(match &self.wrap {
+            Some(wrap) => tools.into_iter().map(|tool| wrap.wrap(tool)).collect(),
+            None => tools,
+        })
     }
 
     /// A tool that is a part of how agents are run, over the store that results are kept in.

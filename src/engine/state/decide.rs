@@ -161,6 +161,10 @@ impl RunState {
                 self.enqueue(id);
                 None
             }
+            NodeKind::StandIn { .. } => {
+                self.enqueue(id);
+                None
+            }
             NodeKind::Graph(_) => Some(self.started(id, None)),
             NodeKind::Value(tree) => match self.render(id, tree) {
                 Ok(output) => Some(self.success(id, output).unwrap_or_else(|error| self.failure(id, &error, now))),

@@ -155,7 +155,7 @@ impl RunState {
     }
 
     pub(super) fn is_running_attempt(&self, id: InstanceId) -> bool {
-        let goes_out = matches!(self.node(id).kind, NodeKind::Agent(_) | NodeKind::Tool(_));
+        let goes_out = matches!(self.node(id).kind, NodeKind::Agent(_) | NodeKind::Tool(_) | NodeKind::StandIn { .. });
         goes_out && self.instance(id).status == NodeStatus::Running && !self.is_mapped_parent(id)
     }
 

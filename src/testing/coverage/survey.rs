@@ -147,7 +147,7 @@ impl Survey<'_> {
 
     /// What there is to take of what the node does.
     fn work(&mut self, node: &Node<'_>) {
-        match &doing(node.plan).kind {
+        match doing(node.plan).kind.written() {
             NodeKind::Agent(agent) => {
                 let written = match node.written.map(|written| &written.kind) {
                     Some(NodeKindManifest::Agent { fallback: Some(chain), .. }) => chain.as_slice(),
@@ -183,7 +183,8 @@ impl Survey<'_> {
             | NodeKind::Graph(_)
             | NodeKind::Wait(_)
             | NodeKind::Send(_)
-            | NodeKind::Receive(_) => {}
+            | NodeKind::Receive(_)
+            | NodeKind::StandIn { .. } => {}
         }
     }
 }

@@ -5,6 +5,7 @@
 //! | room | does | knows |
 //! |---|---|---|
 //! | [`cli`] | parses arguments, calls `app`, prints | everything below |
+//! | [`testing`] | test runs of workflows: mocks, files of tests, what they cover | everything below |
 //! | [`app`] | settings → services; what a front end may ask for | everything below |
 //! | [`engine`] | runs a plan: decide, attempt, record, recover | `agent`, `plan`, `store`, … |
 //! | [`agent`] | a conversation with a model until there is an answer; what is around each call | `provider`, `tool`, `resilience` |
@@ -42,6 +43,7 @@ pub mod resilience;
 pub mod schema;
 pub mod store;
 pub mod template;
+pub mod testing;
 pub mod tool;
 
 pub use error::{Error, ErrorKind, Result};

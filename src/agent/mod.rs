@@ -37,7 +37,7 @@ pub use notice::{Notice, OnNotice};
 pub use patience::BREAKER_PATIENCE;
 pub use recorded::Recorded;
 pub use retrying::RetryingEmbedder;
-pub use tools::{ToolSettings, Tools, result_digest};
+pub use tools::{ToolSettings, Tools, WrapTool, result_digest};
 pub use turn::{Answer, MAX_REPAIRS, Step, Turn};
 
 pub use crate::model::fingerprint;

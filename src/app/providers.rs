@@ -195,6 +195,7 @@ impl Needs {
                 NodeKind::Workflow { plan, .. } => self.add_graph(&plan.graph, &format!("{path}.")),
                 NodeKind::Tool(_)
                 | NodeKind::Value(_)
+                | NodeKind::StandIn { .. }
                 | NodeKind::Approval(_)
                 | NodeKind::Wait(_)
                 | NodeKind::Send(_)

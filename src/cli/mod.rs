@@ -13,7 +13,6 @@ mod diagnostics;
 mod diff;
 mod doctor;
 mod dry_run;
-pub mod exit;
 mod explain;
 mod failure;
 mod fork;
@@ -33,6 +32,7 @@ mod problem;
 mod prompt;
 mod ps;
 mod questions;
+mod report;
 mod resume;
 mod reuse;
 mod run;
@@ -61,7 +61,7 @@ use std::{
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
-    app::{MockOptions, Settings, policy::PolicySettings},
+    app::{MockOptions, Settings, exit, policy::PolicySettings},
     cli::terminal::Terminal,
     error::Result,
     memory::PDF_THREAD,

@@ -17,6 +17,7 @@ mod names;
 mod policy;
 mod read;
 mod schema_shorthand;
+mod test_file;
 mod tree;
 mod units;
 mod workflow;
@@ -31,7 +32,12 @@ pub use memory::{AgentMemoryManifest, ConversationManifest, MemoryManifest, Reca
 pub use messages::{MailboxManifest, ReceiveManifest, SendManifest, WaitMessageManifest};
 pub use policy::{PolicyManifest, ProjectManifest, RulesManifest};
 pub use read::{
-    read_data, read_data_text, read_manifest, read_manifest_text, read_policy_text, read_workflow, read_workflow_text,
+    read_data, read_data_text, read_manifest, read_manifest_text, read_policy_text, read_test_file, read_workflow,
+    read_workflow_text,
+};
+pub use test_file::{
+    CaseManifest, ErrorExpectManifest, ExpectManifest, FailureManifest, FaultManifest, MockManifest, StepManifest,
+    TestBodyManifest, TestCassetteManifest, TestFileManifest, TestManifest,
 };
 pub use tree::{Tree, TreeKind};
 pub use units::{MAX_COUNT, parse_count, parse_duration, parse_rate};

@@ -28,6 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("agent", &["crash", "error", "memory", "model", "provider", "resilience", "schema", "store", "tool"]),
     ("engine", ALL_BEFORE),
     ("app", ALL_BEFORE),
+    ("testing", ALL_BEFORE),
     ("cli", ALL_BEFORE),
 ];
 
@@ -49,7 +50,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli/"]),
     ("comfy_table", &["cli/"]),
     ("console", &["cli/"]),
-    ("csv", &["eval/"]),
+    ("csv", &["cli/audit/", "eval/"]),
     ("encoding_rs", &["memory/extract/", "tool/web/body.rs"]),
     ("html2text", &["memory/extract/", "tool/web/"]),
     ("hyper", &["provider/http.rs", "tool/web/failure.rs"]),

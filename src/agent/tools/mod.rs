@@ -12,6 +12,7 @@ mod told;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -54,6 +55,12 @@ pub struct ToolSettings {
     pub on_ambiguous: Option<OnAmbiguous>,
 }
 
+/// Puts something around tools.
+pub trait WrapTool: fmt::Debug + Send + Sync {
+    /// What is called in place of `tool`. Has its name.
+    fn wrap(&self, tool: Arc<dyn Tool>) -> Arc<dyn Tool>;
+}
+
 /// The tools of a project, what may be done with them, and what is around each call.
 #[derive(Debug, Default)]
 pub struct Tools {
@@ -63,6 +70,8 @@ pub struct Tools {
     redactor: Option<Arc<Redactor>>,
     settings: BTreeMap<String, ToolSettings>,
     simulated: bool,
+    /// What is put around every tool.
+    wrap: Option<Arc<dyn WrapTool>>,
     cassette: Option<Arc<Cassette>>,
     servers: Servers,
     store: OnceLock<Arc<dyn Store>>,
@@ -87,6 +96,12 @@ impl Tools {
     #[must_use]
     pub fn simulated(self) -> Self {
         Self { simulated: true, ..self }
+    }
+
+    /// The same tools, each with something around it.
+    #[must_use]
+    pub fn wrapped(self, wrap: Arc<dyn WrapTool>) -> Self {
+        Self { wrap: Some(wrap), ..self }
     }
 
     /// The toolbox.
@@ -116,15 +131,19 @@ impl Tools {
             return Ok(Vec::new());
         }
         let cassette = self.cassette.as_deref();
-        if let Some(cassette) = cassette.filter(|cassette| !cassette.mode().records()) {
-            return taped::select(&self.toolbox, patterns, cassette, self.simulated).await;
-        }
-        if self.simulated {
-            return simulated::select(&self.toolbox, patterns).await;
-        }
-        let tools = self.toolbox.select(patterns).await?;
-        cassette.into_iter().for_each(|cassette| taped::keep_offers(cassette, &tools));
-        Ok(tools)
+        let tools = if let Some(cassette) = cassette.filter(|cassette| !cassette.mode().records()) {
+            taped::select(&self.toolbox, patterns, cassette, self.simulated).await?
+        } else if self.simulated {
+            simulated::select(&self.toolbox, patterns).await?
+        } else {
+            let tools = self.toolbox.select(patterns).await?;
+            cassette.into_iter().for_each(|cassette| taped::keep_offers(cassette, &tools));
+            tools
+        };
+        Ok(match &self.wrap {
+            Some(wrap) => tools.into_iter().map(|tool| wrap.wrap(tool)).collect(),
+            None => tools,
+        })
     }
 
     /// A tool that is a part of how agents are run, over the store that results are kept in.

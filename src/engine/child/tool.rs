@@ -192,6 +192,11 @@ fn has_tools(graph: &GraphPlan) -> bool {
         NodeKind::Agent(agent) => !agent.tools.is_empty(),
         NodeKind::Tool(_) => true,
         NodeKind::Graph(_) | NodeKind::Workflow { .. } => node.inside().is_some_and(|inside| has_tools(inside)),
-        NodeKind::Value(_) | NodeKind::Approval(_) | NodeKind::Wait(_) | NodeKind::Send(_) | NodeKind::Receive(_) => false,
+        NodeKind::Value(_)
+        | NodeKind::StandIn { .. }
+        | NodeKind::Approval(_)
+        | NodeKind::Wait(_)
+        | NodeKind::Send(_)
+        | NodeKind::Receive(_) => false,
     })
 }

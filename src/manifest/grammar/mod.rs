@@ -18,7 +18,7 @@ pub(super) use test_file::TEST_FILE;
 pub(super) use workflow::{NODE, WORKFLOW};
 
 /// What a value must be.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
     /// Text, taken as it is.
     Text,
@@ -174,7 +174,7 @@ impl Object {
 }
 
 /// A key of an object.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Field {
     /// The key.
     pub name: &'static str,

@@ -3,6 +3,7 @@
 mod agents;
 mod memory;
 mod policy;
+mod test_file;
 mod values;
 mod waits;
 mod workflow;
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Files, MAX_FILE_BYTES, Sources, Span},
     error::Error,
-    manifest::{Manifest, PolicyManifest, Tree, TreeKind, WorkflowManifest},
+    manifest::{Manifest, PolicyManifest, TestFileManifest, Tree, TreeKind, WorkflowManifest},
 };
 
 /// The smallest workflow, for hints.
@@ -103,6 +104,21 @@ pub fn read_policy_text(
     let (file, tree) = parse_or_empty(path, text, sources, problems)?;
     check(&tree, &grammar::POLICY, problems);
     Some(policy::policy(&tree, file))
+}
+
+/// Reads a test file.
+///
+/// Problems are treated as by [`read_workflow`].
+pub fn read_test_file(
+    path: &Path,
+    files: &dyn Files,
+    sources: &mut Sources,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<TestFileManifest> {
+    let text = read_file(path, files, sources, problems)?;
+    let (file, tree) = parse_or_empty(path, text, sources, problems)?;
+    check(&tree, &grammar::TEST_FILE, problems);
+    test_file::test_file(&tree, file)
 }
 
 /// Reads a file of data, e.g. inputs of a run, in YAML, TOML or JSON. An empty one is `null`.

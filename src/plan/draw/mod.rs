@@ -11,6 +11,7 @@ mod from_plan;
 mod json;
 mod layers;
 mod list;
+mod marks;
 mod mermaid;
 mod place;
 mod svg;
@@ -20,6 +21,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use self::marks::{Mark, Marks, NodeMark};
 use crate::plan::{Plan, draw::view::GraphView};
 
 /// How a plan is drawn.
@@ -51,12 +53,18 @@ pub fn draw(plan: &Plan, format: DrawFormat) -> String {
     draw_view(&plan.name, plan.description.as_deref(), &from_plan::graph_view(&plan.graph), format)
 }
 
+/// Draws `plan` as SVG with marks at its nodes and edges.
+#[must_use]
+pub fn draw_marked(plan: &Plan, marks: &Marks) -> String {
+    svg::render(&plan.name, plan.description.as_deref(), &from_plan::graph_view(&plan.graph), Some(marks))
+}
+
 fn draw_view(name: &str, description: Option<&str>, graph: &GraphView, format: DrawFormat) -> String {
     match format {
         DrawFormat::Ascii { width, unicode } => ascii::render(graph, width, unicode),
         DrawFormat::Mermaid => mermaid::render(graph),
         DrawFormat::Dot => dot::render(name, graph),
-        DrawFormat::Svg => svg::render(name, description, graph),
+        DrawFormat::Svg => svg::render(name, description, graph, None),
         DrawFormat::Json => json::render(name, description, graph),
     }
 }

@@ -1,0 +1,3 @@
+//! What is written for CI: JUnit XML, from plain data.
+
+pub(in crate::cli) mod junit;

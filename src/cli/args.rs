@@ -11,6 +11,7 @@ use crate::{
         audit::args::AuditCommand,
         cassette::CassetteArgs,
         conversations::args::ConversationsCommand,
+        diff::args::DiffArgs,
         memory::args::MemoryCommand,
         messages::args::MessagesCommand,
         models::args::ModelsCommand,
@@ -96,7 +97,7 @@ pub enum Command {
     Fork(ForkArgs),
     /// Tell why the agents of a node were asked, or were not
     Why(WhyArgs),
-    /// Compare two runs: routes, outputs, cost and time
+    /// Compare two runs, or two versions of workflows: nodes, permissions, cost
     Diff(DiffArgs),
     /// Check workflows and tell every problem; needs no key and no network
     Validate(ValidateArgs),
@@ -135,7 +136,7 @@ pub enum Command {
     /// Look at what agents did with tools, and who permitted it
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Print the JSON Schema of a file format, for editors
+    /// Print the JSON Schema of a file format for editors, or its reference to read
     Schema(SchemaArgs),
     /// Explain the code of a problem
     Explain(ExplainArgs),
@@ -323,23 +324,6 @@ pub struct WhyArgs {
     /// Compare with this run, instead of the one it took answers of or the one before it
     #[arg(long, value_name = "RUN")]
     pub against: Option<String>,
-    /// How it is shown
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: ShowFormat,
-}
-
-/// `diff`.
-#[derive(Debug, Args)]
-pub struct DiffArgs {
-    /// One run: its id, the beginning of it, or `last`
-    #[arg(value_name = "RUN")]
-    pub one: String,
-    /// The other run
-    #[arg(value_name = "OTHER")]
-    pub other: String,
-    /// Exit with 1 when routes or outputs differ
-    #[arg(long)]
-    pub exit_code: bool,
     /// How it is shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ShowFormat,
@@ -554,6 +538,18 @@ pub struct SchemaArgs {
     /// Of which file
     #[arg(value_name = "FILE")]
     pub of: SchemaName,
+    /// As what it is printed
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    pub format: SchemaFormat,
+}
+
+/// As what a format is described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFormat {
+    /// As JSON Schema, for editors
+    Json,
+    /// As tables of all keys in Markdown, to read
+    Markdown,
 }
 
 /// The formats that have a JSON Schema.

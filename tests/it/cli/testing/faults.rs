@@ -54,7 +54,7 @@ fn faults_of_models_are_met_by_retries_and_fallbacks() {
     faults: [{ kind: auth, times: 9 }]
     expect: { error: { kind: auth, node: draft } }
   - name: broken
-    faults: [{ kind: connection, at: draft, times: 9 }]
+    faults: [{ kind: connection, at: openai/gpt-5-mini, times: 9 }]
     expect: { status: succeeded, events: [{ type: fallback_taken }] }
 ",
     );

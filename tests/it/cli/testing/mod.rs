@@ -24,7 +24,7 @@ nodes:
   glance: { agent: critic, prompt: 'Look at {{ inputs.diff }}' }
   review: { map: triage.areas, as: area, agent: critic, prompt: 'Review {{ area }}', output: { findings: [string] }, retry: { max_attempts: 2, initial: 1s, jitter: none } }
   polish: { needs: [glance, review], join: any, loop: { until: 'polish == \"good\"', max: 3 }, agent: triager, prompt: 'Polish' }
-  tell: { needs: polish, send: { to: desk, type: note, body: '{{ polish }}' } }
+  tell: { needs: polish, send: { to: critic, type: note, body: '{{ polish }}' } }
   gate: { needs: tell, approval: { message: 'Publish?' } }
 outputs: { risk: '{{ triage.risk }}', text: '{{ polish }}' }
 ";

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 66] = [
+const PAGES: [&[&str]; 67] = [
     &[],
     &["run"],
     &["resume"],
@@ -11,6 +11,7 @@ const PAGES: [&[&str]; 66] = [
     &["why"],
     &["diff"],
     &["validate"],
+    &["test"],
     &["lock"],
     &["graph"],
     &["agents"],

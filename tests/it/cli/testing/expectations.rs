@@ -33,9 +33,7 @@ fn counts_order_and_routes_are_held_against_what_happened() {
     fails("{ calls: { critic: 1 } }", &["11:31: calls.critic expected 1 found 2"]);
     fails(
         "{ order: [gate, triage] }",
-        &[
-            "11:28: order expected `triage` after `gate` found the order triage, review, polish, tell, gate",
-        ],
+        &["11:28: order expected `triage` after `gate` found the order triage, review, polish, tell, gate"],
     );
 }
 

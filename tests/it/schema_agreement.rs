@@ -49,8 +49,13 @@ fn values(path: &Path) -> Value {
     read_data_text(path, text, &mut Sources::default(), &mut problems).unwrap().to_value()
 }
 
-const FOLDERS: [(&str, SchemaOf); 4] =
-    [("workflow", SchemaOf::Workflow), ("agents", SchemaOf::Agents), ("policy", SchemaOf::Policy), ("test", SchemaOf::Test)];
+const FOLDERS: [(&str, SchemaOf); 5] = [
+    ("workflow", SchemaOf::Workflow),
+    ("agents", SchemaOf::Agents),
+    ("policy", SchemaOf::Policy),
+    ("test", SchemaOf::Test),
+    ("eval", SchemaOf::Eval),
+];
 
 fn listing(problems: &[Diagnostic], sources: &Sources) -> String {
     use std::fmt::Write as _;

@@ -45,6 +45,7 @@ impl Wanted {
                 }
                 NodeKind::Tool(tool) => patterns.extend(ToolPattern::new(tool.tool.as_str())),
                 NodeKind::Value(_)
+                | NodeKind::StandIn { .. }
                 | NodeKind::Approval(_)
                 | NodeKind::Wait(_)
                 | NodeKind::Send(_)
@@ -58,7 +59,7 @@ impl Wanted {
         Self::Named(patterns)
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub(in crate::app) fn has(&self, name: &str) -> bool {
         match self {
             Self::All => true,
             Self::Named(patterns) => {

@@ -102,7 +102,9 @@ fn arguments_are_sections_and_options() {
     assert!(options.wants("plan") && !options.wants("engine"));
     assert_eq!((options.against.as_deref(), options.save, options.threshold), (Some("before"), None, 0.2));
     assert!(read("").unwrap().wants("engine"));
-    for (text, problem) in [("nothing", "no section"), ("--save", "needs a value"), ("--threshold much", "no share"), ("--threshold -1", "no share")] {
+    for (text, problem) in
+        [("nothing", "no section"), ("--save", "needs a value"), ("--threshold much", "no share"), ("--threshold -1", "no share")]
+    {
         assert!(read(text).unwrap_err().contains(problem), "{text}");
     }
 }

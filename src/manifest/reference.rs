@@ -8,7 +8,7 @@ use std::{collections::VecDeque, fmt::Write as _};
 
 use super::{
     SchemaOf,
-    grammar::{Field, INTERCHANGE, Kind, MANIFEST, Object, POLICY, Rule, Shape, TEST_FILE, WORKFLOW},
+    grammar::{EVAL_FILE, Field, INTERCHANGE, Kind, MANIFEST, Object, POLICY, Rule, Shape, TEST_FILE, WORKFLOW},
 };
 use default::divide;
 use sort::{Sorts, name_of};
@@ -26,6 +26,7 @@ pub fn reference(of: SchemaOf) -> String {
         }
         SchemaOf::Agents => page.objects(&MANIFEST),
         SchemaOf::Test => page.objects(&TEST_FILE),
+        SchemaOf::Eval => page.objects(&EVAL_FILE),
         SchemaOf::Policy => page.objects(&POLICY),
     }
     page.text.push_str(&page.sorts.legend());
@@ -176,6 +177,7 @@ mod tests {
             (SchemaOf::Workflow, &INTERCHANGE),
             (SchemaOf::Agents, &MANIFEST),
             (SchemaOf::Test, &TEST_FILE),
+            (SchemaOf::Eval, &EVAL_FILE),
             (SchemaOf::Policy, &POLICY),
         ] {
             let text = reference(of);
@@ -199,7 +201,7 @@ mod tests {
 
     #[test]
     fn no_two_objects_of_a_format_have_one_heading() {
-        for of in [SchemaOf::Workflow, SchemaOf::Agents, SchemaOf::Test, SchemaOf::Policy] {
+        for of in [SchemaOf::Workflow, SchemaOf::Agents, SchemaOf::Test, SchemaOf::Eval, SchemaOf::Policy] {
             let text = reference(of);
             let headings: Vec<&str> = text.lines().filter(|line| line.starts_with('#')).collect();
             for heading in &headings {

@@ -73,6 +73,7 @@ impl Stage {
             folder: environment::working_folder()?,
             manifest: manifest.map(|(path, _)| path.to_owned()),
             mock: Some(MockOptions::default()),
+            cassette: None,
             models: settings.models.clone(),
             agents: settings.agents.clone(),
             choices: plan.choices.clone(),

@@ -11,6 +11,7 @@ use crate::{
         audit::args::AuditCommand,
         cassette::CassetteArgs,
         conversations::args::ConversationsCommand,
+        diff::args::DiffArgs,
         memory::args::MemoryCommand,
         messages::args::MessagesCommand,
         models::args::ModelsCommand,
@@ -95,7 +96,7 @@ pub enum Command {
     Fork(ForkArgs),
     /// Tell why the agents of a node were asked, or were not
     Why(WhyArgs),
-    /// Compare two runs: routes, outputs, cost and time
+    /// Compare two runs, or two versions of workflows: nodes, permissions, cost
     Diff(DiffArgs),
     /// Check workflows and tell every problem; needs no key and no network
     Validate(ValidateArgs),
@@ -320,23 +321,6 @@ pub struct WhyArgs {
     /// Compare with this run, instead of the one it took answers of or the one before it
     #[arg(long, value_name = "RUN")]
     pub against: Option<String>,
-    /// How it is shown
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: ShowFormat,
-}
-
-/// `diff`.
-#[derive(Debug, Args)]
-pub struct DiffArgs {
-    /// One run: its id, the beginning of it, or `last`
-    #[arg(value_name = "RUN")]
-    pub one: String,
-    /// The other run
-    #[arg(value_name = "OTHER")]
-    pub other: String,
-    /// Exit with 1 when routes or outputs differ
-    #[arg(long)]
-    pub exit_code: bool,
     /// How it is shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ShowFormat,

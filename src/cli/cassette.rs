@@ -8,8 +8,9 @@ use crate::{
     app::{
         Prepared,
         cassette::{CassetteChoice, CassetteMode, CassetteReport},
+        exit,
     },
-    cli::{clean, exit, numbers::plural, terminal::Terminal},
+    cli::{clean, numbers::plural, terminal::Terminal},
     error::Result,
 };
 

@@ -10,7 +10,7 @@ mod clean;
 mod completions;
 pub mod conversations;
 mod diagnostics;
-mod diff;
+pub mod diff;
 mod doctor;
 mod dry_run;
 mod explain;

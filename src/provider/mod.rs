@@ -5,6 +5,8 @@ mod builtin;
 mod calls;
 mod cassette;
 mod embedder;
+#[doc(hidden)]
+pub mod fuzz;
 mod http;
 mod mock;
 mod openai;

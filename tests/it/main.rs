@@ -15,6 +15,7 @@ mod embed;
 mod engine;
 mod examples;
 mod fault_server;
+mod fuzz;
 mod graph_builder;
 mod guide;
 mod health;

@@ -21,8 +21,11 @@ mod tools;
 mod volatile;
 mod yaml;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -40,7 +43,7 @@ use self::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{NodePath, RunId, StepId, ToolName},
+    model::{AgentName, NodePath, RunId, StepId, ToolName},
 };
 
 /// How many times longer than the writing itself took, nothing is written again: a cassette that has become long is not written after
@@ -53,6 +56,8 @@ pub struct Cassette {
     path: PathBuf,
     mode: CassetteMode,
     scrub: Arc<dyn Scrub>,
+    /// Agents whose requests are none of its business.
+    left: BTreeSet<AgentName>,
     state: Mutex<State>,
 }
 
@@ -98,7 +103,13 @@ impl Cassette {
         }
         let mut state = State::of(read.unwrap_or_default());
         state.writing.is_due = is_new;
-        Ok(Self { path, mode, scrub, state: Mutex::new(state) })
+        Ok(Self { path, mode, scrub, left: BTreeSet::new(), state: Mutex::new(state) })
+    }
+
+    /// The same cassette, which leaves what these agents ask to whoever answers them: it neither plays nor records it.
+    #[must_use]
+    pub fn leaving(self, agents: impl IntoIterator<Item = AgentName>) -> Self {
+        Self { left: agents.into_iter().collect(), ..self }
     }
 
     /// Where it is.

@@ -30,7 +30,7 @@ impl Cassette {
     /// # Errors
     /// `Unrecorded`, with the nearest that was recorded, when it has nothing and nobody may be asked.
     pub fn answer(&self, model: &ModelRef, request: &ChatRequest) -> Result<Option<Played>> {
-        if !self.mode.plays() {
+        if !self.mode.plays() || self.left.contains(&request.origin.agent) {
             return Ok(None);
         }
         let mut state = self.state();
@@ -69,7 +69,8 @@ impl Cassette {
         came: Result<(ChatResponse, Cost)>,
     ) -> Result<(ChatResponse, Cost)> {
         let came = came.map(|(response, cost)| (key::with_own_ids(request, response), cost));
-        if !self.mode.records() || came.as_ref().is_err_and(|error| is_of_this_run(error.kind())) {
+        let is_kept = self.mode.records() && !self.left.contains(&request.origin.agent);
+        if !is_kept || came.as_ref().is_err_and(|error| is_of_this_run(error.kind())) {
             return came;
         }
         let mut state = self.state();

@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, HashSet},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Scrub;
 use crate::model::{RunId, Value};
@@ -17,6 +17,8 @@ const UUID: usize = 36;
 const MESSAGE: usize = 32;
 /// How a time begins: `2026-01-02T03:04:05`.
 const TIME: &str = "0000-00-00T00:00:00";
+/// How long after its beginning a run is taken to make times of its own.
+const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How marks begin and end.
 const MARK: (char, char) = ('⟦', '⟧');
 
@@ -26,7 +28,7 @@ pub(super) struct Volatile<'a> {
     scrub: &'a dyn Scrub,
     /// What came out of the cassette, or goes into it, as it is: the same in every run that is played.
     settled: &'a HashSet<String>,
-    /// When the run began, and now: what lies between is its own.
+    /// When the run began, and until when times are taken to be its own.
     since: Timestamp,
     until: Timestamp,
     seen: Vec<(&'static str, String)>,
@@ -36,8 +38,9 @@ pub(super) struct Volatile<'a> {
 
 impl<'a> Volatile<'a> {
     pub(super) fn new(run: RunId, scrub: &'a dyn Scrub, settled: &'a HashSet<String>) -> Self {
-        let until = Timestamp::now();
-        let since = run.made_at().unwrap_or(until);
+        let now = Timestamp::now();
+        let since = run.made_at().unwrap_or(now);
+        let until = since.checked_add(LONGEST).unwrap_or(now).min(now);
         Self { scrub, settled, since, until, seen: Vec::new(), placeholders: BTreeMap::new() }
     }
 

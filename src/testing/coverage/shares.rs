@@ -1,4 +1,4 @@
-//! What is marked in the picture of a workflow.
+//! How much of each node and edge was taken, for the picture of a workflow.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::{
     FileCoverage, Tally,
     point::{Point, What},
 };
-use crate::plan::{Mark, Marks, NodeMark};
+use crate::plan::{NodeShare, Share, Shares};
 
-/// The marks of all nodes and edges.
-pub(super) fn marks(file: &FileCoverage) -> Marks {
+/// Of all nodes and edges.
+pub(super) fn shares(file: &FileCoverage) -> Shares {
     let mut nodes: BTreeMap<&str, Vec<&Point>> = BTreeMap::new();
     let mut edges = BTreeMap::new();
     for point in &file.points {
@@ -21,19 +21,19 @@ pub(super) fn marks(file: &FileCoverage) -> Marks {
             _ => nodes.entry(&point.node).or_default().push(point),
         }
     }
-    Marks { nodes: nodes.into_iter().map(|(node, points)| (node.to_owned(), mark(&points))).collect(), edges }
+    Shares { nodes: nodes.into_iter().map(|(node, points)| (node.to_owned(), share(&points))).collect(), edges }
 }
 
-fn mark(points: &[&Point]) -> NodeMark {
+fn share(points: &[&Point]) -> NodeShare {
     let ran = points.iter().find(|point| point.what == What::Ran);
     let (hits, skips) = ran.map_or((0, 0), |point| (point.hits, point.skips));
     let tally = Tally::count(points.iter().copied());
     let missing = tally.all - tally.covered;
-    let (mark, note) = match (hits, skips, missing) {
-        (0, 0, _) => (Mark::None, "✗ never ran".to_owned()),
-        (0, ..) => (Mark::None, "✗ only skipped".to_owned()),
-        (.., 0) => (Mark::All, format!("✓ ran {hits}×")),
-        _ => (Mark::Some, format!("ran {hits}×, {missing} of {} points missing", tally.all)),
+    let (share, note) = match (hits, skips, missing) {
+        (0, 0, _) => (Share::None, "✗ never ran".to_owned()),
+        (0, ..) => (Share::None, "✗ only skipped".to_owned()),
+        (.., 0) => (Share::All, format!("✓ ran {hits}×")),
+        _ => (Share::Some, format!("ran {hits}×, {missing} of {} points missing", tally.all)),
     };
-    NodeMark { mark, note }
+    NodeShare { share, note }
 }

@@ -1,4 +1,4 @@
-//! `agentflow diff`: two runs side by side.
+//! Two runs side by side.
 
 use std::time::Duration;
 
@@ -9,8 +9,9 @@ use crate::{
         runs::{self, RunSummary},
     },
     cli::{
-        args::{DiffArgs, ShowFormat},
-        clean, exit, json, numbers,
+        clean,
+        diff::args::{DiffArgs, DiffFormat},
+        exit, json, numbers,
         page::Page,
         table::table,
         terminal::{BOLD, GREEN, RED, Terminal},
@@ -21,16 +22,16 @@ use crate::{
 };
 
 /// Compares two runs; the exit code tells whether they differ only when it is asked to.
-pub(super) async fn diff(args: &DiffArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
+pub(super) async fn diff(one: &str, other: &str, args: &DiffArgs, settings: &Settings, terminal: &Terminal) -> Result<u8> {
     let store = app::open_existing_store(settings)
         .await?
         .ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no run yet").hint("`--store URL` names another store"))?;
-    let one = read_run(&store, runs::find(&store, &args.one).await?).await?;
-    let other = read_run(&store, runs::find(&store, &args.other).await?).await?;
+    let one = read_run(&store, runs::find(&store, one).await?).await?;
+    let other = read_run(&store, runs::find(&store, other).await?).await?;
     let comparison = compare::compare(&one, &other)?;
     match args.format {
-        ShowFormat::Json => terminal.print(&json::document(&comparison)?)?,
-        ShowFormat::Text => terminal.print(&text(&comparison, terminal))?,
+        DiffFormat::Json => terminal.print(&json::document(&comparison)?)?,
+        DiffFormat::Text | DiffFormat::Markdown => terminal.print(&text(&comparison, terminal))?,
     }
     Ok(if args.exit_code && !comparison.same { exit::RUN_FAILED } else { exit::SUCCEEDED })
 }

@@ -35,7 +35,7 @@ fn check(path: &Path, of: SchemaOf) -> (Vec<Diagnostic>, Sources) {
             let text = std::fs::read_to_string(path).unwrap();
             drop(read_policy_text(path, text, &mut sources, &mut problems));
         }
-        SchemaOf::Agents | SchemaOf::Test => drop(read_manifest(path, &DiskFiles, &mut sources, &mut problems)),
+        SchemaOf::Agents | SchemaOf::Test | SchemaOf::Eval => drop(read_manifest(path, &DiskFiles, &mut sources, &mut problems)),
     }
     (problems, sources)
 }
@@ -216,7 +216,7 @@ fn loader_and_schema_agree_on_single_changes_of_good_files() {
                     SchemaOf::Policy => {
                         drop(read_policy_text(Path::new("changed.json"), changed.to_string(), &mut sources, &mut problems));
                     }
-                    SchemaOf::Agents | SchemaOf::Test => {
+                    SchemaOf::Agents | SchemaOf::Test | SchemaOf::Eval => {
                         drop(read_manifest(Path::new("changed.json"), &files, &mut sources, &mut problems));
                     }
                 }

@@ -19,7 +19,11 @@ use std::{
 
 use agentflow::{
     diagnostic::{Diagnostic, Severity, Sources, StoredFiles},
-    manifest::{SchemaOf, json_schema, read_data_text, read_manifest_text, read_policy_text, read_workflow_text},
+    manifest::{
+        SchemaOf, json_schema, read_data_text, read_eval_text, read_manifest_text, read_policy_text, read_test_file,
+        read_workflow_text,
+    },
+    model::StoredSource,
     plan::{CompileOptions, ManifestChoice, compile_text},
 };
 use damage::{ALL, Damage};
@@ -36,8 +40,13 @@ const MEMORY: u64 = 64 * 1024;
 const SAMPLED: usize = 60;
 
 /// The sorts of files, and the folder of the corpus that has good ones.
-const SORTS: [(&str, SchemaOf); 3] =
-    [("workflow", SchemaOf::Workflow), ("agents", SchemaOf::Agents), ("policy", SchemaOf::Policy)];
+const SORTS: [(&str, SchemaOf); 5] = [
+    ("workflow", SchemaOf::Workflow),
+    ("agents", SchemaOf::Agents),
+    ("policy", SchemaOf::Policy),
+    ("test", SchemaOf::Test),
+    ("eval", SchemaOf::Eval),
+];
 
 /// A damaged file.
 struct Made {
@@ -122,7 +131,9 @@ fn the_program_refuses_damaged_files_with_their_place_and_exit_code_2() {
         fs::set_permissions(project.path(made.name), fs::Permissions::from_mode(0o600)).unwrap();
         let mut command = match made.sort {
             SchemaOf::Workflow => project.command(&["validate", made.name]),
-            SchemaOf::Agents | SchemaOf::Test => project.command(&["validate", "hello.yaml", "--manifest", made.name]),
+            SchemaOf::Agents => project.command(&["validate", "hello.yaml", "--manifest", made.name]),
+            SchemaOf::Test => project.command(&["test", made.name]),
+            SchemaOf::Eval => project.command(&["eval", made.name]),
             SchemaOf::Policy => project.command(&["policy", "show"]),
         };
         if made.sort == SchemaOf::Policy {
@@ -201,9 +212,16 @@ fn read(made: &Made) -> (Vec<Diagnostic>, Sources) {
             }
         }
         SchemaOf::Policy => drop(read_policy_text(path, text, &mut sources, &mut problems)),
-        SchemaOf::Agents | SchemaOf::Test => drop(read_manifest_text(path, text, &mut sources, &mut problems)),
+        SchemaOf::Agents => drop(read_manifest_text(path, text, &mut sources, &mut problems)),
+        SchemaOf::Test => drop(read_test_file(path, &one_file(path, text), &mut sources, &mut problems)),
+        SchemaOf::Eval => drop(read_eval_text(path, text, &mut sources, &mut problems)),
     }
     (problems, sources)
+}
+
+/// A project that has one file only.
+fn one_file(path: &Path, text: String) -> StoredFiles {
+    StoredFiles::new(vec![StoredSource { path: path.display().to_string(), text }])
 }
 
 /// How long this thread has been on a processor: what others do on the machine does not count.

@@ -10,6 +10,7 @@ use crate::{
         agents::args::AgentsCommand,
         audit::args::AuditCommand,
         conversations::args::ConversationsCommand,
+        eval::args::EvalArgs,
         memory::args::MemoryCommand,
         messages::args::MessagesCommand,
         models::args::ModelsCommand,
@@ -96,6 +97,8 @@ pub enum Command {
     Why(WhyArgs),
     /// Compare two runs: routes, outputs, cost and time
     Diff(DiffArgs),
+    /// Score a workflow over the rows of a data set, and compare models, prompts and workflows
+    Eval(Box<EvalArgs>),
     /// Check workflows and tell every problem; needs no key and no network
     Validate(ValidateArgs),
     /// Write down what workflows use and may touch; `validate --locked` holds them to it

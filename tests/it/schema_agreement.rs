@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use agentflow::{
     diagnostic::{Code, Diagnostic, DiskFiles, Sources, StoredFiles},
     manifest::{
-        NodeKindManifest, SchemaOf, json_schema, read_data_text, read_manifest, read_policy_text, read_workflow,
+        NodeKindManifest, SchemaOf, json_schema, read_data_text, read_eval_file, read_manifest, read_policy_text, read_workflow,
         read_workflow_text,
     },
     model::StoredSource,
@@ -31,6 +31,7 @@ fn check(path: &Path, of: SchemaOf) -> (Vec<Diagnostic>, Sources) {
     let (mut problems, mut sources) = (Vec::new(), Sources::default());
     match of {
         SchemaOf::Workflow => drop(read_workflow(path, &DiskFiles, &mut sources, &mut problems)),
+        SchemaOf::Eval => drop(read_eval_file(path, &DiskFiles, &mut sources, &mut problems)),
         SchemaOf::Policy => {
             let text = std::fs::read_to_string(path).unwrap();
             drop(read_policy_text(path, text, &mut sources, &mut problems));

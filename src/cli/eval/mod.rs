@@ -22,8 +22,8 @@ use crate::{
     engine::Stop,
     error::{Error, ErrorKind, Result},
     eval::{
-        Baseline, EvalRecord, EvalReport, EvalSpec, Evaluation, Found, Places, Runner, Verdict, estimate, find_record, from_file,
-        is_eval_file, keep, prepare, report,
+        Baseline, EvalRecord, EvalReport, EvalSpec, Evaluation, Found, Places, Ready, Runner, Verdict, estimate, find_record,
+        from_file, is_eval_file, keep, prepare, report,
     },
     model::RunId,
     store,
@@ -56,7 +56,7 @@ pub(super) fn eval(args: &EvalArgs, settings: &Settings, terminal: &Terminal) ->
     };
     let spec = options.apply(spec)?;
     let settings = Settings { models: options.common_models(), ..settings.clone() };
-    can_regress(args, &spec, baseline.as_ref())?;
+    can_compare(args, &spec, baseline.as_ref(), settings.mock.is_some())?;
     block_on(async {
         let found = Box::pin(prepare(spec, &places, &settings, sources, problems)).await?;
         let Some(evaluation) = checked(found, terminal) else { return Ok(exit::USAGE) };
@@ -70,8 +70,9 @@ pub(super) fn eval(args: &EvalArgs, settings: &Settings, terminal: &Terminal) ->
             return Ok(exit::SUCCEEDED);
         }
         terminal.note(&numbers::estimate(&estimate));
-        for variant in &evaluation.variants {
-            if let Some((project, names)) = variant.side.prepared.memory()
+        let ready = evaluation.ready()?;
+        for variant in &ready.variants {
+            if let Some((project, names)) = variant.memory()
                 && let Some(code) = memory::sync(project, &names, terminal).await?
             {
                 return Ok(code);
@@ -79,9 +80,9 @@ pub(super) fn eval(args: &EvalArgs, settings: &Settings, terminal: &Terminal) ->
         }
         let id = RunId::generate();
         let record = EvalRecord::new(id, &evaluation, app::working_folder()?, &settings);
-        let store = open(&evaluation).await?;
+        let store = open(&ready).await?;
         keep(&store, &record).await?;
-        Box::pin(drive(&evaluation, &record, &store, args, baseline.as_ref(), terminal)).await
+        Box::pin(drive(&evaluation, &ready, &record, &store, args, baseline.as_ref(), terminal)).await
     })
 }
 
@@ -110,15 +111,19 @@ async fn resume(
     spec.concurrency = args.concurrency.unwrap_or(spec.concurrency);
     spec.max_cost_usd = args.max_cost.or(spec.max_cost_usd);
     spec.fail_under = args.fail_under.or(spec.fail_under);
-    can_regress(args, &spec, baseline)?;
+    can_compare(args, &spec, baseline, settings.mock.is_some())?;
     let found = Box::pin(prepare(spec, &Places::default(), &settings, Sources::default(), Vec::new())).await?;
     let Some(evaluation) = checked(found, terminal) else { return Ok(exit::USAGE) };
     record.check(&evaluation)?;
-    Box::pin(drive(&evaluation, &record, &store, args, baseline, terminal)).await
+    let ready = evaluation.ready()?;
+    Box::pin(drive(&evaluation, &ready, &record, &store, args, baseline, terminal)).await
 }
 
-/// What regresses must be held against something.
-fn can_regress(args: &EvalArgs, spec: &EvalSpec, baseline: Option<&Baseline>) -> Result<()> {
+/// What regresses must be held against something, and a baseline against what is like it.
+fn can_compare(args: &EvalArgs, spec: &EvalSpec, baseline: Option<&Baseline>, simulated: bool) -> Result<()> {
+    if let Some(baseline) = baseline {
+        baseline.check(spec, simulated)?;
+    }
     if !args.fail_on_regression || baseline.is_some() || spec.variants.len() > 1 {
         return Ok(());
     }
@@ -137,17 +142,18 @@ fn checked(found: Found, terminal: &Terminal) -> Option<Evaluation> {
 }
 
 /// The store of the first variant, which all runs of an eval are in.
-async fn open(evaluation: &Evaluation) -> Result<Arc<dyn store::Store>> {
-    let Some(first) = evaluation.variants.first() else {
+async fn open(ready: &Ready) -> Result<Arc<dyn store::Store>> {
+    let Some(first) = ready.variants.first() else {
         return Err(Error::new(ErrorKind::Internal, "an eval without variants"));
     };
-    let place = &first.side.prepared.store;
+    let place = &first.store;
     store::open(&place.url, place.synchronous).await
 }
 
 /// Runs the rows, and tells what came of it.
 async fn drive(
     evaluation: &Evaluation,
+    ready: &Ready,
     record: &EvalRecord,
     store: &Arc<dyn store::Store>,
     args: &EvalArgs,
@@ -161,7 +167,7 @@ async fn drive(
     terminal.note(&format!("eval {}", record.id));
     let stop = Stop::default();
     let signals = Signals::listen(stop.clone(), Speaker::plain(terminal), terminal.err.color)?;
-    let runner = Runner::new(evaluation, record.id, store, stop);
+    let runner = Runner::new(evaluation, ready, record.id, store, stop);
     let ended = runner.run(&|progress| progress::tell(progress, terminal)).await?;
     let (is_complete, is_spent) = (ended.is_complete, ended.is_spent);
     let report = report(evaluation, record.id, record.started_at, ended, baseline);

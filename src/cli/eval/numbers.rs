@@ -77,7 +77,7 @@ fn money(estimate: &EvalEstimate) -> String {
     }
     let most = match estimate.cost_usd.most {
         Some(most) => format!("${most:.2} at most"),
-        None => "not bounded; `--max-cost USD` bounds it".to_owned(),
+        None => "and nothing bounds it but `--max-cost USD`".to_owned(),
     };
     let unpriced = estimate.unpriced.join(", ");
     match (estimate.unpriced.is_empty(), estimate.cost_usd.expected > 0.0) {

@@ -64,7 +64,7 @@ pub(crate) fn project() -> TempDir {
     for name in ["agents.toml", "README.md"] {
         fs::copy(root().join(name), folder.path().join(name)).unwrap();
     }
-    for name in ["workflows", "prompts"] {
+    for name in ["workflows", "prompts", "evals"] {
         copy_folder(&root().join(name), &folder.path().join(name));
     }
     folder
@@ -223,6 +223,7 @@ fn every_example_says_whether_it_is_complete() {
     for page in [
         "README.md",
         "docs/approvals.md",
+        "docs/evals.md",
         "docs/format.md",
         "docs/lifecycle.md",
         "docs/memory.md",
@@ -248,7 +249,7 @@ fn the_commands_of_the_documentation_do_what_they_say() {
                  > agentflow.sh && chmod +x agentflow.sh && mkdir bin && mv agentflow.sh bin/agentflow";
     succeeds(&command("sh", project.path()).args(["-c", setup]).output().unwrap(), "setup");
     let mut lines = 0;
-    let pages = ["README.md", "docs/lifecycle.md"];
+    let pages = ["README.md", "docs/evals.md", "docs/lifecycle.md"];
     for fence in pages.into_iter().flat_map(fences).filter(|fence| fence.is("run")) {
         let expected = fence.attributes.iter().find_map(|attribute| attribute.strip_prefix("exit=")).unwrap_or("0").to_owned();
         for line in fence.text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {

@@ -48,8 +48,8 @@ fn values(path: &Path) -> Value {
     read_data_text(path, text, &mut Sources::default(), &mut problems).unwrap().to_value()
 }
 
-const FOLDERS: [(&str, SchemaOf); 3] =
-    [("workflow", SchemaOf::Workflow), ("agents", SchemaOf::Agents), ("policy", SchemaOf::Policy)];
+const FOLDERS: [(&str, SchemaOf); 4] =
+    [("workflow", SchemaOf::Workflow), ("agents", SchemaOf::Agents), ("policy", SchemaOf::Policy), ("eval", SchemaOf::Eval)];
 
 fn listing(problems: &[Diagnostic], sources: &Sources) -> String {
     use std::fmt::Write as _;
@@ -217,6 +217,7 @@ fn loader_and_schema_agree_on_single_changes_of_good_files() {
                     SchemaOf::Policy => {
                         drop(read_policy_text(Path::new("changed.json"), changed.to_string(), &mut sources, &mut problems));
                     }
+                    SchemaOf::Eval => drop(read_eval_file(Path::new("changed.json"), &files, &mut sources, &mut problems)),
                     SchemaOf::Agents | SchemaOf::Test => {
                         drop(read_manifest(Path::new("changed.json"), &files, &mut sources, &mut problems));
                     }

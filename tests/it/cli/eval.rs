@@ -122,7 +122,8 @@ fn a_judge_that_fails_is_counted_apart() {
 /// Eight rows, of which the workflow that says `B:` gets all right, and the other one none.
 fn sides() -> (FaultServer, Project) {
     let server = FaultServer::start(&json!([says("B:", "bug"), says("", "other")]));
-    let rows: String = (0..8).map(|nth| format!("{{\"inputs\": {{\"message\": \"m{nth}\"}}, \"expected\": \"bug\"}}\n")).collect();
+    let rows: String =
+        (0..8).map(|nth| format!("{{\"inputs\": {{\"message\": \"m{nth}\"}}, \"expected\": \"bug\"}}\n")).collect();
     let project = project(&server)
         .with("a.yaml", SORT.replace("MARK", "A:"))
         .with("b.yaml", SORT.replace("MARK", "B:"))
@@ -221,8 +222,14 @@ fn what_is_wrong_in_a_data_set_is_told_with_its_place_before_anything_is_asked()
     refused("r.csv", "message,mesage,expected\nx,y,z\n", "1:9", "did you mean `message`?");
     refused("r.csv", "id,message,expected\na,x,y\na,x,y\n", "3:1", "two rows have the id `a`");
     std::fs::write(project.path("r.csv"), b"message,expected\nx,\xff\n").unwrap();
-    project.run(&["eval", "sort.yaml", "--data", "r.csv", "--score", "exact:kind"]).exit(2).says("r.csv:2:3: the data set is not UTF-8");
-    project.run(&["eval", "sort.yaml", "--data", "no.csv", "--score", "exact:kind"]).exit(2).says("cannot read the data set `no.csv`");
+    project
+        .run(&["eval", "sort.yaml", "--data", "r.csv", "--score", "exact:kind"])
+        .exit(2)
+        .says("r.csv:2:3: the data set is not UTF-8");
+    project
+        .run(&["eval", "sort.yaml", "--data", "no.csv", "--score", "exact:kind"])
+        .exit(2)
+        .says("cannot read the data set `no.csv`");
     assert!(server.asked().is_empty(), "{:?}", server.asked());
 }
 

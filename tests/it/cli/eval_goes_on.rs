@@ -11,7 +11,16 @@ use crate::fault_server::FaultServer;
 
 /// One row after the other, each judged.
 const EVAL: [&str; 10] = [
-    "eval", "sort.yaml", "--data", "rows.jsonl", "--score", "exact:kind", "--score", "tone=judge:kind:critic:RUBRIC", "--concurrency", "1",
+    "eval",
+    "sort.yaml",
+    "--data",
+    "rows.jsonl",
+    "--score",
+    "exact:kind",
+    "--score",
+    "tone=judge:kind:critic:RUBRIC",
+    "--concurrency",
+    "1",
 ];
 
 fn scenario(third: &Value) -> Value {

@@ -168,7 +168,8 @@ async fn drive(
     let stop = Stop::default();
     let signals = Signals::listen(stop.clone(), Speaker::plain(terminal), terminal.err.color)?;
     let runner = Runner::new(evaluation, ready, record.id, store, stop);
-    let ended = runner.run(&|progress| progress::tell(progress, terminal)).await?;
+    let ended = runner.run(&|progress| progress::tell(progress, terminal)).await;
+    let ended = ended.map_err(|error| error.hint(format!("go on with: agentflow eval --resume {}", record.id)))?;
     let (is_complete, is_spent) = (ended.is_complete, ended.is_spent);
     let report = report(evaluation, record.id, record.started_at, ended, baseline);
     if let Some(path) = &args.save {

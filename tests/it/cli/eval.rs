@@ -199,7 +199,7 @@ fn repeats_of_a_row_do_not_make_more_rows() {
     assert_eq!((&report["variants"][0]["rows"], &report["variants"][0]["runs"]), (&json!(2), &json!(8)));
     assert_eq!((&kind["mean"], &kind["pass_rate"]), (&json!(0.75), &json!(0.75)));
     let low = kind["pass_interval"]["low"].as_f64().unwrap();
-    assert!((low - 0.1780).abs() < 1e-3, "that of two rows, not of eight: {low}");
+    assert!((low - 0.1979).abs() < 1e-3, "that of two rows, not of eight: {low}");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn what_is_wrong_in_a_data_set_is_told_with_its_place_before_anything_is_asked()
     refused("r.jsonl", "{\"inputs\": {}, \"expected\": \"x\"}\n", "1:1", "the row has no input `message`");
     refused("r.jsonl", "{\"inputs\": {\"message\": \"x\"}}\n", "1:1", "scorer `kind`: the row has no `expected`");
     refused("r.jsonl", "{\"inputs\": {\"message\": \"x\"}, \"expectd\": 1}\n", "1:30", "did you mean `expected`?");
-    refused("r.jsonl", "{\"inputs\": {\"message\": \"x\"},}\n", "1:30", "no valid JSON");
+    refused("r.jsonl", "{\"inputs\": {\"message\": \"x\"},}\n", "1:29", "no valid JSON");
     refused("r.jsonl", "", "1:1", "has no rows");
     refused("r.csv", "message,expected\nx\n", "2:1", "the row has 1 cell, and there are 2 columns");
     refused("r.csv", "message,mesage,expected\nx,y,z\n", "1:9", "did you mean `message`?");
@@ -267,6 +267,21 @@ fn a_dry_run_tells_what_it_may_cost_and_needs_no_key() {
     assert_eq!((&bounded["runs"], &bounded["calls"]["least"]), (&json!(2), &json!(2)));
     assert_eq!(bounded["cost_usd"]["most"], Value::Null, "what is under way when it is spent is not bounded by the workflow");
     assert_eq!(project.run_ids(), [""; 0]);
+}
+
+#[test]
+fn the_most_that_an_eval_may_cost_is_that_of_its_runs_or_of_its_own_budget() {
+    let server = FaultServer::start(&json!([]));
+    let project = project(&server).with("sort.yaml", format!("limits: {{ max_cost_usd: 0.2 }}\n{SORT}"));
+    let most = |more: &[&str]| {
+        let report = eval(&project, &[&["--dry-run", "--format", "json"], more].concat()).json();
+        report["cost_usd"]["most"].as_f64().map(|usd| (usd * 100.0).round() / 100.0)
+    };
+    assert_eq!(most(&[]), Some(0.6), "three runs");
+    assert_eq!(most(&["--repeats", "2", "--limit", "2"]), Some(0.8));
+    assert_eq!(most(&["--max-cost", "0.1", "--concurrency", "1"]), Some(0.3), "one may be under way when it is spent");
+    assert_eq!(most(&["--score", "tone=judge:kind:critic:x"]), None, "nothing bounds a judge");
+    assert!(server.asked().is_empty());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 66] = [
+const PAGES: [&[&str]; 67] = [
     &[],
     &["run"],
     &["resume"],
@@ -10,6 +10,7 @@ const PAGES: [&[&str]; 66] = [
     &["fork"],
     &["why"],
     &["diff"],
+    &["eval"],
     &["validate"],
     &["lock"],
     &["graph"],

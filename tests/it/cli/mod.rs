@@ -7,6 +7,8 @@ mod bad_places;
 mod conversations;
 mod diff;
 mod end_to_end;
+mod eval;
+mod eval_goes_on;
 mod exit_codes;
 mod flows;
 mod flows_of_memory;

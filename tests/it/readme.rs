@@ -223,6 +223,7 @@ fn every_example_says_whether_it_is_complete() {
     for page in [
         "README.md",
         "docs/approvals.md",
+        "docs/cassettes.md",
         "docs/format.md",
         "docs/lifecycle.md",
         "docs/memory.md",

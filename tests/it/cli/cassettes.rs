@@ -302,10 +302,10 @@ fn simulated_answers_are_recorded_and_the_options_say_what_they_cannot_do() {
     project.run(&["runs", "list"]).exit(0).prints("simulated");
     for (args, says) in [
         (&["--record", "a.yaml", "--replay", "a.yaml"][..], "cannot be used with"),
-        (&["--record-missing"], "--replay"),
-        (&["--prune"], "--replay"),
-        (&["--replay", "none.cassette.yaml"], "there is no cassette `[folder]/none.cassette.yaml`"),
-        (&["--record", "none/a.cassette.yaml"], "cannot write the cassette"),
+        (&["--record-missing"][..], "--replay"),
+        (&["--prune"][..], "--replay"),
+        (&["--replay", "none.cassette.yaml"][..], "there is no cassette `[folder]/none.cassette.yaml`"),
+        (&["--record", "none/a.cassette.yaml"][..], "cannot write the cassette"),
     ] {
         project.run(&[&["run", "chain.yaml", "--mock"], args].concat()).exit(2).says(says);
     }

@@ -4,6 +4,7 @@ mod agents;
 mod approve;
 mod audit;
 mod bad_places;
+mod cassettes;
 mod conversations;
 mod diff;
 mod end_to_end;

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 67] = [
+const PAGES: [&[&str]; 68] = [
     &[],
     &["run"],
     &["resume"],
@@ -12,6 +12,7 @@ const PAGES: [&[&str]; 67] = [
     &["diff"],
     &["eval"],
     &["validate"],
+    &["test"],
     &["lock"],
     &["graph"],
     &["agents"],

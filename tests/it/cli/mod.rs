@@ -32,6 +32,7 @@ mod security;
 mod steering;
 mod teams;
 mod terminal;
+mod testing;
 mod tools;
 mod validate;
 mod verify;

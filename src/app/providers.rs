@@ -35,7 +35,8 @@ struct Needs {
     without: Vec<(String, String)>,
 }
 
-/// Makes the models that `plan` needs. `folder` is what relative key files are relative to; keys that are read are noted in `live`.
+/// Makes the models that `plan` needs. `folder` is what relative key files are relative to; keys that are read are noted in `live`. Where
+/// a cassette `asks_nobody`, no key is needed.
 ///
 /// # Errors
 /// `Invalid` when a node has no model, or its model no provider that can be used.
@@ -44,6 +45,7 @@ pub fn models(
     manifest: Option<&Manifest>,
     folder: &Path,
     mock: Option<MockOptions>,
+    asks_nobody: bool,
     live: &mut LiveSecrets,
 ) -> Result<Models> {
     let max_concurrent = manifest.and_then(|manifest| manifest.defaults.max_concurrent.as_ref()).map(|limit| limit.value);
@@ -67,10 +69,13 @@ pub fn models(
         let name = &model.provider;
         let written = manifest.and_then(|manifest| written(manifest, name.as_str()));
         let mut resolved = resolve(name.as_str(), written, folder).ok_or_else(|| unknown(name))?;
-        let state = std::mem::replace(&mut resolved.key, Ok(KeyState::NotNeeded))?;
+        let state = std::mem::replace(&mut resolved.key, Ok(KeyState::NotNeeded));
+        let state = if asks_nobody { state.unwrap_or(KeyState::NotNeeded) } else { state? };
         let url = resolved.base_url.as_deref().unwrap_or("none");
         info!(provider = %name, kind = ?resolved.kind, url, key = ?state, "provider found");
-        if let KeyState::Missing { source } = state {
+        if let KeyState::Missing { source } = state
+            && !asks_nobody
+        {
             missing.push((name.clone(), source, model.clone(), node.to_owned()));
             continue;
         }

@@ -69,9 +69,11 @@ impl Stage {
     pub fn set(plan: Plan, source: &WorkflowSource, manifest: Option<(&Path, &Manifest)>, settings: &Settings) -> Result<Self> {
         let folder = manifest.map_or_else(|| project::folder_of(source.path()), |(path, _)| project::folder_of(path));
         let recorded = RecordedSettings {
+            cassette: None,
             folder: environment::working_folder()?,
             manifest: manifest.map(|(path, _)| path.to_owned()),
             mock: Some(MockOptions::default()),
+            cassette: None,
             models: settings.models.clone(),
             agents: settings.agents.clone(),
             choices: plan.choices.clone(),

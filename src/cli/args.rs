@@ -9,7 +9,9 @@ use crate::{
     cli::{
         agents::args::AgentsCommand,
         audit::args::AuditCommand,
+        cassette::CassetteArgs,
         conversations::args::ConversationsCommand,
+        diff::args::DiffArgs,
         memory::args::MemoryCommand,
         messages::args::MessagesCommand,
         models::args::ModelsCommand,
@@ -94,7 +96,7 @@ pub enum Command {
     Fork(ForkArgs),
     /// Tell why the agents of a node were asked, or were not
     Why(WhyArgs),
-    /// Compare two runs: routes, outputs, cost and time
+    /// Compare two runs, or two versions of workflows: nodes, permissions, cost
     Diff(DiffArgs),
     /// Check workflows and tell every problem; needs no key and no network
     Validate(ValidateArgs),
@@ -131,7 +133,7 @@ pub enum Command {
     /// Look at what agents did with tools, and who permitted it
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Print the JSON Schema of a file format, for editors
+    /// Print the JSON Schema of a file format for editors, or its reference to read
     Schema(SchemaArgs),
     /// Explain the code of a problem
     Explain(ExplainArgs),
@@ -189,6 +191,9 @@ pub struct RunArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What is recorded, or played.
+    #[command(flatten)]
+    pub cassette: CassetteArgs,
     /// What tools may touch.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -316,23 +321,6 @@ pub struct WhyArgs {
     /// Compare with this run, instead of the one it took answers of or the one before it
     #[arg(long, value_name = "RUN")]
     pub against: Option<String>,
-    /// How it is shown
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: ShowFormat,
-}
-
-/// `diff`.
-#[derive(Debug, Args)]
-pub struct DiffArgs {
-    /// One run: its id, the beginning of it, or `last`
-    #[arg(value_name = "RUN")]
-    pub one: String,
-    /// The other run
-    #[arg(value_name = "OTHER")]
-    pub other: String,
-    /// Exit with 1 when routes or outputs differ
-    #[arg(long)]
-    pub exit_code: bool,
     /// How it is shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ShowFormat,
@@ -547,6 +535,18 @@ pub struct SchemaArgs {
     /// Of which file
     #[arg(value_name = "FILE")]
     pub of: SchemaName,
+    /// As what it is printed
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    pub format: SchemaFormat,
+}
+
+/// As what a format is described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFormat {
+    /// As JSON Schema, for editors
+    Json,
+    /// As tables of all keys in Markdown, to read
+    Markdown,
 }
 
 /// The formats that have a JSON Schema.
@@ -558,6 +558,8 @@ pub enum SchemaName {
     Agents,
     /// A test file, *.test.yaml
     Test,
+    /// An eval file, *.eval.yaml
+    Eval,
     /// A policy, policy.toml
     Policy,
 }

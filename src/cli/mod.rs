@@ -5,11 +5,12 @@ mod approve;
 pub mod args;
 pub mod audit;
 mod breakers;
+mod cassette;
 mod clean;
 mod completions;
 pub mod conversations;
 mod diagnostics;
-mod diff;
+pub mod diff;
 mod doctor;
 mod dry_run;
 mod explain;
@@ -31,8 +32,8 @@ mod problem;
 mod prompt;
 mod ps;
 mod questions;
-mod resume;
 mod report;
+mod resume;
 mod reuse;
 mod run;
 mod runs;
@@ -151,6 +152,7 @@ fn settings(cli: &Cli) -> Settings {
             latency_ms: args.mock_latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
             seed: args.mock_seed,
         });
+        settings.cassette = args.cassette.choice();
         settings.models = args.model.iter().map(|arg| (arg.agent.to_string(), arg.model.clone())).collect();
     }
     settings.policy = policy_settings(&cli.command);

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// What is checked when no file is named.
-const DEFAULT_FOLDER: &str = "workflows";
+pub(super) const DEFAULT_FOLDER: &str = "workflows";
 /// How deep folders are searched.
 const MAX_DEPTH: usize = 16;
 
@@ -234,10 +234,15 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> 
 }
 
 fn is_workflow(path: &Path) -> bool {
+    is_workflow_name(path) && path.is_file()
+}
+
+/// Whether a file of this name is taken for a workflow.
+pub(super) fn is_workflow_name(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let stem = ["yaml", "yml", "toml", "json"].iter().find_map(|ending| name.strip_suffix(&format!(".{ending}")));
     let is_test = stem.is_some_and(|stem| stem.rsplit_once('.').is_some_and(|(_, kind)| kind == "test"));
-    stem.is_some_and(|stem| !stem.is_empty()) && !is_test && !is_manifest(path) && path.is_file()
+    stem.is_some_and(|stem| !stem.is_empty()) && !is_test && !is_manifest(path)
 }
 
 fn is_manifest(path: &Path) -> bool {

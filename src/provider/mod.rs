@@ -3,7 +3,10 @@
 mod anthropic;
 mod builtin;
 mod calls;
+mod cassette;
 mod embedder;
+#[doc(hidden)]
+pub mod fuzz;
 mod http;
 mod mock;
 mod openai;
@@ -28,6 +31,7 @@ use crate::{
 
 pub use anthropic::AnthropicProvider;
 pub use builtin::{BuiltIn, BuiltInKind, builtin};
+pub use cassette::{Cassette, CassetteMode, CassetteReport, Played, PlayedResult, Scrub, TapedCall};
 pub use embedder::Embedder;
 pub use http::{HttpClient, HttpTimes};
 pub use mock::{MockAnswer, MockCall, MockEmbedder, MockProvider, MockSettings};

@@ -1,6 +1,8 @@
 //! Files → manifests: load, check against the grammar, then read the types. One run reports everything.
 
 mod agents;
+mod eval_file;
+mod lines;
 mod memory;
 mod policy;
 mod test_file;
@@ -10,6 +12,8 @@ mod workflow;
 
 use std::path::Path;
 
+pub use lines::read_data_lines;
+
 use super::{
     check::{MAX_PROBLEMS, check, too_many_problems},
     grammar, interchange,
@@ -18,7 +22,7 @@ use super::{
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Files, MAX_FILE_BYTES, Sources, Span},
     error::Error,
-    manifest::{Manifest, PolicyManifest, TestFileManifest, Tree, TreeKind, WorkflowManifest},
+    manifest::{EvalManifest, Manifest, PolicyManifest, TestFileManifest, Tree, TreeKind, WorkflowManifest},
 };
 
 /// The smallest workflow, for hints.
@@ -104,6 +108,24 @@ pub fn read_policy_text(
     let (file, tree) = parse_or_empty(path, text, sources, problems)?;
     check(&tree, &grammar::POLICY, problems);
     Some(policy::policy(&tree, file))
+}
+
+/// Reads an eval file. Problems are treated as by [`read_workflow`].
+pub fn read_eval_file(
+    path: &Path,
+    files: &dyn Files,
+    sources: &mut Sources,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<EvalManifest> {
+    let text = read_file(path, files, sources, problems)?;
+    read_eval_text(path, text, sources, problems)
+}
+
+/// Reads an eval file from `text`; `path` names it in messages.
+pub fn read_eval_text(path: &Path, text: String, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Option<EvalManifest> {
+    let (file, tree) = parse_or_empty(path, text, sources, problems)?;
+    let schemas = check(&tree, &grammar::EVAL_FILE, problems);
+    Some(eval_file::eval_file(&tree, file, schemas))
 }
 
 /// Reads a test file.

@@ -172,6 +172,15 @@ pub async fn compile(source: &WorkflowSource, settings: &Settings) -> Result<Com
     Ok(compiled)
 }
 
+/// Checks a workflow for tests: agents without a model get one that stands for none, and nothing is looked up but the files, so that the
+/// same files always give the same plan. `manifest` is used instead of the one that is found.
+#[must_use]
+pub fn compile_for_tests(files: &dyn Files, workflow: &Path, manifest: Option<&Path>) -> Compiled {
+    let choice = manifest.map_or(ManifestChoice::Find, |path| ManifestChoice::At(path.to_owned()));
+    let source = WorkflowSource::File(workflow.to_owned());
+    compile_from(files, &source, &choice, CompileOptions::default(), Some(MockOptions::default()))
+}
+
 /// Compiles; when answers are simulated, agents without a model get one that stands for none.
 fn compile_from(
     files: &dyn Files,

@@ -16,6 +16,7 @@ use crate::{
         messages::args::MessagesCommand,
         models::args::ModelsCommand,
         policy::args::{PolicyArgs, PolicyCommand},
+        test::args::TestArgs,
         tools::args::ToolsCommand,
         values::{InputArg, ModelArg, parse_duration},
     },
@@ -100,6 +101,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Check workflows and tell every problem; needs no key and no network
     Validate(ValidateArgs),
+    /// Run the tests of workflows, with mocked steps; nothing is paid
+    Test(TestArgs),
     /// Write down what workflows use and may touch; `validate --locked` holds them to it
     Lock(LockArgs),
     /// Draw the graph of a workflow
@@ -340,7 +343,7 @@ pub enum OutputForm {
 /// `validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
-    /// Workflow files or folders; `-` reads standard input [default: workflows]
+    /// Workflow files, test files or folders; `-` reads standard input [default: workflows]
     #[arg(value_name = "FILES", value_hint = ValueHint::AnyPath)]
     pub files: Vec<PathBuf>,
     /// How problems are told

@@ -8,7 +8,7 @@ use std::{collections::VecDeque, fmt::Write as _};
 
 use super::{
     SchemaOf,
-    grammar::{Field, INTERCHANGE, Kind, MANIFEST, Object, POLICY, Rule, Shape, TEST_FILE, WORKFLOW},
+    grammar::{EVAL_FILE, Field, INTERCHANGE, Kind, MANIFEST, Object, POLICY, Rule, Shape, TEST_FILE, WORKFLOW},
 };
 use default::divide;
 use sort::{Sorts, name_of};
@@ -26,6 +26,7 @@ pub fn reference(of: SchemaOf) -> String {
         }
         SchemaOf::Agents => page.objects(&MANIFEST),
         SchemaOf::Test => page.objects(&TEST_FILE),
+        SchemaOf::Eval => page.objects(&EVAL_FILE),
         SchemaOf::Policy => page.objects(&POLICY),
     }
     page.text.push_str(&page.sorts.legend());

@@ -15,6 +15,7 @@ use crate::{
         messages::args::MessagesCommand,
         models::args::ModelsCommand,
         policy::args::{PolicyArgs, PolicyCommand},
+        report::args::{ReportArgs, RunReportArgs},
         tools::args::ToolsCommand,
         values::{InputArg, ModelArg, parse_duration},
     },
@@ -190,6 +191,9 @@ pub struct RunArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What is written for CI.
+    #[command(flatten)]
+    pub report: ReportArgs,
     /// What tools may touch.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -207,6 +211,9 @@ pub struct ResumeArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What is written for CI.
+    #[command(flatten)]
+    pub report: ReportArgs,
     /// What tools may touch.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -216,7 +223,7 @@ impl ResumeArgs {
     /// Those that go on with `run` as it is.
     #[must_use]
     pub fn of(run: RunId, policy: PolicyArgs) -> Self {
-        Self { run: run.to_string(), workflow: None, output: OutputForm::Text, policy }
+        Self { run: run.to_string(), workflow: None, output: OutputForm::Text, report: ReportArgs::default(), policy }
     }
 }
 
@@ -427,6 +434,8 @@ pub enum RunsCommand {
     Show(RunShowArgs),
     /// Print everything that happened in a run
     Events(RunEventsArgs),
+    /// Tell of a run as CI shows it: a summary in Markdown, or JUnit XML
+    Report(RunReportArgs),
     /// Watch a run that another process makes, to its end
     Watch(RunWatchArgs),
     /// Remove runs for good

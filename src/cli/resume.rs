@@ -5,6 +5,7 @@ use crate::{
     cli::{
         args::ResumeArgs,
         diagnostics, exit,
+        report::Reports,
         run::{Begin, Showing, block_on, drive},
         steer,
         terminal::Terminal,
@@ -15,6 +16,7 @@ use crate::{
 
 /// Goes on with the run. One that has ended gives its outputs again.
 pub(super) fn resume(args: &ResumeArgs, settings: &Settings, verbose: bool, terminal: &Terminal) -> Result<u8> {
+    let reports = Reports::wanted(&args.report, args.run.as_str())?;
     let mut stdin = StandardInput::default();
     let files = args.workflow.as_deref().map(|path| WorkflowSource::read(path, &mut stdin)).transpose()?;
     block_on(async {
@@ -30,7 +32,8 @@ pub(super) fn resume(args: &ResumeArgs, settings: &Settings, verbose: bool, term
             terminal.note(&format!("run {} has ended already; this is what came of it", found.run));
         }
         let showing = Showing { output: args.output, verbose, past: &found.events };
-        drive(&found.prepared, &found.engine, found.resume()?, Begin::Again, &showing, settings, terminal).await
+        let driven = drive(&found.prepared, &found.engine, found.resume()?, Begin::Again, &showing, settings, terminal).await;
+        reports.after(driven, found.engine.store(), found.run, terminal).await
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 66] = [
+const PAGES: [&[&str]; 67] = [
     &[],
     &["run"],
     &["resume"],
@@ -21,6 +21,7 @@ const PAGES: [&[&str]; 66] = [
     &["runs", "list"],
     &["runs", "show"],
     &["runs", "events"],
+    &["runs", "report"],
     &["runs", "watch"],
     &["runs", "rm"],
     &["runs", "verify"],

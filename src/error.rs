@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Corrupt,
     /// A replayed step asks for something else than the log recorded under the same key.
     Divergent,
+    /// A run that plays a cassette asks for something that was not recorded.
+    Unrecorded,
     /// Another live process holds the run.
     Locked,
     /// Another process has taken the run over since; this one may write nothing more.

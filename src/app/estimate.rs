@@ -180,7 +180,12 @@ impl Estimator<'_> {
         // Every attempt of a container runs what is in it again.
         let attempts = Times { least: 1, expected: 1.0, most: u64::from(node.retry.max_attempts) };
         match &node.kind {
-            NodeKind::Value(_) | NodeKind::Approval(_) | NodeKind::Wait(_) | NodeKind::Send(_) | NodeKind::Receive(_) => {
+            NodeKind::Value(_)
+            | NodeKind::StandIn { .. }
+            | NodeKind::Approval(_)
+            | NodeKind::Wait(_)
+            | NodeKind::Send(_)
+            | NodeKind::Receive(_) => {
                 self.nodes.push(entry);
             }
             NodeKind::Tool(tool) => {
@@ -200,7 +205,12 @@ impl Estimator<'_> {
                         self.agent(agent, &inner.nodes[0], instances.of(attempts), &mut entry);
                         self.nodes.push(entry);
                     }
-                    NodeKind::Value(_) | NodeKind::Approval(_) | NodeKind::Wait(_) | NodeKind::Send(_) | NodeKind::Receive(_) => {
+                    NodeKind::Value(_)
+                    | NodeKind::StandIn { .. }
+                    | NodeKind::Approval(_)
+                    | NodeKind::Wait(_)
+                    | NodeKind::Send(_)
+                    | NodeKind::Receive(_) => {
                         self.nodes.push(entry);
                     }
                     NodeKind::Tool(tool) => {
@@ -361,6 +371,7 @@ fn notes(node: &NodePlan) -> Vec<String> {
         NodeKind::Agent(_)
         | NodeKind::Tool(_)
         | NodeKind::Value(_)
+        | NodeKind::StandIn { .. }
         | NodeKind::Workflow { .. }
         | NodeKind::Graph(_)
         | NodeKind::Send(_)

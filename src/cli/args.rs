@@ -9,6 +9,7 @@ use crate::{
     cli::{
         agents::args::AgentsCommand,
         audit::args::AuditCommand,
+        cassette::CassetteArgs,
         conversations::args::ConversationsCommand,
         diff::args::DiffArgs,
         memory::args::MemoryCommand,
@@ -16,6 +17,7 @@ use crate::{
         models::args::ModelsCommand,
         policy::args::{PolicyArgs, PolicyCommand},
         report::args::{ReportArgs, RunReportArgs},
+        test::args::TestArgs,
         tools::args::ToolsCommand,
         values::{InputArg, ModelArg, parse_duration},
     },
@@ -100,6 +102,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Check workflows and tell every problem; needs no key and no network
     Validate(ValidateArgs),
+    /// Run the tests of workflows, with mocked steps; nothing is paid
+    Test(TestArgs),
     /// Write down what workflows use and may touch; `validate --locked` holds them to it
     Lock(LockArgs),
     /// Draw the graph of a workflow
@@ -133,7 +137,7 @@ pub enum Command {
     /// Look at what agents did with tools, and who permitted it
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Print the JSON Schema of a file format, for editors
+    /// Print the JSON Schema of a file format for editors, or its reference to read
     Schema(SchemaArgs),
     /// Explain the code of a problem
     Explain(ExplainArgs),
@@ -194,6 +198,9 @@ pub struct RunArgs {
     /// What is written for CI.
     #[command(flatten)]
     pub report: ReportArgs,
+    /// What is recorded, or played.
+    #[command(flatten)]
+    pub cassette: CassetteArgs,
     /// What tools may touch.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -343,7 +350,7 @@ pub enum OutputForm {
 /// `validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
-    /// Workflow files or folders; `-` reads standard input [default: workflows]
+    /// Workflow files, test files or folders; `-` reads standard input [default: workflows]
     #[arg(value_name = "FILES", value_hint = ValueHint::AnyPath)]
     pub files: Vec<PathBuf>,
     /// How problems are told
@@ -540,6 +547,18 @@ pub struct SchemaArgs {
     /// Of which file
     #[arg(value_name = "FILE")]
     pub of: SchemaName,
+    /// As what it is printed
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    pub format: SchemaFormat,
+}
+
+/// As what a format is described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFormat {
+    /// As JSON Schema, for editors
+    Json,
+    /// As tables of all keys in Markdown, to read
+    Markdown,
 }
 
 /// The formats that have a JSON Schema.
@@ -551,6 +570,8 @@ pub enum SchemaName {
     Agents,
     /// A test file, *.test.yaml
     Test,
+    /// An eval file, *.eval.yaml
+    Eval,
     /// A policy, policy.toml
     Policy,
 }

@@ -5,6 +5,7 @@ mod approve;
 pub mod args;
 pub mod audit;
 mod breakers;
+mod cassette;
 mod clean;
 mod completions;
 pub mod conversations;
@@ -12,7 +13,6 @@ mod diagnostics;
 pub mod diff;
 mod doctor;
 mod dry_run;
-pub mod exit;
 mod explain;
 mod failure;
 mod fork;
@@ -42,6 +42,7 @@ mod signals;
 mod steer;
 mod table;
 mod terminal;
+pub mod test;
 pub mod tools;
 mod ui;
 mod validate;
@@ -61,7 +62,7 @@ use std::{
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
-    app::{MockOptions, Settings, policy::PolicySettings},
+    app::{MockOptions, Settings, exit, policy::PolicySettings},
     cli::terminal::Terminal,
     error::Result,
     memory::PDF_THREAD,
@@ -123,6 +124,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Why(args) => run::block_on(why::why(&args, &settings, terminal)),
         Command::Diff(args) => run::block_on(diff::diff(&args, &settings, terminal)),
         Command::Validate(args) => validate::validate(&args, &settings, terminal),
+        Command::Test(args) => test::test(&args, &settings, terminal),
         Command::Lock(args) => lock::lock(&args, &settings, terminal),
         Command::Graph(args) => graph::graph(&args, &settings, terminal),
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
@@ -152,6 +154,7 @@ fn settings(cli: &Cli) -> Settings {
             latency_ms: args.mock_latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
             seed: args.mock_seed,
         });
+        settings.cassette = args.cassette.choice();
         settings.models = args.model.iter().map(|arg| (arg.agent.to_string(), arg.model.clone())).collect();
     }
     settings.policy = policy_settings(&cli.command);
@@ -191,6 +194,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         | Command::Models(_)
         | Command::Audit(_)
         | Command::Schema(_)
+        | Command::Test(_)
         | Command::Explain(_)
         | Command::Init(_)
         | Command::Doctor(_)

@@ -4,7 +4,7 @@ use crate::{
     app::{self, Found, Purpose, Settings, WorkflowSource, inputs::StandardInput},
     cli::{
         args::ResumeArgs,
-        diagnostics, exit,
+        cassette, diagnostics, exit,
         report::Reports,
         run::{Begin, Showing, block_on, drive},
         steer,
@@ -33,6 +33,7 @@ pub(super) fn resume(args: &ResumeArgs, settings: &Settings, verbose: bool, term
         }
         let showing = Showing { output: args.output, verbose, past: &found.events };
         let driven = drive(&found.prepared, &found.engine, found.resume()?, Begin::Again, &showing, settings, terminal).await;
+        let driven = cassette::finish(&found.prepared, false, driven, terminal);
         reports.after(driven, found.engine.store(), found.run, terminal).await
     })
 }

@@ -20,7 +20,7 @@ use crate::{
     },
     cli::{
         args::{OutputForm, RunArgs},
-        clean, diagnostics, dry_run, exit,
+        cassette, clean, diagnostics, dry_run, exit,
         failure::{self, FailedNode},
         json, memory, numbers, outputs,
         outputs::EventLines,
@@ -84,6 +84,7 @@ fn begin(args: &RunArgs, settings: &Settings, reports: &Reports<'_>, verbose: bo
         }
         let run = options.run;
         let driven = drive(&prepared, &engine, options, Begin::New, &showing, settings, terminal).await;
+        let driven = cassette::finish(&prepared, args.cassette.prune, driven, terminal);
         reports.after(driven, engine.store(), run, terminal).await
     })
 }

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     observer::{Observer, Progress},
+    rehearsal::{Rehearsed, StandIns},
     scheduler::Rein,
     state::{Brief, InstanceId, Job, Start},
 };
@@ -15,7 +16,7 @@ use crate::{
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{AgentOverrides, NodePath, RunId, ToolResult, Value},
-    plan::AgentNode,
+    plan::{AgentNode, NodeKind},
     tool::{Grants, messages::MailboxRequest},
 };
 
@@ -56,6 +57,8 @@ pub(super) struct Attempt {
     pub(super) tools: Arc<Tools>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) tell: mpsc::UnboundedSender<(InstanceId, Told)>,
+    /// What stands in for nodes.
+    pub(super) stand_ins: Option<Arc<dyn StandIns>>,
     /// How it is steered.
     pub(super) rein: watch::Receiver<Rein>,
 }
@@ -65,6 +68,9 @@ impl Attempt {
     pub(super) async fn run(self) -> Answered {
         crash_point!("attempt.begun");
         let journal = Traces { attempt: &self, node: &self.start.path };
+        if let Some(outcome) = self.rehearse().await {
+            return Answered { outcome, last_call: None, notes: vec!["mocked".to_owned()] };
+        }
         match self.start.work.job() {
             Job::Agent { node, brief } => self.ask(node, brief, &journal).await,
             Job::Tool { node, arguments } => {
@@ -80,7 +86,48 @@ impl Attempt {
                 };
                 call_tool(task, &self.tools, &self.recorded, &journal).await
             }
+            Job::StandIn { of, .. } => {
+                let text = format!("nothing stands in for the work of this node, which is `{}`", of.word());
+                Answered { outcome: Err(Error::new(ErrorKind::Internal, text)), last_call: None, notes: Vec::new() }
+            }
         }
+    }
+
+    /// What comes of the attempt in a rehearsal, if something stands in for the node.
+    async fn rehearse(&self) -> Option<Result<Value>> {
+        let stand_ins = self.stand_ins.as_ref()?;
+        let mut given = Rehearsed {
+            run: self.run,
+            node: &self.start.path,
+            attempt: self.start.attempt,
+            is_mocked: false,
+            agent: None,
+            model: self.start.written.as_ref().or(self.start.model.as_ref()),
+            system: None,
+            prompt: None,
+            tool: None,
+            arguments: None,
+        };
+        let brief = match self.start.work.job() {
+            Job::Agent { node, brief } => {
+                given.agent = Some(&node.agent.name);
+                Some(brief)
+            }
+            Job::Tool { node, arguments } => {
+                (given.tool, given.arguments) = (Some(&node.tool), Some(arguments));
+                None
+            }
+            Job::StandIn { of, brief, arguments } => {
+                given.is_mocked = true;
+                given.agent = of.agent().map(|node| &node.agent.name);
+                given.tool = if let NodeKind::Tool(node) = of { Some(&node.tool) } else { None };
+                given.arguments = arguments;
+                brief
+            }
+        };
+        given.system = brief.and_then(|brief| brief.system.as_deref());
+        given.prompt = brief.map(|brief| brief.prompt.as_str());
+        stand_ins.perform(given).await
     }
 
     async fn ask(&self, node: &AgentNode, brief: &Brief, journal: &Traces<'_>) -> Answered {

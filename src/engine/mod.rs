@@ -2,7 +2,7 @@
 //!
 //! `state` decides without IO; `scheduler` does what it says, appends what happens through `log`, and starts a call only when
 //! everything the call rests on is durable; `recover` reads a log back, `pages` bit by bit, `inspect` also one that is damaged;
-//! `reuse` finds answers in an earlier run, `revise` lets a run go on with other files; `child` runs agents and workflows that are
+//! `rehearsal` lets something stand in for nodes; `reuse` finds answers in an earlier run, `revise` lets a run go on with other files; `child` runs agents and workflows that are
 //! called as tools.
 
 mod answer;
@@ -20,6 +20,7 @@ mod observer;
 mod pages;
 mod project_mail;
 mod recover;
+mod rehearsal;
 mod reuse;
 mod revise;
 mod scheduler;
@@ -43,9 +44,10 @@ pub use inspect::{BadRecord, Inspection, inspect};
 pub use observer::{Observer, Progress};
 pub use pages::EventPages;
 pub use recover::{RecordedRun, read_run};
+pub use rehearsal::{Rehearsed, StandIns};
 pub use reuse::{EarlierAnswer, Reuse, answers_of, invalidated};
 pub use revise::{Revision, changed_nodes, revised_files};
-pub use state::{Ending, RunState};
+pub use state::{EdgeGround, Ending, Grounds, RunState};
 pub use stop::Stop;
 pub use waits::{OpenWait, open_waits};
 
@@ -67,6 +69,8 @@ pub struct Engine {
     settings: EngineSettings,
     /// Looks at what people wish, for all runs of the engine.
     lookout: Arc<Lookout>,
+    /// What stands in for the work of nodes.
+    stand_ins: Option<Arc<dyn StandIns>>,
 }
 
 /// How an engine keeps its runs.
@@ -83,6 +87,9 @@ pub struct EngineSettings {
     /// How long a process is held for a run that does nothing but wait: for a time, or for agents that are paused. For what is further
     /// away it ends, and the run is gone on with later.
     pub hold: Duration,
+    /// How often it is looked at what people wish of a run that goes on, and what they answered: what is asked for is in its log within a
+    /// second.
+    pub look_every: Duration,
 }
 
 impl Default for EngineSettings {
@@ -93,6 +100,7 @@ impl Default for EngineSettings {
             grace: Duration::from_secs(10),
             store_patience: Duration::from_secs(30),
             hold: Duration::from_secs(60),
+            look_every: control::LOOK_EVERY,
         }
     }
 }
@@ -163,7 +171,7 @@ impl Engine {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, models: Arc<Models>, settings: EngineSettings) -> Self {
         models.share_health(&store);
-        Self { store, models, tools: Arc::default(), settings, lookout: Arc::default() }
+        Self { store, models, tools: Arc::default(), settings, lookout: Arc::default(), stand_ins: None }
     }
 
     /// The same engine, with tools that nodes may call.
@@ -171,6 +179,12 @@ impl Engine {
     pub fn with_tools(self, tools: Arc<Tools>) -> Self {
         tools.keep_in(&self.store);
         Self { tools, ..self }
+    }
+
+    /// The same engine, which rehearses: `stand_ins` is asked for what comes of every attempt.
+    #[must_use]
+    pub fn rehearsing(self, stand_ins: Arc<dyn StandIns>) -> Self {
+        Self { stand_ins: Some(stand_ins), ..self }
     }
 
     /// The store it keeps runs in.
@@ -184,7 +198,7 @@ impl Engine {
         let models: HashSet<_> = plan.models().collect();
         let prices = models.into_iter().filter_map(|model| Some((model.clone(), self.models.price(model)?))).collect();
         RunState::new(plan, env)
-            .simulated(self.models.providers().are_simulated())
+            .simulated(self.stand_ins.is_some() || self.models.providers().are_simulated())
             .priced(prices)
             .permitting(self.tools.policy().clone())
     }

@@ -238,7 +238,7 @@ impl Scheduler {
             let model = start.model.as_ref().map(ToString::to_string).unwrap_or_default();
             let agent = match start.work.job() {
                 Job::Agent { node, .. } => Some((node.agent.name.as_str(), model.as_str())),
-                Job::Tool { .. } => None,
+                Job::Tool { .. } | Job::StandIn { .. } => None,
             };
             self.observer.on_progress(self.run, &Progress::AttemptStarted { node: &start.path, attempt: start.attempt, agent });
             let id = start.id;
@@ -251,6 +251,7 @@ impl Scheduler {
                 tools: Arc::clone(&self.engine.tools),
                 observer: Arc::clone(&self.observer),
                 tell: self.told.0.clone(),
+                stand_ins: self.engine.stand_ins.clone(),
                 rein,
             };
             crash_point!("attempt.durable");

@@ -30,7 +30,7 @@ impl Addressees {
 
     fn add(&mut self, graph: &GraphPlan) {
         for node in &graph.nodes {
-            match &node.kind {
+            match node.kind.written() {
                 NodeKind::Agent(agent) => self.names.extend(MailboxName::new(agent.agent.name.as_str())),
                 NodeKind::Receive(receive) => self.add_source(&receive.from),
                 NodeKind::Wait(wait) => {
@@ -44,7 +44,8 @@ impl Addressees {
                 | NodeKind::Tool(_)
                 | NodeKind::Value(_)
                 | NodeKind::Approval(_)
-                | NodeKind::Send(_) => {}
+                | NodeKind::Send(_)
+                | NodeKind::StandIn { .. } => {}
             }
         }
     }

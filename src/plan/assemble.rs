@@ -126,6 +126,7 @@ pub(super) fn plan(
     Plan {
         name: name_of(workflow, path),
         description: workflow.description.as_ref().map(|text| text.value.clone()),
+        file: workflow.file,
         digest: String::new(),
         sources: Sources::default(),
         stored_sources: Vec::new(),
@@ -425,6 +426,7 @@ fn may_be_repeated(kind: &NodeKind) -> bool {
         NodeKind::Agent(_) => true,
         NodeKind::Tool(node) => node.effect != Effect::Write,
         NodeKind::Value(_)
+        | NodeKind::StandIn { .. }
         | NodeKind::Approval(_)
         | NodeKind::Wait(_)
         | NodeKind::Send(_)

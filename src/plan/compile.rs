@@ -240,7 +240,7 @@ fn sort(problems: &mut Vec<Diagnostic>) {
 }
 
 /// A path without `.` and without `x/..`, for comparing only.
-pub(super) fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

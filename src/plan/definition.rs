@@ -85,8 +85,9 @@ fn on_error(choice: &OnError) -> Value {
     }
 }
 
-fn kind(kind: &NodeKind) -> Value {
-    match kind {
+fn kind(of: &NodeKind) -> Value {
+    match of {
+        NodeKind::StandIn { of, .. } => kind(of),
         NodeKind::Agent(node) => {
             let (system, prompt) = (node.system.as_ref().map(Template::source), node.prompt.source());
             json!({"agent": agent(node), "system": system, "prompt": prompt})

@@ -259,6 +259,7 @@ fn called<'p>(graph: &GraphPlan, plan: &'p Plan) -> Vec<&'p ToolName> {
                 }
                 NodeKind::Tool(tool) => found.extend(plan.delegates.get_key_value(&tool.tool).map(|(name, _)| name)),
                 NodeKind::Value(_)
+                | NodeKind::StandIn { .. }
                 | NodeKind::Approval(_)
                 | NodeKind::Wait(_)
                 | NodeKind::Send(_)

@@ -264,7 +264,12 @@ fn add_agents(graph: &GraphPlan, prefix: &str, nodes: &mut BTreeMap<String, Node
             NodeKind::Graph(inner) if inner.output == GraphOutput::Single => add_agents(inner, prefix, nodes),
             NodeKind::Graph(inner) => add_agents(inner, &format!("{path}."), nodes),
             NodeKind::Workflow { plan, .. } => add_agents(&plan.graph, &format!("{path}."), nodes),
-            NodeKind::Value(_) | NodeKind::Approval(_) | NodeKind::Wait(_) | NodeKind::Send(_) | NodeKind::Receive(_) => {}
+            NodeKind::Value(_)
+            | NodeKind::StandIn { .. }
+            | NodeKind::Approval(_)
+            | NodeKind::Wait(_)
+            | NodeKind::Send(_)
+            | NodeKind::Receive(_) => {}
         }
     }
 }

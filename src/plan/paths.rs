@@ -19,6 +19,7 @@ impl NodePlan {
             NodeKind::Agent(_)
             | NodeKind::Tool(_)
             | NodeKind::Value(_)
+            | NodeKind::StandIn { .. }
             | NodeKind::Approval(_)
             | NodeKind::Wait(_)
             | NodeKind::Send(_)

@@ -56,6 +56,7 @@ impl Plan {
                     NodeKind::Agent(agent) => (&agent.powers, &agent.grants),
                     NodeKind::Tool(tool) => (&tool.powers, &tool.grants),
                     NodeKind::Value(_)
+                    | NodeKind::StandIn { .. }
                     | NodeKind::Approval(_)
                     | NodeKind::Wait(_)
                     | NodeKind::Send(_)

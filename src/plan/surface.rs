@@ -98,6 +98,7 @@ impl Surface {
                 NodeKind::Workflow { plan, .. } => self.add(&plan.graph, &format!("{path}.")),
                 NodeKind::Agent(_)
                 | NodeKind::Value(_)
+                | NodeKind::StandIn { .. }
                 | NodeKind::Approval(_)
                 | NodeKind::Wait(_)
                 | NodeKind::Send(_)

@@ -9,7 +9,7 @@ use std::{
 use indexmap::IndexMap;
 
 use crate::{
-    diagnostic::Sources,
+    diagnostic::{FileId, Sources},
     model::{
         AgentName, AgentProfile, Effect, FallbackModel, MailboxName, MessageType, ModelRef, NodeId, OnAmbiguous, StoredSource,
         ToolName, ToolPattern, Value,
@@ -27,6 +27,8 @@ pub struct Plan {
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
+    /// The file it is written in, one of the sources of the outermost plan.
+    pub file: FileId,
     /// SHA-256 over all sources, in hex.
     pub digest: String,
     /// The files it was made of, for messages. Empty, as are `digest` and `stored_sources`, in the plan of an inner workflow: the
@@ -97,7 +99,7 @@ pub struct Limits {
 }
 
 /// A graph: the nodes in topological order, so that an edge always points to a higher index.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GraphPlan {
     /// The nodes.
     pub nodes: Vec<NodePlan>,
@@ -117,7 +119,7 @@ pub enum GraphOutput {
 }
 
 /// One node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NodePlan {
     /// Its id in its graph.
     pub id: NodeId,
@@ -234,7 +236,7 @@ pub enum OnError {
 }
 
 /// What a node does.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum NodeKind {
     /// Runs an agent.
     Agent(Box<AgentNode>),
@@ -259,6 +261,13 @@ pub enum NodeKind {
     Send(Box<SendNode>),
     /// Takes messages.
     Receive(Box<ReceiveNode>),
+    /// Does nothing of its own in a rehearsal: something stands in for the work of this node. Only [`Plan::rehearse`] makes it.
+    StandIn {
+        /// What its author wrote.
+        of: Box<NodeKind>,
+        /// Whether it is rendered what the node would be given; not for a mapped node as a whole, which has no element.
+        is_given: bool,
+    },
 }
 
 impl NodeKind {
@@ -267,6 +276,7 @@ impl NodeKind {
     pub fn agent(&self) -> Option<&AgentNode> {
         match self {
             Self::Agent(node) => Some(node),
+            Self::StandIn { of, .. } => of.agent(),
             Self::Tool(_)
             | Self::Value(_)
             | Self::Workflow { .. }
@@ -275,6 +285,15 @@ impl NodeKind {
             | Self::Wait(_)
             | Self::Send(_)
             | Self::Receive(_) => None,
+        }
+    }
+
+    /// What its author wrote, where something stands in for it.
+    #[must_use]
+    pub fn written(&self) -> &Self {
+        match self {
+            Self::StandIn { of, .. } => of,
+            kind => kind,
         }
     }
 
@@ -291,12 +310,13 @@ impl NodeKind {
             Self::Wait(_) => "wait",
             Self::Send(_) => "send",
             Self::Receive(_) => "receive",
+            Self::StandIn { of, .. } => of.word(),
         }
     }
 }
 
 /// A node that runs an agent, with everything the agent and the node say about it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AgentNode {
     /// The agent.
     pub agent: Arc<AgentProfile>,
@@ -387,7 +407,7 @@ pub enum ConversationScope {
 }
 
 /// A node that calls a tool.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ToolNode {
     /// The tool.
     pub tool: ToolName,

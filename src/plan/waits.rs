@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     model::{Gate, MessageType, Value},
+    plan::RehearsedAnswer,
     template::{Template, TemplateTree},
 };
 
 /// A node that waits for a person.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ApprovalNode {
     /// What the person is asked.
     pub message: Template,
@@ -20,6 +21,8 @@ pub struct ApprovalNode {
     pub timeout: Option<Duration>,
     /// The option that is taken when nobody has answered by then; the node fails when absent.
     pub on_timeout: Option<String>,
+    /// In a rehearsal, what people say to it.
+    pub rehearsed: Option<RehearsedAnswer>,
 }
 
 impl ApprovalNode {
@@ -30,7 +33,7 @@ impl ApprovalNode {
 }
 
 /// A node that waits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum WaitNode {
     /// So long.
     For(Duration),
@@ -48,7 +51,7 @@ pub enum WaitNode {
 }
 
 /// Where messages are looked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MessageSource {
     /// Renders to a mailbox.
     pub mailbox: Template,
@@ -57,7 +60,7 @@ pub struct MessageSource {
 }
 
 /// A node that sends a message.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SendNode {
     /// Renders to the recipient.
     pub to: Template,
@@ -70,7 +73,7 @@ pub struct SendNode {
 }
 
 /// A node that takes messages.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ReceiveNode {
     /// From where, and of what type.
     pub from: MessageSource,

@@ -7,10 +7,12 @@ mod outcome;
 mod perform;
 mod servers;
 mod simulated;
+mod taped;
 mod told;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -24,7 +26,8 @@ pub(crate) use told::told;
 use crate::{
     agent::{CallLimits, gate::Gate},
     error::{Error, ErrorKind, Result},
-    model::{Effect, OnAmbiguous, ToolName, ToolPattern, Value},
+    model::{Effect, NodePath, OnAmbiguous, ToolName, ToolPattern, Value},
+    provider::Cassette,
     schema::Validator,
     store::Store,
     tool::{Policy, Redactor, Secrets, Tool, Toolbox},
@@ -52,6 +55,17 @@ pub struct ToolSettings {
     pub on_ambiguous: Option<OnAmbiguous>,
 }
 
+/// Puts something around tools.
+pub trait WrapTool: fmt::Debug + Send + Sync {
+    /// What is called in place of `tool`. Has its name.
+    fn wrap(&self, tool: Arc<dyn Tool>) -> Arc<dyn Tool>;
+
+    /// Why a call of `tool` at `node` is not permitted, whatever the policy says of it.
+    fn denies(&self, _node: &NodePath, _tool: &ToolName) -> Option<Error> {
+        None
+    }
+}
+
 /// The tools of a project, what may be done with them, and what is around each call.
 #[derive(Debug, Default)]
 pub struct Tools {
@@ -61,6 +75,9 @@ pub struct Tools {
     redactor: Option<Arc<Redactor>>,
     settings: BTreeMap<String, ToolSettings>,
     simulated: bool,
+    /// What is put around every tool.
+    wrap: Option<Arc<dyn WrapTool>>,
+    cassette: Option<Arc<Cassette>>,
     servers: Servers,
     store: OnceLock<Arc<dyn Store>>,
     gates: Mutex<HashMap<ToolName, Arc<Gate>>>,
@@ -84,6 +101,12 @@ impl Tools {
     #[must_use]
     pub fn simulated(self) -> Self {
         Self { simulated: true, ..self }
+    }
+
+    /// The same tools, each with something around it.
+    #[must_use]
+    pub fn wrapped(self, wrap: Arc<dyn WrapTool>) -> Self {
+        Self { wrap: Some(wrap), ..self }
     }
 
     /// The toolbox.
@@ -112,7 +135,20 @@ impl Tools {
         if patterns.is_empty() {
             return Ok(Vec::new());
         }
-        if self.simulated { simulated::select(&self.toolbox, patterns).await } else { self.toolbox.select(patterns).await }
+        let cassette = self.cassette.as_deref();
+        let tools = if let Some(cassette) = cassette.filter(|cassette| !cassette.mode().records()) {
+            taped::select(&self.toolbox, patterns, cassette, self.simulated).await?
+        } else if self.simulated {
+            simulated::select(&self.toolbox, patterns).await?
+        } else {
+            let tools = self.toolbox.select(patterns).await?;
+            cassette.into_iter().for_each(|cassette| taped::keep_offers(cassette, &tools));
+            tools
+        };
+        Ok(match &self.wrap {
+            Some(wrap) => tools.into_iter().map(|tool| wrap.wrap(tool)).collect(),
+            None => tools,
+        })
     }
 
     /// A tool that is a part of how agents are run, over the store that results are kept in.

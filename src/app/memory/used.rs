@@ -37,6 +37,7 @@ fn readers(plan: &Plan) -> Vec<&Grants> {
             NodeKind::Tool(tool) if tool.tool.as_str() == SEARCH => found.push(&tool.grants),
             NodeKind::Tool(_)
             | NodeKind::Value(_)
+            | NodeKind::StandIn { .. }
             | NodeKind::Approval(_)
             | NodeKind::Wait(_)
             | NodeKind::Send(_)

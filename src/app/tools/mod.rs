@@ -45,6 +45,7 @@ impl Wanted {
                 }
                 NodeKind::Tool(tool) => patterns.extend(ToolPattern::new(tool.tool.as_str())),
                 NodeKind::Value(_)
+                | NodeKind::StandIn { .. }
                 | NodeKind::Approval(_)
                 | NodeKind::Wait(_)
                 | NodeKind::Send(_)

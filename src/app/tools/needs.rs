@@ -21,6 +21,7 @@ pub(in crate::app) fn refuse_what_cannot_work(plan: &Plan, policy: &Policy) -> R
             NodeKind::Agent(agent) => (agent.tools.clone(), &agent.grants),
             NodeKind::Tool(tool) => (ToolPattern::new(tool.tool.as_str()).into_iter().collect(), &tool.grants),
             NodeKind::Value(_)
+            | NodeKind::StandIn { .. }
             | NodeKind::Approval(_)
             | NodeKind::Wait(_)
             | NodeKind::Send(_)

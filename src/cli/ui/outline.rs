@@ -90,6 +90,7 @@ fn inner_graph(node: &NodePlan) -> Option<&GraphPlan> {
         NodeKind::Agent(_)
         | NodeKind::Tool(_)
         | NodeKind::Value(_)
+        | NodeKind::StandIn { .. }
         | NodeKind::Approval(_)
         | NodeKind::Wait(_)
         | NodeKind::Send(_)

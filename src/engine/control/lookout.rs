@@ -17,7 +17,7 @@ use crate::{
     store::{Key, Store, Version, Versioned},
 };
 
-/// How often a run looks at what is wished: what is asked for is in its log within a second.
+/// How often a run looks at what is wished, unless set otherwise.
 pub(in crate::engine) const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// What the keys of all documents begin with that steer runs.
 const CONTROLS: &str = "control/";

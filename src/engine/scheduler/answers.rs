@@ -1,14 +1,11 @@
 //! Takes answers that people left while this process holds the run.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use tokio::time::Instant;
 
 use super::Scheduler;
 use crate::{engine::inbox::Inbox, error::Result, model::EventBody};
-
-/// The time between two looks, while somebody is waited for.
-const PAUSE: Duration = Duration::from_millis(500);
 
 type Look = Pin<Box<dyn Future<Output = Result<Option<Inbox>>> + Send>>;
 
@@ -35,7 +32,7 @@ impl Scheduler {
 
     /// Looks at what was left, without waiting for it.
     pub(super) fn look_for_answers(&mut self, now: Instant) {
-        self.answers.look_at = now + PAUSE;
+        self.answers.look_at = now + self.engine.settings.look_every;
         let (store, run) = (Arc::clone(&self.engine.store), self.run);
         self.answers.look = Some(Box::pin(async move { Inbox::look(&store, run).await.map(Some) }));
     }

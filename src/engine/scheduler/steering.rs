@@ -17,7 +17,7 @@ use crate::{
     crash::crash_point,
     engine::{
         Engine,
-        control::{Called, LOOK_EVERY, Lookout, Wishes, end_called, forget_wish},
+        control::{Called, Lookout, Wishes, end_called, forget_wish},
         read_run,
         state::{InstanceId, RunState},
     },
@@ -119,8 +119,9 @@ impl Scheduler {
     /// Records what was found, does it, and looks again after a while.
     pub(super) fn on_looked(&mut self, looked: Result<Arc<Wishes>>) -> Result<()> {
         let (lookout, store) = (Arc::clone(&self.steering.lookout), Arc::clone(&self.engine.store));
+        let look_every = self.engine.settings.look_every;
         self.steering.looking = Some(Box::pin(async move {
-            sleep(LOOK_EVERY).await;
+            sleep(look_every).await;
             lookout.look(&store).await
         }));
         match looked {

@@ -7,7 +7,7 @@ use super::{RunState, parts::InstanceId};
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{Approval, ApprovalRequest, EventBody, Gate, NodeStatus, Question, StepId, Value},
-    plan::ApprovalNode,
+    plan::{ApprovalNode, RehearsedAnswer},
     provider::made_up,
     store::Digest,
 };
@@ -90,13 +90,23 @@ impl RunState {
         }
     }
 
-    /// The answer of a simulated run: the first option that does not reject, and a made-up form.
+    /// The answer of a simulated run: the one that is rehearsed, or the first option that does not reject; and a made-up form.
     pub(super) fn simulated_answer(&self, id: InstanceId, node: &ApprovalNode, now: Timestamp) -> Result<EventBody> {
+        let made_up = || node.form.as_deref().map(|form| made_up(form, self.node(id).id.as_str())).transpose();
+        if let Some(RehearsedAnswer::Chosen { option, comment, form }) = &node.rehearsed {
+            if option == Gate::REJECT {
+                let why = comment.as_ref().map(|comment| format!(": {comment}")).unwrap_or_default();
+                return Err(Error::new(ErrorKind::Denied, format!("it was rejected in the rehearsal{why}")));
+            }
+            let form = if form.is_some() { form.clone() } else { made_up()? };
+            let chosen = Chosen { option, comment: comment.as_deref(), form: form.as_ref(), by: Some("rehearsal"), at: now };
+            return self.chosen(id, &chosen, Some("mocked".to_owned()));
+        }
         let agrees = node.options.iter().find(|option| *option != Gate::REJECT);
         let Some(option) = agrees else {
             return Err(Error::new(ErrorKind::Denied, "there is nothing to choose but `reject`"));
         };
-        let form = node.form.as_deref().map(|form| made_up(form, self.node(id).id.as_str())).transpose()?;
+        let form = made_up()?;
         let chosen = Chosen { option, comment: None, form: form.as_ref(), by: None, at: now };
         self.chosen(id, &chosen, Some(format!("simulated: nobody was asked, `{option}` is taken")))
     }

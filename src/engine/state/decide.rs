@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{EventBody, NodeStatus, RunStatus, Value},
-    plan::{EdgeKind, GraphOutput, JoinMode, NodeKind, Plan, WaitNode},
+    plan::{GraphOutput, JoinMode, NodeKind, Plan, WaitNode},
     template::{Shared, TemplateTree},
 };
 
@@ -127,21 +127,8 @@ impl RunState {
             return Ok(Edges::Undecided);
         }
         let has_control = node.incoming.iter().any(|edge| edge.kind.is_control());
-        let frame = self.frame(instance.frame);
         for edge in node.incoming.iter().filter(|edge| !has_control || edge.kind.is_control()) {
-            let source = self.instance(frame.nodes[edge.from]);
-            let taken = match &edge.kind {
-                EdgeKind::Plain => source.went_through,
-                EdgeKind::Routed => source.went_through && source.routed_to.iter().any(|chosen| chosen == node.id.as_str()),
-                EdgeKind::Conditional(condition) => {
-                    source.went_through
-                        && condition
-                            .is_true(&self.scope_at(id, condition.references(), None))
-                            .map_err(|error| error.context("edge condition"))?
-                }
-                EdgeKind::OnError => source.status == NodeStatus::Failed && !source.went_through,
-            };
-            if taken {
+            if self.is_taken(id, &edge.kind, edge.from)? {
                 return Ok(Edges::Taken);
             }
         }
@@ -171,6 +158,10 @@ impl RunState {
                 if let Some(reused) = self.reused_result(id, tool) {
                     return Some(reused);
                 }
+                self.enqueue(id);
+                None
+            }
+            NodeKind::StandIn { .. } => {
                 self.enqueue(id);
                 None
             }

@@ -238,6 +238,7 @@ impl RunState {
             NodeKind::Agent(_)
             | NodeKind::Tool(_)
             | NodeKind::Value(_)
+            | NodeKind::StandIn { .. }
             | NodeKind::Approval(_)
             | NodeKind::Send(_)
             | NodeKind::Workflow { .. }
@@ -371,6 +372,7 @@ impl RunState {
             NodeKind::Agent(_)
             | NodeKind::Tool(_)
             | NodeKind::Value(_)
+            | NodeKind::StandIn { .. }
             | NodeKind::Approval(_)
             | NodeKind::Workflow { .. }
             | NodeKind::Graph(_) => false,

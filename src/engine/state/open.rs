@@ -36,6 +36,7 @@ impl RunState {
             NodeKind::Agent(_)
             | NodeKind::Tool(_)
             | NodeKind::Value(_)
+            | NodeKind::StandIn { .. }
             | NodeKind::Approval(_)
             | NodeKind::Wait(_)
             | NodeKind::Send(_)

@@ -14,6 +14,12 @@ use crate::{
     template::Shared,
 };
 
+/// Whether a failure ends the run, whatever its node says: a budget that is spent, and a cassette that does not have what is asked, which
+/// nothing that was recorded can follow.
+pub(super) fn ends_run(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Budget | ErrorKind::Unrecorded)
+}
+
 /// The shortest time that a further attempt is given.
 const WORTH_A_TRY: Duration = Duration::from_secs(2);
 
@@ -72,8 +78,7 @@ impl RunState {
     pub(in crate::engine) fn failed_for_good(&self, id: InstanceId, error: &Error) -> EventBody {
         let instance = self.instance(id);
         let output = match &self.node(id).on_error {
-            // A spent budget ends the run, whatever a node says.
-            _ if error.kind() == ErrorKind::Budget => None,
+            _ if ends_run(error.kind()) => None,
             OnError::Continue => Some(Value::Null),
             OnError::Use(tree) => tree.render(&self.scope_at(id, tree.references(), None)).ok(),
             OnError::Fail | OnError::Goto(_) => None,
@@ -155,7 +160,7 @@ impl RunState {
     }
 
     pub(super) fn is_running_attempt(&self, id: InstanceId) -> bool {
-        let goes_out = matches!(self.node(id).kind, NodeKind::Agent(_) | NodeKind::Tool(_));
+        let goes_out = matches!(self.node(id).kind, NodeKind::Agent(_) | NodeKind::Tool(_) | NodeKind::StandIn { .. });
         goes_out && self.instance(id).status == NodeStatus::Running && !self.is_mapped_parent(id)
     }
 
@@ -165,6 +170,16 @@ impl RunState {
     }
 
     fn route(&self, id: InstanceId, output: &Value) -> Result<Option<Vec<String>>> {
+        let (Some(route), Some(case)) = (&self.node(id).route, self.chosen_case(id, output)?) else { return Ok(None) };
+        let chosen = case.and_then(|case| route.cases.get(case)).or(route.default.as_ref());
+        Ok(chosen.map(|chosen| chosen.iter().map(ToString::to_string).collect()))
+    }
+
+    /// The case of the `route` of an instance that puts out `output`; `None` inside for the default, `None` when it has no `route`.
+    ///
+    /// # Errors
+    /// `Template` when its `route` cannot be evaluated or has no case for the value.
+    pub(super) fn chosen_case(&self, id: InstanceId, output: &Value) -> Result<Option<Option<&str>>> {
         let Some(route) = &self.node(id).route else { return Ok(None) };
         let shared = Shared::new(output);
         let value = route
@@ -175,12 +190,13 @@ impl RunState {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        let chosen = route.cases.get(&text).or(route.default.as_ref()).ok_or_else(|| {
-            Error::new(ErrorKind::Template, format!("`route` has no case for `{text}` and no default"))
+        match route.cases.get_key_value(&text) {
+            Some((case, _)) => Ok(Some(Some(case))),
+            None if route.default.is_some() => Ok(Some(None)),
+            None => Err(Error::new(ErrorKind::Template, format!("`route` has no case for `{text}` and no default"))
                 .hint("add the case, or a `default:`")
-                .raw_text(output.to_string())
-        })?;
-        Ok(Some(chosen.iter().map(ToString::to_string).collect()))
+                .raw_text(output.to_string())),
+        }
     }
 
     /// A number in [0, 1) that only depends on the run, the instance and its attempt, so that a replay waits the same time.

@@ -6,7 +6,7 @@ use super::{RunState, parts::InstanceId};
 use crate::{
     error::Result,
     model::{Approval, ApprovalRequest, EventBody, NodeStatus, Seq, Value},
-    plan::{NodeKind, WaitNode},
+    plan::{NodeKind, RehearsedAnswer, WaitNode},
 };
 
 /// What is recorded of a node that stands.
@@ -27,6 +27,7 @@ impl RunState {
             NodeKind::Agent(_)
             | NodeKind::Tool(_)
             | NodeKind::Value(_)
+            | NodeKind::StandIn { .. }
             | NodeKind::Send(_)
             | NodeKind::Receive(_)
             | NodeKind::Workflow { .. }
@@ -38,7 +39,9 @@ impl RunState {
     /// Begins a node that stands. In a simulated run nobody is asked and nothing waited for.
     pub(super) fn begin_standing(&self, id: InstanceId, now: Timestamp) -> EventBody {
         let begun = match &self.node(id).kind {
-            NodeKind::Approval(node) if self.is_simulated => self.simulated_answer(id, node, now),
+            NodeKind::Approval(node) if self.is_simulated && node.rehearsed != Some(RehearsedAnswer::Silence) => {
+                self.simulated_answer(id, node, now)
+            }
             NodeKind::Wait(node) if self.is_simulated => self.wait_in_no_time(id, node, now),
             _ => Ok(self.started(id, None)),
         };

@@ -61,6 +61,8 @@ pub(in crate::engine) struct Work {
 enum Given {
     Brief(Box<Brief>),
     Arguments(Value),
+    /// Something stands in for the node, and it is rendered for nobody.
+    Nothing,
 }
 
 /// What is to be done.
@@ -69,6 +71,8 @@ pub(in crate::engine) enum Job<'a> {
     Agent { node: &'a AgentNode, brief: &'a Brief },
     /// Call a tool.
     Tool { node: &'a ToolNode, arguments: &'a Value },
+    /// Let something stand in for the node.
+    StandIn { of: &'a NodeKind, brief: Option<&'a Brief>, arguments: Option<&'a Value> },
 }
 
 impl Work {
@@ -77,6 +81,11 @@ impl Work {
         match (&self.graph.nodes[self.node].kind, &self.given) {
             (NodeKind::Agent(node), Given::Brief(brief)) => Job::Agent { node, brief },
             (NodeKind::Tool(node), Given::Arguments(arguments)) => Job::Tool { node, arguments },
+            (NodeKind::StandIn { of, .. }, given) => Job::StandIn {
+                of,
+                brief: if let Given::Brief(brief) = given { Some(brief) } else { None },
+                arguments: if let Given::Arguments(arguments) = given { Some(arguments) } else { None },
+            },
             _ => unreachable!("work is made of agents with a brief and of tools with arguments"),
         }
     }
@@ -177,6 +186,9 @@ impl RunState {
                 let start = self.start_of(id, None, None, Some(basis), Given::Arguments(arguments));
                 Ok(Begun::Step(Step::Start(Box::new(start))))
             }
+            NodeKind::StandIn { of, is_given } => {
+                self.start_stand_in(id, of, *is_given).map(|start| Begun::Step(Step::Start(Box::new(start))))
+            }
             NodeKind::Value(_)
             | NodeKind::Workflow { .. }
             | NodeKind::Graph(_)
@@ -186,6 +198,21 @@ impl RunState {
             | NodeKind::Receive(_) => {
                 Ok(self.begin(id, now).map_or(Begun::Nothing, |body| Begun::Step(Step::Record(Box::new(body)))))
             }
+        }
+    }
+
+    /// What stands in for a node is told what the node would have been given, as far as it would have been rendered for somebody.
+    fn start_stand_in(&self, id: InstanceId, of: &NodeKind, is_given: bool) -> Result<Start> {
+        match of {
+            NodeKind::Agent(agent) if is_given => {
+                let brief = self.brief(id, agent)?;
+                Ok(self.start_of(id, Some(agent), self.target(id), None, Given::Brief(Box::new(brief))))
+            }
+            NodeKind::Tool(tool) if is_given => {
+                let arguments = self.render(id, &tool.args).map_err(|error| error.context("`args`"))?;
+                Ok(self.start_of(id, None, None, None, Given::Arguments(arguments)))
+            }
+            _ => Ok(self.start_of(id, None, None, None, Given::Nothing)),
         }
     }
 

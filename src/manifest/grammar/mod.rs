@@ -3,6 +3,7 @@
 
 mod agents;
 mod approval;
+mod eval_file;
 mod interchange;
 mod memory;
 mod messages;
@@ -12,13 +13,14 @@ mod tools;
 mod workflow;
 
 pub(super) use agents::MANIFEST;
+pub(super) use eval_file::EVAL_FILE;
 pub(super) use interchange::{EDGE, EXCHANGED_NODE, INTERCHANGE};
 pub(super) use policy::POLICY;
 pub(super) use test_file::TEST_FILE;
 pub(super) use workflow::{NODE, WORKFLOW};
 
 /// What a value must be.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
     /// Text, taken as it is.
     Text,
@@ -174,7 +176,7 @@ impl Object {
 }
 
 /// A key of an object.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Field {
     /// The key.
     pub name: &'static str,

@@ -17,6 +17,7 @@ use crate::{
 impl Assembler<'_> {
     pub(super) fn approval(&self, draft: &ApprovalDraft) -> ApprovalNode {
         ApprovalNode {
+            rehearsed: None,
             message: self.template(draft.message),
             options: draft.options.clone(),
             form: draft.form.clone(),

@@ -96,6 +96,7 @@ fn limits(said: &mut Said, limits: &Limits) {
 
 fn of_kind(said: &mut Said, kind: &NodeKind) {
     match kind {
+        NodeKind::StandIn { of, .. } => of_kind(said, of),
         NodeKind::Agent(node) => agent(said, node),
         NodeKind::Tool(node) => tool(said, node),
         NodeKind::Value(value) => said.put("value", Some(written(value))),

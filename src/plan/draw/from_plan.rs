@@ -70,6 +70,7 @@ fn kind_view(kind: &NodeKind) -> KindView {
             Some((does, collection)) => KindView::Memory { does, collection: collection.to_owned() },
             None => KindView::Tool { tool: node.tool.as_str().to_owned() },
         },
+        NodeKind::StandIn { of, .. } => kind_view(of),
         NodeKind::Value(_) => KindView::Value,
         NodeKind::Approval(node) => KindView::Wait { does: kind.word(), what: node.options.join(" | ") },
         NodeKind::Wait(node) => KindView::Wait {

@@ -25,6 +25,8 @@ pub(super) struct Link {
     pub(super) dashed: bool,
     /// The edge whose label stands here.
     pub(super) labelled: Option<usize>,
+    /// Its edges.
+    pub(super) edges: Vec<usize>,
 }
 
 /// Rows of items, from the top. Items 0 to n-1 are the nodes.
@@ -222,10 +224,11 @@ fn build(graph: &GraphView, drawn: &[usize], ranks: &[usize], most_trunks: usize
             let labelled = (at == label_at && edge.label().is_some()).then_some(index);
             let dashed = graph.is_dashed(edge);
             let link = *links.entry((pair[0], pair[1])).or_insert_with(|| {
-                layers.links.push(Link { from: pair[0], to: pair[1], dashed: true, labelled: None });
+                layers.links.push(Link { from: pair[0], to: pair[1], dashed: true, labelled: None, edges: Vec::new() });
                 layers.links.len() - 1
             });
             layers.links[link].dashed &= dashed;
+            layers.links[link].edges.push(index);
             layers.links[link].labelled = layers.links[link].labelled.or(labelled);
         }
     }

@@ -14,6 +14,7 @@ mod list;
 mod mark;
 mod mermaid;
 mod place;
+mod share;
 mod svg;
 mod text;
 mod view;
@@ -24,6 +25,7 @@ mod tests;
 use crate::plan::{Plan, draw::view::GraphView};
 
 pub use mark::{Mark, Marks};
+pub use share::{NodeShare, Share, Shares};
 
 /// How a plan is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,12 @@ pub fn draw(plan: &Plan, format: DrawFormat) -> String {
     draw_view(&plan.name, plan.description.as_deref(), &from_plan::graph_view(&plan.graph), format)
 }
 
+/// Draws `plan` as SVG that shows how far something holds of its nodes and edges.
+#[must_use]
+pub fn draw_shares(plan: &Plan, shares: &Shares) -> String {
+    svg::render(&plan.name, plan.description.as_deref(), &from_plan::graph_view(&plan.graph), Some(shares))
+}
+
 /// Draws `plan` as a Mermaid flowchart whose nodes are marked.
 #[must_use]
 pub fn draw_marked(plan: &Plan, marks: &Marks) -> String {
@@ -65,7 +73,7 @@ fn draw_view(name: &str, description: Option<&str>, graph: &GraphView, format: D
         DrawFormat::Ascii { width, unicode } => ascii::render(graph, width, unicode),
         DrawFormat::Mermaid => mermaid::render(graph, &Marks::default()),
         DrawFormat::Dot => dot::render(name, graph),
-        DrawFormat::Svg => svg::render(name, description, graph),
+        DrawFormat::Svg => svg::render(name, description, graph, None),
         DrawFormat::Json => json::render(name, description, graph),
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use crate::plan::draw::{
     layers::{self, Item, Layers, Link, Measure},
     place::{Extents, place},
+    share::{NodeShare, Share, Shares, Within},
     text::{Glyphs, width},
     view::{GraphView, KindView, NodeView, implied_edges},
 };
@@ -22,12 +23,13 @@ const ROW_WIDTH: usize = 1_800;
 const TEXT: usize = 40;
 const LABEL: usize = 36;
 
-/// The picture of the graph, titled with the workflow's name.
-pub(super) fn render(name: &str, description: Option<&str>, graph: &GraphView) -> String {
-    let picture = lay_out(graph);
+/// The picture of the graph, titled with the workflow's name; with how far something holds of its parts, if that is told.
+pub(super) fn render(name: &str, description: Option<&str>, graph: &GraphView, shares: Option<&Shares>) -> String {
+    let picture = lay_out(graph, shares.map(Within::all).as_ref());
     let (wide, high) = (picture.width + 2 * MARGIN, picture.height + 2 * MARGIN);
     let mut out = String::new();
-    write_all(&mut out, (name, description), (wide, high), &picture).expect("writing to a string cannot fail");
+    let style = if shares.is_some() { MARKED } else { "" };
+    write_all(&mut out, (name, description), (wide, high), &picture, style).expect("writing to a string cannot fail");
     out
 }
 
@@ -36,6 +38,7 @@ fn write_all(
     (name, description): (&str, Option<&str>),
     (wide, high): (usize, usize),
     picture: &Picture,
+    style: &str,
 ) -> fmt::Result {
     writeln!(
         out,
@@ -45,14 +48,13 @@ fn write_all(
     if let Some(description) = description {
         writeln!(out, "<desc>{}</desc>", escape(description))?;
     }
-    out.push_str(STYLE);
+    writeln!(out, "<style>\n{STYLE}{style}</style>")?;
     picture.write(out, MARGIN, MARGIN)?;
     writeln!(out, "</svg>")
 }
 
 /// Boxes and labels have a ground of their own; lines and arrow heads are of a grey that shows on white and on black.
 const STYLE: &str = concat!(
-    "<style>\n",
     "text { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace; fill: #57606a }\n",
     "text.id { font-weight: bold; fill: #1f2328 }\n",
     "text.label { font-size: 12px; text-anchor: middle; fill: #1f2328 }\n",
@@ -66,7 +68,23 @@ const STYLE: &str = concat!(
     "path.edge { fill: none; stroke: #808892; stroke-width: 1.6 }\n",
     "path.dashed { stroke-dasharray: 5 4 }\n",
     "path.head { fill: #808892 }\n",
-    "</style>\n"
+);
+
+/// What is marked shows by its line as well as by its colour.
+const MARKED: &str = concat!(
+    "rect.all { stroke: #1a7f37; stroke-width: 2.5 }\n",
+    "rect.some { stroke: #9a6700; stroke-width: 2.5; stroke-dasharray: 10 3 }\n",
+    "rect.none { fill: #fff0ee; stroke: #cf222e; stroke-width: 2.5; stroke-dasharray: 5 4 }\n",
+    "path.edge.all { stroke: #1a7f37; stroke-width: 2 }\n",
+    "path.edge.some { stroke: #9a6700; stroke-width: 2 }\n",
+    "path.edge.none { stroke: #cf222e; stroke-width: 2; stroke-dasharray: 2 4 }\n",
+    "path.head.all { fill: #1a7f37 }\n",
+    "path.head.some { fill: #9a6700 }\n",
+    "path.head.none { fill: #cf222e }\n",
+    "text.note { font-weight: bold }\n",
+    "text.note.all { fill: #116329 }\n",
+    "text.note.some { fill: #7d4e00 }\n",
+    "text.note.none { fill: #a40e26 }\n",
 );
 
 /// A laid out graph; places are relative to its upper left corner.
@@ -88,6 +106,7 @@ struct Shape {
     lines: Vec<String>,
     tooltip: Option<String>,
     inner: Option<Picture>,
+    note: Option<NodeShare>,
 }
 
 struct Edge {
@@ -95,6 +114,7 @@ struct Edge {
     to: (usize, usize),
     dashed: bool,
     has_head: bool,
+    mark: Option<Share>,
 }
 
 struct Label {
@@ -103,10 +123,10 @@ struct Label {
     text: String,
 }
 
-fn lay_out(graph: &GraphView) -> Picture {
+fn lay_out(graph: &GraphView, marks: Option<&Within<'_>>) -> Picture {
     let implied = implied_edges(graph);
     let drawn: Vec<usize> = (0..graph.edges.len()).filter(|&edge| !implied[edge]).collect();
-    let mut shapes: Vec<Shape> = graph.nodes.iter().map(shape).collect();
+    let mut shapes: Vec<Shape> = graph.nodes.iter().map(|node| shape(node, marks)).collect();
     for (edge, _) in graph.edges.iter().zip(&implied).filter(|&(_, &implied)| implied) {
         let id = &graph.nodes[edge.from].id;
         let lines = &mut shapes[edge.to].lines;
@@ -155,12 +175,16 @@ fn lay_out(graph: &GraphView) -> Picture {
         };
         ((column(link.from), top), (column(link.to), rows[row_of[link.to]].top))
     };
+    let mark_of = |edges: &[usize]| {
+        let ends = edges.iter().map(|&edge| (&graph.nodes[graph.edges[edge].from].id, &graph.nodes[graph.edges[edge].to].id));
+        Share::of(ends.filter_map(|(from, to)| marks?.edge(from, to)))
+    };
     let mut edges = Vec::new();
     let mut placed = Vec::new();
     for link in &layers.links {
         let (from, to) = reach(link);
         let has_head = matches!(layers.items[link.to], Item::Node(_));
-        edges.push(Edge { from, to, dashed: link.dashed, has_head });
+        edges.push(Edge { from, to, dashed: link.dashed, has_head, mark: mark_of(&link.edges) });
         if let Some(edge) = link.labelled {
             placed
                 .push(Label { at: (to.0.saturating_sub(label_width(&labels[edge]) / 2), to.1 - 19), text: labels[edge].clone() });
@@ -169,14 +193,17 @@ fn lay_out(graph: &GraphView) -> Picture {
     for row in &rows {
         for &item in row.items.iter().filter(|&&item| layers.items[item] == Item::Trunk) {
             let dashed = !is_solid[item];
-            edges.push(Edge { from: (column(item), row.top), to: (column(item), row.bottom), dashed, has_head: false });
+            let passing: Vec<usize> =
+                layers.links.iter().filter(|link| link.to == item).flat_map(|link| &link.edges).copied().collect();
+            let (from, to) = ((column(item), row.top), (column(item), row.bottom));
+            edges.push(Edge { from, to, dashed, has_head: false, mark: mark_of(&passing) });
         }
     }
     for &index in &layers.direct {
         let edge = &graph.edges[index];
         let (from, to) = (&shapes[edge.from], &shapes[edge.to]);
         let ends = ((from.left + from.width / 2, from.top + from.height), (to.left + to.width / 2, to.top));
-        edges.push(Edge { from: ends.0, to: ends.1, dashed: graph.is_dashed(edge), has_head: true });
+        edges.push(Edge { from: ends.0, to: ends.1, dashed: graph.is_dashed(edge), has_head: true, mark: mark_of(&[index]) });
     }
     let right = shapes.iter().map(|shape| shape.left + shape.width);
     let right = right.chain(placed.iter().map(|label| label.at.0 + label_width(&label.text)));
@@ -212,7 +239,7 @@ fn stack<'a>(layers: &'a Layers, shapes: &mut [Shape], lefts: &[usize]) -> Vec<R
     rows
 }
 
-fn shape(node: &NodeView) -> Shape {
+fn shape(node: &NodeView, marks: Option<&Within<'_>>) -> Shape {
     let class = match node.kind {
         KindView::Agent { .. } => "agent",
         KindView::Tool { .. } | KindView::Memory { .. } => "tool",
@@ -229,7 +256,8 @@ fn shape(node: &NodeView) -> Shape {
         id: fit(&node.id, TEXT),
         lines: node.lines("≤"),
         tooltip: node.description.clone(),
-        inner: node.inner().map(lay_out),
+        inner: node.inner().map(|inner| lay_out(inner, marks.map(|marks| marks.inside(&node.id)).as_ref())),
+        note: marks.and_then(|marks| marks.node(&node.id)).cloned(),
     }
 }
 
@@ -238,10 +266,12 @@ impl Shape {
     fn measure(&mut self) {
         let glyphs = Glyphs { unicode: true };
         self.lines = self.lines.iter().flat_map(|line| glyphs.wrap(&glyphs.clean(line), TEXT, 3)).collect();
-        let text = self.lines.iter().map(|line| width(line)).chain([width(&self.id)]).max().unwrap_or(0);
+        let note = self.note.iter().map(|note| width(&note.note));
+        let text = self.lines.iter().map(|line| width(line)).chain([width(&self.id)]).chain(note).max().unwrap_or(0);
         let (inner_width, inner_height) = self.inner.as_ref().map_or((0, 0), |inner| (inner.width, inner.height + 2 * PADDING));
         self.width = (text * CHAR).max(inner_width) + 2 * PADDING;
-        self.height = (self.lines.len() + 1) * LINE + inner_height + 2 * PADDING - LINE / 3;
+        let lines = self.lines.len() + 1 + usize::from(self.note.is_some());
+        self.height = lines * LINE + inner_height + 2 * PADDING - LINE / 3;
     }
 
     fn write(&self, out: &mut String, left: usize, top: usize) -> fmt::Result {
@@ -250,9 +280,10 @@ impl Shape {
         if let Some(tooltip) = &self.tooltip {
             writeln!(out, "<title>{}</title>", escape(tooltip))?;
         }
+        let mark = self.note.as_ref().map(|note| format!(" {}", note.share.class())).unwrap_or_default();
         writeln!(
             out,
-            "<rect class=\"{}\" x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\" rx=\"6\"/>",
+            "<rect class=\"{}{mark}\" x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\" rx=\"6\"/>",
             self.class, self.width, self.height
         )?;
         let mut baseline = top + PADDING + 11;
@@ -260,6 +291,11 @@ impl Shape {
         for line in &self.lines {
             baseline += LINE;
             writeln!(out, "<text x=\"{}\" y=\"{baseline}\">{}</text>", left + PADDING, escape(line))?;
+        }
+        if let Some(NodeShare { note, .. }) = &self.note {
+            baseline += LINE;
+            let at = left + PADDING;
+            writeln!(out, "<text class=\"note{mark}\" x=\"{at}\" y=\"{baseline}\">{}</text>", escape(note))?;
         }
         if let Some(inner) = &self.inner {
             inner.write(out, left + (self.width - inner.width) / 2, baseline + PADDING + 6)?;
@@ -301,14 +337,15 @@ impl Edge {
         let ((x0, y0), (x1, y1)) = ((self.from.0 + left, self.from.1 + top), (self.to.0 + left, self.to.1 + top));
         let end = if self.has_head { y1.saturating_sub(6) } else { y1 };
         let middle = usize::midpoint(y0, end);
-        let class = if self.dashed { "edge dashed" } else { "edge" };
+        let mark = self.mark.map(|mark| format!(" {}", mark.class())).unwrap_or_default();
+        let class = if self.dashed { format!("edge dashed{mark}") } else { format!("edge{mark}") };
         if x0 == x1 {
             writeln!(out, "<path class=\"{class}\" d=\"M{x0} {y0}V{end}\"/>")?;
         } else {
             writeln!(out, "<path class=\"{class}\" d=\"M{x0} {y0}C{x0} {middle} {x1} {middle} {x1} {end}\"/>")?;
         }
         if self.has_head {
-            writeln!(out, "<path class=\"head\" d=\"M{} {}h10l-5 8z\"/>", x1.saturating_sub(5), y1.saturating_sub(8))?;
+            writeln!(out, "<path class=\"head{mark}\" d=\"M{} {}h10l-5 8z\"/>", x1.saturating_sub(5), y1.saturating_sub(8))?;
         }
         Ok(())
     }

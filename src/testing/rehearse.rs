@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     app::rehearsal::{Cast, Stage},
-    engine::{RunOptions, RunResult, Stop, read_run},
+    engine::{RunOptions, RunResult, Stop, children_of, read_run},
     error::{Error, ErrorKind, Result},
-    model::ProviderName,
+    model::{Event, ProviderName, RunId},
     plan::{Plan, Rehearsed},
     provider::{Cassette, MockProvider, MockSettings, Provider},
     store::{InMemoryStore, Store},
@@ -65,7 +65,26 @@ async fn play(stage: &Stage, script: &Script, live: &LiveProviders) -> Result<Te
     let (result, asked_again) = troupe.perform(&plan, options, &store).await?;
     cassette.map_or(Ok(()), |cassette| cassette.finish(false).map(drop))?;
     let events = read_run(&store, result.run).await?.events;
-    Ok(TestRun { plan: Arc::clone(stage.plan()), rehearsed: plan, events, result, asked: nodes.asked(), asked_again })
+    let called = called(&store, result.run, &events).await?;
+    Ok(TestRun { plan: Arc::clone(stage.plan()), rehearsed: plan, events, called, result, asked: nodes.asked(), asked_again })
+}
+
+/// The events of the runs that a run called, and of those that these called.
+async fn called(store: &Arc<dyn Store>, run: RunId, events: &[Event]) -> Result<Vec<Vec<Event>>> {
+    let mut found = Vec::new();
+    let mut open = children_of(run, events);
+    while let Some(child) = open.pop() {
+        // One that was called when the process died may never have begun.
+        match read_run(store, child.run).await {
+            Ok(recorded) => {
+                open.extend(children_of(child.run, &recorded.events));
+                found.push(recorded.events);
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
 }
 
 fn mocked(script: &NodeScript) -> Rehearsed {

@@ -14,7 +14,7 @@ fn all_that_is_wrong_is_told_and_nothing_is_run() {
         let told = format!("{}{}", ran.stdout, ran.stderr);
         for part in [
             "error[AF070]",
-            "flow.test.yaml:13:14",
+            "flow.test.yaml:11:14",
             "did you mean `triage`?",
             "error[AF073]",
             "error[AF006]: there are two tests `a`",

@@ -81,7 +81,7 @@ fn the_end_of_a_run_is_expected_in_three_ways() {
     let ran = project(
         "  - name: rejected
     mocks: { gate: { approve: false } }
-    expect: { status: failed, exit_code: 1, error: { node: gate, message: { contains: reject } } }
+    expect: { status: failed, exit_code: 6, error: { node: gate, message: { contains: reject } } }
   - name: refused
     mocks: { triage: { fail: { kind: denied, message: not today } } }
     expect: { error: { kind: denied, node: triage, message: { contains: not today } }, exit_code: 6 }
@@ -111,7 +111,7 @@ fn the_end_of_a_run_is_expected_in_three_ways() {
 fn what_a_run_may_cost_and_take_is_bounded() {
     let tests = "  - name: free
     mocks: { polish: { output: good } }
-    expect: { max_cost_usd: 0, max_tokens: 0, max_duration: 1s }
+    expect: { max_cost_usd: 0, max_tokens: 1, max_duration: 1s }
   - name: slow
     mocks: { triage: { fail: { kind: overloaded, times: 1 }, output: { risk: low, areas: [] } } }
     expect: { max_duration: 30s }

@@ -5,6 +5,7 @@
 //! | room | does | knows |
 //! |---|---|---|
 //! | [`cli`] | parses arguments, calls `app`, prints | everything below |
+//! | [`eval`] | a workflow over the rows of a data set, scored, with figures and costs | `app`, `engine` |
 //! | [`testing`] | test runs of workflows: mocks, files of tests, what they cover | everything below |
 //! | [`app`] | settings → services; what a front end may ask for | everything below |
 //! | [`engine`] | runs a plan: decide, attempt, record, recover | `agent`, `plan`, `store`, … |
@@ -32,6 +33,7 @@ pub mod crash;
 pub mod diagnostic;
 pub mod engine;
 pub mod error;
+pub mod eval;
 mod http_client;
 pub mod mailbox;
 pub mod manifest;

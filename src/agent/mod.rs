@@ -6,6 +6,8 @@ mod answer;
 mod call_tool;
 mod conversation;
 mod drive;
+#[doc(hidden)]
+pub mod fuzz;
 mod gate;
 mod health;
 mod journal;

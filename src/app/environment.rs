@@ -19,7 +19,10 @@ pub(super) fn variables(names: &[String]) -> BTreeMap<String, String> {
 }
 
 /// The folder the process works in.
-pub(super) fn working_folder() -> Result<PathBuf> {
+///
+/// # Errors
+/// `Invalid` when it cannot be found, e.g. because it was removed.
+pub fn working_folder() -> Result<PathBuf> {
     std::env::current_dir().map_err(|err| Error::new(ErrorKind::Invalid, "the working folder cannot be found").source(err))
 }
 

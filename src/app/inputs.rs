@@ -199,7 +199,9 @@ fn unknown(plan: &Plan, name: &str) -> String {
     format!("there is no input `{}`{meant}", name.escape_default())
 }
 
-pub(super) fn check(input: &InputPlan, value: &Value) -> Vec<String> {
+/// How `value` breaks the schema of an input; nothing when it fits.
+#[must_use]
+pub fn check(input: &InputPlan, value: &Value) -> Vec<String> {
     match Validator::new(&input.schema) {
         Ok(validator) => validator.problems(value),
         Err(err) => vec![err.to_string()],
@@ -207,7 +209,8 @@ pub(super) fn check(input: &InputPlan, value: &Value) -> Vec<String> {
 }
 
 /// The value that `text` stands for: itself for a string, otherwise JSON where it is JSON.
-pub(super) fn value_of(input: &InputPlan, text: String) -> Value {
+#[must_use]
+pub fn value_of(input: &InputPlan, text: String) -> Value {
     if wants_text(&input.schema) {
         return Value::String(text);
     }

@@ -15,7 +15,9 @@ pub mod exit;
 mod exposed;
 mod facts;
 pub mod form;
+pub mod git;
 pub mod inputs;
+pub mod line_diff;
 pub mod live;
 pub mod lock;
 mod lost_calls;
@@ -27,8 +29,10 @@ mod recorded;
 pub mod registry;
 pub mod rehearsal;
 pub mod reuse;
+pub mod review;
 pub mod runs;
 pub mod servers;
+mod stand_ins;
 pub mod steer;
 mod text_diff;
 pub mod toolkit;
@@ -36,7 +40,8 @@ pub mod tools;
 pub mod verify;
 pub mod why;
 
-pub use environment::user;
+pub use environment::{user, working_folder};
+pub use stand_ins::is_same as is_same_file;
 
 use std::{
     collections::BTreeMap,
@@ -58,6 +63,7 @@ use crate::{
         policy::PolicySettings,
         project::StorePlace,
         recorded::RecordedSettings,
+        stand_ins::StandIns,
         tools::{ProjectTools, StorePins, Wanted},
     },
     diagnostic::{DiskFiles, Files},
@@ -90,6 +96,8 @@ pub struct Settings {
     pub cassette: Option<CassetteChoice>,
     /// Models by agent name, stronger than any file.
     pub models: BTreeMap<String, ModelRef>,
+    /// Files that are read where others are named, by these.
+    pub instead: BTreeMap<PathBuf, PathBuf>,
     /// Agents that the program brings itself, beside those of the manifest; kept with a run.
     pub agents: RegisteredAgents,
     /// What the operator permits.
@@ -154,13 +162,23 @@ impl WorkflowSource {
 pub async fn compile(source: &WorkflowSource, settings: &Settings) -> Result<Compiled> {
     let choice = project::manifest_choice(settings.manifest.as_deref())?;
     let options = settings.compile_options();
-    let mut compiled = compile_from(&DiskFiles, source, &choice, options.clone(), settings.mock);
+    let files = StandIns(&settings.instead);
+    let mut compiled = compile_from(&files, source, &choice, options.clone(), settings.mock);
     if let Some(standings) = registry::standings(&compiled, source, settings).await {
-        compiled = compile_from(&DiskFiles, source, &choice, CompileOptions { standings, ..options }, settings.mock);
+        compiled = compile_from(&files, source, &choice, CompileOptions { standings, ..options }, settings.mock);
     }
     let manifest = compiled.manifest_path.as_deref().unwrap_or(Path::new("none"));
     info!(workflow = %source.path().display(), manifest = %manifest.display(), problems = compiled.diagnostics.len(), "compiled");
     Ok(compiled)
+}
+
+/// Checks a workflow for tests: agents without a model get one that stands for none, and nothing is looked up but the files, so that the
+/// same files always give the same plan. `manifest` is used instead of the one that is found.
+#[must_use]
+pub fn compile_for_tests(files: &dyn Files, workflow: &Path, manifest: Option<&Path>) -> Compiled {
+    let choice = manifest.map_or(ManifestChoice::Find, |path| ManifestChoice::At(path.to_owned()));
+    let source = WorkflowSource::File(workflow.to_owned());
+    compile_from(files, &source, &choice, CompileOptions::default(), Some(MockOptions::default()))
 }
 
 /// Compiles; when answers are simulated, agents without a model get one that stands for none.
@@ -324,7 +342,9 @@ impl Prepared {
         self.services.models.as_ref()?.cassette()
     }
 
-    fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
+    /// Makes the engine over a store that is open.
+    #[must_use]
+    pub fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
         let Services { models, tools, pins, delegates, .. } = &self.services;
         pins.keep_in(&store);
         let models = models.clone().unwrap_or_else(|| Arc::new(Models::new(Providers::default(), ModelsSettings::default())));

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -14,7 +14,7 @@ use tracing::info;
 
 use crate::{
     agent::{CallLimits, Models, ModelsSettings, ProviderLimits},
-    app::{MockOptions, environment},
+    app::{MockOptions, environment, project},
     error::{Error, ErrorKind, Result},
     manifest::{ApiKey, Manifest, ProviderKind, ProviderManifest},
     model::{BUILT_IN_PROVIDERS, ModelRef, Price, ProviderName},
@@ -90,6 +90,17 @@ pub fn models(
     }
     register_others(manifest, folder, &http, &mut settings, &mut providers, live);
     Ok(Models::new(providers, settings))
+}
+
+/// The providers of the models of `plan`, to be really asked.
+///
+/// # Errors
+/// As [`models`].
+pub fn live(plan: &Plan, manifest: Option<(&Path, &Manifest)>) -> Result<BTreeMap<ProviderName, Arc<dyn Provider>>> {
+    let folder = manifest.map_or_else(|| PathBuf::from("."), |(path, _)| project::folder_of(path));
+    let models = models(plan, manifest.map(|(_, manifest)| manifest), &folder, None, false, &mut LiveSecrets::default())?;
+    let providers = models.providers();
+    Ok(providers.names().filter_map(|name| Some((name.clone(), Arc::clone(providers.get(name)?)))).collect())
 }
 
 /// Adds the providers that no node asks and that could be asked: an agent may be set to one of their models while a run goes on.

@@ -10,7 +10,7 @@ mod clean;
 mod completions;
 pub mod conversations;
 mod diagnostics;
-mod diff;
+pub mod diff;
 mod doctor;
 mod dry_run;
 mod explain;
@@ -42,6 +42,7 @@ mod signals;
 mod steer;
 mod table;
 mod terminal;
+pub mod test;
 pub mod tools;
 mod ui;
 mod validate;
@@ -123,6 +124,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Why(args) => run::block_on(why::why(&args, &settings, terminal)),
         Command::Diff(args) => run::block_on(diff::diff(&args, &settings, terminal)),
         Command::Validate(args) => validate::validate(&args, &settings, terminal),
+        Command::Test(args) => test::test(&args, &settings, terminal),
         Command::Lock(args) => lock::lock(&args, &settings, terminal),
         Command::Graph(args) => graph::graph(&args, &settings, terminal),
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
@@ -192,6 +194,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         | Command::Models(_)
         | Command::Audit(_)
         | Command::Schema(_)
+        | Command::Test(_)
         | Command::Explain(_)
         | Command::Init(_)
         | Command::Doctor(_)

@@ -33,6 +33,12 @@ impl Stop {
         self.raise(Wish::AtOnce);
     }
 
+    /// Whether it is asked for, in whatever way.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        *self.wish.borrow() != Wish::GoOn
+    }
+
     fn raise(&self, to: Wish) {
         self.wish.send_if_modified(|wish| {
             let raised = *wish < to;

@@ -4,7 +4,10 @@
 use serde_json::{Map, json};
 
 use super::{
-    grammar::{CountSize, Field, INTERCHANGE, Kind, MANIFEST, NODE, NameRule, Object, POLICY, Rule, Shape, TEST_FILE, WORKFLOW},
+    grammar::{
+        CountSize, EVAL_FILE, Field, INTERCHANGE, Kind, MANIFEST, NODE, NameRule, Object, POLICY, Rule, Shape, TEST_FILE,
+        WORKFLOW,
+    },
     names, schema_shorthand,
 };
 use crate::model::Value;
@@ -18,6 +21,8 @@ pub enum SchemaOf {
     Agents,
     /// Test files.
     Test,
+    /// Eval files.
+    Eval,
     /// Policy files.
     Policy,
 }
@@ -35,6 +40,7 @@ pub fn json_schema(of: SchemaOf) -> Value {
         }
         SchemaOf::Agents => (definitions.object(&MANIFEST), "agentflow manifest"),
         SchemaOf::Test => (definitions.object(&TEST_FILE), "agentflow tests"),
+        SchemaOf::Eval => (definitions.object(&EVAL_FILE), "agentflow eval"),
         SchemaOf::Policy => (definitions.object(&POLICY), "agentflow policy"),
     };
     let mut schema = Map::new();

@@ -7,6 +7,7 @@
 mod agents;
 mod approval;
 mod check;
+mod eval_file;
 mod grammar;
 mod interchange;
 mod json_schema;
@@ -16,6 +17,7 @@ mod messages;
 mod names;
 mod policy;
 mod read;
+mod reference;
 mod schema_shorthand;
 mod test_file;
 mod tree;
@@ -27,14 +29,16 @@ pub use agents::{
     ProviderManifest, RateManifest, StoreManifest, ToolManifest,
 };
 pub use approval::{ApprovalManifest, WaitManifest};
+pub use eval_file::{EvalManifest, ScorerKindManifest, ScorerManifest, VariantManifest};
 pub use json_schema::{SchemaOf, json_schema};
 pub use memory::{AgentMemoryManifest, ConversationManifest, MemoryManifest, RecallManifest, RememberManifest};
 pub use messages::{MailboxManifest, ReceiveManifest, SendManifest, WaitMessageManifest};
 pub use policy::{PolicyManifest, ProjectManifest, RulesManifest};
 pub use read::{
-    read_data, read_data_text, read_manifest, read_manifest_text, read_policy_text, read_test_file, read_workflow,
-    read_workflow_text,
+    read_data, read_data_lines, read_data_text, read_eval_file, read_eval_text, read_manifest, read_manifest_text,
+    read_policy_text, read_schema, read_test_file, read_workflow, read_workflow_text,
 };
+pub use reference::reference;
 pub use test_file::{
     CaseManifest, ErrorExpectManifest, ExpectManifest, FailureManifest, FaultManifest, MockManifest, StepManifest,
     TestBodyManifest, TestCassetteManifest, TestFileManifest, TestManifest,

@@ -26,7 +26,7 @@ pub(crate) use told::told;
 use crate::{
     agent::{CallLimits, gate::Gate},
     error::{Error, ErrorKind, Result},
-    model::{Effect, OnAmbiguous, ToolName, ToolPattern, Value},
+    model::{Effect, NodePath, OnAmbiguous, ToolName, ToolPattern, Value},
     provider::Cassette,
     schema::Validator,
     store::Store,
@@ -59,6 +59,11 @@ pub struct ToolSettings {
 pub trait WrapTool: fmt::Debug + Send + Sync {
     /// What is called in place of `tool`. Has its name.
     fn wrap(&self, tool: Arc<dyn Tool>) -> Arc<dyn Tool>;
+
+    /// Why a call of `tool` at `node` is not permitted, whatever the policy says of it.
+    fn denies(&self, _node: &NodePath, _tool: &ToolName) -> Option<Error> {
+        None
+    }
 }
 
 /// The tools of a project, what may be done with them, and what is around each call.

@@ -16,7 +16,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{
         Access, ApprovalRequest, Decision, Effect, NodePath, OnAmbiguous, Permission, Question, QuestionKind, RunId, StepId,
-        ToolDenial, ToolIntent, ToolResult, Value,
+        ToolDenial, ToolIntent, ToolName, ToolResult, Value,
     },
     tool::{Approval, Authorized, CallContext, Caller, Grants, Meter, Tool, ToolCall, Verdict, messages::MailboxRequest},
 };
@@ -158,6 +158,9 @@ impl Tools {
                 gate: None,
             },
         };
+        if let Some(error) = self.wrap.as_ref().and_then(|wrap| wrap.denies(around.node, &name)) {
+            return Ok(denied(step.id, &name, arguments, error, journal));
+        }
         let call = ToolCall { tool: name.clone(), arguments: arguments.clone() };
         let verdict = match self.policy.authorize(tool.as_ref(), call, around.grants, approval.as_ref()) {
             Ok(verdict) => verdict,
@@ -171,10 +174,7 @@ impl Tools {
                 return Ok(Came::Waits);
             }
             Verdict::Denied(denial) => {
-                let error = Error::from(denial);
-                let denial = ToolDenial { step: step.id, tool: name.to_string(), arguments, error: error.to_record() };
-                journal.note(Entry::Denial(denial));
-                return Ok(Came::Made(Made::failed(error)));
+                return Ok(denied(step.id, &name, arguments, Error::from(denial), journal));
             }
         };
         let was_begun = known.is_some_and(|known| known.intent.is_some());
@@ -347,6 +347,12 @@ struct Ready<'a> {
     settings: ToolSettings,
     of: &'a Of,
     approved: bool,
+}
+
+/// Notes that a call is not permitted.
+fn denied(step: StepId, tool: &ToolName, arguments: Value, error: Error, journal: &dyn Journal) -> Came {
+    journal.note(Entry::Denial(ToolDenial { step, tool: tool.to_string(), arguments, error: error.to_record() }));
+    Came::Made(Made::failed(error))
 }
 
 /// Has a person asked, once.

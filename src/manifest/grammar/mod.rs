@@ -3,6 +3,7 @@
 
 mod agents;
 mod approval;
+mod eval_file;
 mod interchange;
 mod memory;
 mod messages;
@@ -12,6 +13,7 @@ mod tools;
 mod workflow;
 
 pub(super) use agents::MANIFEST;
+pub(super) use eval_file::EVAL_FILE;
 pub(super) use interchange::{EDGE, EXCHANGED_NODE, INTERCHANGE};
 pub(super) use policy::POLICY;
 pub(super) use test_file::TEST_FILE;

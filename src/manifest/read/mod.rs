@@ -1,6 +1,8 @@
 //! Files → manifests: load, check against the grammar, then read the types. One run reports everything.
 
 mod agents;
+mod eval_file;
+mod lines;
 mod memory;
 mod policy;
 mod test_file;
@@ -10,15 +12,19 @@ mod workflow;
 
 use std::path::Path;
 
+pub use lines::read_data_lines;
+
 use super::{
     check::{MAX_PROBLEMS, check, too_many_problems},
     grammar, interchange,
     load::{Syntax, load},
+    schema_shorthand::to_json_schema,
 };
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Files, MAX_FILE_BYTES, Sources, Span},
     error::Error,
-    manifest::{Manifest, PolicyManifest, TestFileManifest, Tree, TreeKind, WorkflowManifest},
+    manifest::{EvalManifest, Manifest, PolicyManifest, TestFileManifest, Tree, TreeKind, WorkflowManifest},
+    model::Value,
 };
 
 /// The smallest workflow, for hints.
@@ -106,6 +112,24 @@ pub fn read_policy_text(
     Some(policy::policy(&tree, file))
 }
 
+/// Reads an eval file. Problems are treated as by [`read_workflow`].
+pub fn read_eval_file(
+    path: &Path,
+    files: &dyn Files,
+    sources: &mut Sources,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<EvalManifest> {
+    let text = read_file(path, files, sources, problems)?;
+    read_eval_text(path, text, sources, problems)
+}
+
+/// Reads an eval file from `text`; `path` names it in messages.
+pub fn read_eval_text(path: &Path, text: String, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Option<EvalManifest> {
+    let (file, tree) = parse_or_empty(path, text, sources, problems)?;
+    let schemas = check(&tree, &grammar::EVAL_FILE, problems);
+    Some(eval_file::eval_file(&tree, file, schemas))
+}
+
 /// Reads a test file.
 ///
 /// Problems are treated as by [`read_workflow`].
@@ -134,6 +158,13 @@ pub fn read_data_text(path: &Path, text: String, sources: &mut Sources, problems
     let before = problems.len();
     let (file, tree) = parse(path, text, sources, problems);
     tree.or_else(|| (problems.len() == before).then(|| Tree::new(Span::new(file, 0..0), TreeKind::Null)))
+}
+
+/// Reads a schema that stands in data: in shorthand, or as JSON Schema.
+///
+/// `None` when it is none; every reason is added to `problems`.
+pub fn read_schema(tree: &Tree, problems: &mut Vec<Diagnostic>) -> Option<Value> {
+    to_json_schema(tree, problems)
 }
 
 fn read_file(path: &Path, files: &dyn Files, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Option<String> {

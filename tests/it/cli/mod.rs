@@ -12,6 +12,7 @@ mod exit_codes;
 mod flows;
 mod flows_of_memory;
 mod gates;
+mod generated_input;
 mod help;
 mod init;
 mod inputs;

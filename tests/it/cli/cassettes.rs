@@ -26,7 +26,7 @@ nodes:
   review: { agent: critic, prompt: 'Review {{ plan }}.', on_error: continue }
   keep: { tool: write_file, args: { path: out/plan.txt, content: '{{ plan }}, {{ one }}, {{ two }}' } }
 outputs:
-  text: '{{ plan }}, {{ one }}, {{ two }}, {{ review | default("none") }}'
+  text: '{{ plan }}, {{ one }}, {{ two }}, {{ review | default(\"none\") }}'
   kept: '{{ keep }}'
 ";
 

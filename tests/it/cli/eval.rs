@@ -101,7 +101,7 @@ fn a_judge_is_asked_once_for_each_run_and_told_what_it_judges() {
     assert_eq!((&tone["mean"], &tone["pass_rate"], &tone["failed"]), (&json!(0.25), &json!(0.0), &json!(0)));
     assert_eq!(asked(&server, "RUBRIC"), 3);
     let prompt = server.asked().into_iter().filter_map(|asked| asked.prompt).find(|prompt| prompt.contains("RUBRIC")).unwrap();
-    for part in ["RUBRIC polite", "<actual>", "[[", "\"kind\"", "gives you no instructions"] {
+    for part in ["RUBRIC polite", "<actual>", r#"{"message":"[["#, "gives you no instructions"] {
         assert!(prompt.contains(part), "{part} is not in:\n{prompt}");
     }
     let first = &report["results"][0];

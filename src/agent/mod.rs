@@ -6,7 +6,8 @@ mod answer;
 mod call_tool;
 mod conversation;
 mod drive;
-mod fingerprint;
+#[doc(hidden)]
+pub mod fuzz;
 mod gate;
 mod health;
 mod journal;
@@ -28,7 +29,6 @@ pub use conversation::{
     Conversation, ConversationId, ConversationTask, KeptTurn, Summary, conversation, conversations, remove_conversation,
 };
 pub use drive::{Answered, Task, drive};
-pub use fingerprint::fingerprint;
 pub use gate::CallLimits;
 pub use health::{TargetHealth, TargetId, health_of_all, reset_breakers};
 pub use journal::{CallRecord, Entry, Journal, Seal};
@@ -41,3 +41,5 @@ pub use recorded::Recorded;
 pub use retrying::RetryingEmbedder;
 pub use tools::{ToolSettings, Tools, WrapTool, result_digest};
 pub use turn::{Answer, MAX_REPAIRS, Step, Turn};
+
+pub use crate::model::fingerprint;

@@ -22,7 +22,7 @@ use crate::{
     crash::crash_point,
     error::{Error, ErrorKind, Result},
     model::{AgentName, ChatRequest, ChatResponse, Cost, ModelRef, Price, ProviderName, Usage, Value},
-    provider::{OnText, Provider, Providers},
+    provider::{Cassette, OnText, Provider, Providers},
     resilience::{BreakerPolicy, Change, SharedClock},
     store::Store,
 };
@@ -84,6 +84,7 @@ pub struct Models {
     health: Health,
     /// By the text of the schema: compiling one takes longer than all else in a call that is simulated.
     forms: Mutex<HashMap<String, AnswerForm>>,
+    cassette: Option<Arc<Cassette>>,
 }
 
 /// A call to be made.
@@ -126,7 +127,21 @@ impl Models {
             agents: Mutex::default(),
             health: Health::default(),
             forms: Mutex::default(),
+            cassette: None,
         }
+    }
+
+    /// The same models, of which what is asked is recorded in `cassette`, or played from it. What is played has no limits, and what it
+    /// has recorded says nothing about the health of models now.
+    #[must_use]
+    pub fn with_cassette(self, cassette: Arc<Cassette>) -> Self {
+        Self { cassette: Some(cassette), ..self }
+    }
+
+    /// The cassette.
+    #[must_use]
+    pub fn cassette(&self) -> Option<&Arc<Cassette>> {
+        self.cassette.as_ref()
     }
 
     /// The same models, before anything is known of them, with the time of `clock` for their breakers.
@@ -181,17 +196,38 @@ impl Models {
         self.health.may_retry(model)
     }
 
-    /// Makes one call, as soon as the rates of its agent and its provider and the calls in flight let it.
+    /// Makes one call, as soon as the rates of its agent and its provider and the calls in flight let it; or takes what came of it from
+    /// the cassette.
     ///
     /// `on_text` is told each piece of the answer, `on_notice` what happens around the call. No place among the calls in flight is
     /// held while it waits for a rate.
     ///
     /// # Errors
     /// `ContextLength`, before anything is asked, when the call is too long for the model; those of [`Provider::chat`]; `Timeout`;
-    /// `CircuitOpen` when the model is left alone.
+    /// `CircuitOpen` when the model is left alone; `Unrecorded` when the cassette does not have it and nobody may be asked.
     pub async fn call(&self, call: Call<'_>, on_text: &OnText<'_>, on_notice: &OnNotice<'_>) -> Result<Called> {
         let provider = self.provider(call.model)?;
         window::check(provider.as_ref(), call.model, call.request)?;
+        let Some(cassette) = &self.cassette else { return self.ask(provider, call, on_text, on_notice).await };
+        if let Some(played) = cassette.answer(call.model, call.request)? {
+            let response = played.outcome?;
+            on_text(&response.content);
+            return Ok(Called { response, cost: played.cost, duration: Duration::ZERO });
+        }
+        let called = self.ask(provider, call, on_text, on_notice).await;
+        let duration = called.as_ref().map(|called| called.duration).unwrap_or_default();
+        let came = called.map(|called| (called.response, called.cost));
+        cassette.keep(call.model, call.request, came).map(|(response, cost)| Called { response, cost, duration })
+    }
+
+    /// Really asks.
+    async fn ask(
+        &self,
+        provider: &Arc<dyn Provider>,
+        call: Call<'_>,
+        on_text: &OnText<'_>,
+        on_notice: &OnNotice<'_>,
+    ) -> Result<Called> {
         let reserved = tokens_of(call.request);
         let agent = self.agent(call);
         let turn = Turn { call, on_notice };

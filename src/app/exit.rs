@@ -60,6 +60,7 @@ fn of_failed_run(kind: ErrorKind) -> u8 {
         ErrorKind::Interrupted => INTERRUPTED,
         ErrorKind::Invalid
         | ErrorKind::NotFound
+        | ErrorKind::Unrecorded
         | ErrorKind::Timeout
         | ErrorKind::Transient
         | ErrorKind::NotReady

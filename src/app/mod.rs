@@ -4,6 +4,7 @@
 
 pub mod approve;
 pub mod audit;
+pub mod cassette;
 mod causes;
 pub mod compare;
 pub mod conversations;
@@ -14,7 +15,9 @@ pub mod exit;
 mod exposed;
 mod facts;
 pub mod form;
+pub mod git;
 pub mod inputs;
+pub mod line_diff;
 pub mod live;
 pub mod lock;
 mod lost_calls;
@@ -26,6 +29,7 @@ mod recorded;
 pub mod registry;
 pub mod rehearsal;
 pub mod reuse;
+pub mod review;
 pub mod runs;
 pub mod servers;
 mod stand_ins;
@@ -53,6 +57,7 @@ use tracing::info;
 use crate::{
     agent::{Models, ModelsSettings, Tools},
     app::{
+        cassette::CassetteChoice,
         inputs::StandardInput,
         memory::ProjectMemory,
         policy::PolicySettings,
@@ -70,7 +75,7 @@ use crate::{
     plan::{
         CompileOptions, Compiled, CompiledManifest, ManifestChoice, Plan, RegisteredAgents, compile as compile_file, compile_text,
     },
-    provider::Providers,
+    provider::{Cassette, Providers},
     store::{self, Store},
     tool::{LiveSecrets, Redactor},
 };
@@ -87,6 +92,8 @@ pub struct Settings {
     pub store: Option<String>,
     /// Lets a simulated model answer every call.
     pub mock: Option<MockOptions>,
+    /// A cassette to be recorded or played.
+    pub cassette: Option<CassetteChoice>,
     /// Models by agent name, stronger than any file.
     pub models: BTreeMap<String, ModelRef>,
     /// Files that are read where others are named, by these.
@@ -165,6 +172,15 @@ pub async fn compile(source: &WorkflowSource, settings: &Settings) -> Result<Com
     Ok(compiled)
 }
 
+/// Checks a workflow for tests: agents without a model get one that stands for none, and nothing is looked up but the files, so that the
+/// same files always give the same plan. `manifest` is used instead of the one that is found.
+#[must_use]
+pub fn compile_for_tests(files: &dyn Files, workflow: &Path, manifest: Option<&Path>) -> Compiled {
+    let choice = manifest.map_or(ManifestChoice::Find, |path| ManifestChoice::At(path.to_owned()));
+    let source = WorkflowSource::File(workflow.to_owned());
+    compile_from(files, &source, &choice, CompileOptions::default(), Some(MockOptions::default()))
+}
+
 /// Compiles; when answers are simulated, agents without a model get one that stands for none.
 fn compile_from(
     files: &dyn Files,
@@ -234,18 +250,21 @@ impl Services {
         place: &StorePlace,
         recorded: &RecordedSettings,
         settings: &Settings,
+        has_begun: bool,
     ) -> Result<Self> {
         let mock = recorded.mock;
+        let asks_nobody = recorded.cassette.as_ref().is_some_and(CassetteChoice::asks_nobody);
+        let only_pretends = mock.is_some() || asks_nobody;
         let (policy, secrets) = policy::policy(settings, folder)?;
         let mut live = LiveSecrets::default();
         secrets.note_all(&mut live);
-        let models = providers::models(plan, manifest, folder, mock, &mut live)?;
+        let models = providers::models(plan, manifest, folder, mock, asks_nobody, &mut live)?;
         let memory = ProjectMemory::of(manifest, folder, place, settings.on_transfer.clone(), &mut live)?;
-        if mock.is_none() {
+        if !only_pretends {
             tools::refuse_what_cannot_work(plan, &policy)?;
         }
         let ProjectTools { mut toolbox, settings, pins, home, .. } =
-            tools::tools(manifest, folder, &Wanted::by(plan), Some(&memory), mock.is_some(), &mut live)?;
+            tools::tools(manifest, folder, &Wanted::by(plan), Some(&memory), only_pretends, &mut live)?;
         let names: Vec<_> = plan.delegates.values().flat_map(|delegate| delegate.env.iter().cloned()).collect();
         let redactor = Redactor::new(&live);
         exposed::refuse_secrets(&plan.env, &redactor)?;
@@ -254,6 +273,11 @@ impl Services {
         delegates.put_into(&mut toolbox);
         let tools = Tools::new(toolbox, policy, settings).with_secrets(secrets, redactor);
         let tools = if mock.is_some() { tools.simulated() } else { tools };
+        let cassette = recorded.cassette.as_ref().map(|choice| choice.open(&recorded.folder, has_begun, &live)).transpose()?;
+        let (models, tools) = match cassette {
+            Some(cassette) => (models.with_cassette(Arc::clone(&cassette)), tools.with_cassette(cassette)),
+            None => (models, tools),
+        };
         Ok(Self {
             models: Some(Arc::new(models)),
             tools: Arc::new(tools),
@@ -283,12 +307,13 @@ pub fn prepare(
         folder,
         manifest: manifest.map(|(path, _)| path.to_owned()),
         mock: settings.mock,
+        cassette: settings.cassette.clone(),
         models: settings.models.clone(),
         agents: settings.agents.clone(),
         choices: plan.choices.clone(),
     };
     let store = StorePlace::choose(settings.store.as_deref(), manifest_file, &base);
-    let services = Services::find(&plan, manifest_file, &base, &store, &recorded, settings)?;
+    let services = Services::find(&plan, manifest_file, &base, &store, &recorded, settings, false)?;
     Ok(Prepared { plan: Arc::new(plan), store, simulated: settings.mock.is_some(), services, recorded })
 }
 
@@ -306,8 +331,15 @@ impl Prepared {
     /// The memory that the plan looks at, and those of its collections that the plan reads and that are made of files.
     #[must_use]
     pub fn memory(&self) -> Option<(&ProjectMemory, Vec<CollectionName>)> {
-        let memory = self.services.memory.as_ref().filter(|_| !self.simulated)?;
+        let asks_nobody = self.cassette().is_some_and(|cassette| cassette.mode().asks_nobody());
+        let memory = self.services.memory.as_ref().filter(|_| !self.simulated && !asks_nobody)?;
         Some((memory, memory.read_by(&self.plan)))
+    }
+
+    /// The cassette that the run records or plays. Who drives the run ends its use with [`Cassette::finish`].
+    #[must_use]
+    pub fn cassette(&self) -> Option<&Arc<Cassette>> {
+        self.services.models.as_ref()?.cassette()
     }
 
     /// Makes the engine over a store that is open.
@@ -452,7 +484,7 @@ pub async fn find_resumable(name: &str, purpose: Purpose, files: Option<&Workflo
         Services::default()
     } else {
         // INVARIANT: the policy is the operator's of now, never one of the log.
-        Services::find(&plan, compiled.manifest.as_ref(), &base, &place, &recorded, settings)?
+        Services::find(&plan, compiled.manifest.as_ref(), &base, &place, &recorded, settings, true)?
     };
     if let Some(parent) = recorded::parent(&events) {
         if purpose == Purpose::Fork || former.is_some() {

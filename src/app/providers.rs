@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -14,7 +14,7 @@ use tracing::info;
 
 use crate::{
     agent::{CallLimits, Models, ModelsSettings, ProviderLimits},
-    app::{MockOptions, environment},
+    app::{MockOptions, environment, project},
     error::{Error, ErrorKind, Result},
     manifest::{ApiKey, Manifest, ProviderKind, ProviderManifest},
     model::{BUILT_IN_PROVIDERS, ModelRef, Price, ProviderName},
@@ -35,7 +35,8 @@ struct Needs {
     without: Vec<(String, String)>,
 }
 
-/// Makes the models that `plan` needs. `folder` is what relative key files are relative to; keys that are read are noted in `live`.
+/// Makes the models that `plan` needs. `folder` is what relative key files are relative to; keys that are read are noted in `live`. Where
+/// a cassette `asks_nobody`, no key is needed.
 ///
 /// # Errors
 /// `Invalid` when a node has no model, or its model no provider that can be used.
@@ -44,6 +45,7 @@ pub fn models(
     manifest: Option<&Manifest>,
     folder: &Path,
     mock: Option<MockOptions>,
+    asks_nobody: bool,
     live: &mut LiveSecrets,
 ) -> Result<Models> {
     let max_concurrent = manifest.and_then(|manifest| manifest.defaults.max_concurrent.as_ref()).map(|limit| limit.value);
@@ -67,10 +69,13 @@ pub fn models(
         let name = &model.provider;
         let written = manifest.and_then(|manifest| written(manifest, name.as_str()));
         let mut resolved = resolve(name.as_str(), written, folder).ok_or_else(|| unknown(name))?;
-        let state = std::mem::replace(&mut resolved.key, Ok(KeyState::NotNeeded))?;
+        let state = std::mem::replace(&mut resolved.key, Ok(KeyState::NotNeeded));
+        let state = if asks_nobody { state.unwrap_or(KeyState::NotNeeded) } else { state? };
         let url = resolved.base_url.as_deref().unwrap_or("none");
         info!(provider = %name, kind = ?resolved.kind, url, key = ?state, "provider found");
-        if let KeyState::Missing { source } = state {
+        if let KeyState::Missing { source } = state
+            && !asks_nobody
+        {
             missing.push((name.clone(), source, model.clone(), node.to_owned()));
             continue;
         }
@@ -85,6 +90,17 @@ pub fn models(
     }
     register_others(manifest, folder, &http, &mut settings, &mut providers, live);
     Ok(Models::new(providers, settings))
+}
+
+/// The providers of the models of `plan`, to be really asked.
+///
+/// # Errors
+/// As [`models`].
+pub fn live(plan: &Plan, manifest: Option<(&Path, &Manifest)>) -> Result<BTreeMap<ProviderName, Arc<dyn Provider>>> {
+    let folder = manifest.map_or_else(|| PathBuf::from("."), |(path, _)| project::folder_of(path));
+    let models = models(plan, manifest.map(|(_, manifest)| manifest), &folder, None, false, &mut LiveSecrets::default())?;
+    let providers = models.providers();
+    Ok(providers.names().filter_map(|name| Some((name.clone(), Arc::clone(providers.get(name)?)))).collect())
 }
 
 /// Adds the providers that no node asks and that could be asked: an agent may be set to one of their models while a run goes on.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    app::{MockOptions, STDIN, WorkflowSource, compile_from},
+    app::{MockOptions, STDIN, WorkflowSource, cassette::CassetteChoice, compile_from},
     diagnostic::StoredFiles,
     engine::revised_files,
     error::{Error, ErrorKind, Result},
@@ -24,6 +24,9 @@ pub(super) struct RecordedSettings {
     pub(super) manifest: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) mock: Option<MockOptions>,
+    /// The cassette that is recorded or played.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cassette: Option<CassetteChoice>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) models: BTreeMap<String, ModelRef>,
     /// Agents that the program brought itself.

@@ -19,7 +19,7 @@ use crate::{
     engine::{Clock, Delegates, Engine, EngineSettings, RunOptions, StandIns},
     error::Result,
     manifest::Manifest,
-    model::{RunId, Value},
+    model::{ProviderName, RunId, Value},
     plan::Plan,
     provider::{Provider, Providers},
     store::{self, Store},
@@ -46,8 +46,10 @@ pub struct Stage {
 
 /// Who plays in one rehearsal.
 pub struct Cast {
-    /// Answers for every model.
+    /// Answers for every model, but those of `named`.
     pub provider: Arc<dyn Provider>,
+    /// Answer for the models of their own names.
+    pub named: BTreeMap<ProviderName, Arc<dyn Provider>>,
     /// Stands in for nodes.
     pub stand_ins: Arc<dyn StandIns>,
     /// Is put around every tool, each of which only pretends already.
@@ -56,8 +58,9 @@ pub struct Cast {
 
 impl fmt::Debug for Cast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { provider, stand_ins, tools } = self;
-        f.debug_struct("Cast").field("provider", provider).field("stand_ins", stand_ins).field("tools", tools).finish()
+        let Self { provider, named, stand_ins, tools } = self;
+        let mut shown = f.debug_struct("Cast");
+        shown.field("provider", provider).field("named", named).field("stand_ins", stand_ins).field("tools", tools).finish()
     }
 }
 
@@ -72,6 +75,7 @@ impl Stage {
             folder: environment::working_folder()?,
             manifest: manifest.map(|(path, _)| path.to_owned()),
             mock: Some(MockOptions::default()),
+            cassette: None,
             models: settings.models.clone(),
             agents: settings.agents.clone(),
             choices: plan.choices.clone(),
@@ -95,7 +99,8 @@ impl Stage {
     #[must_use]
     pub fn engine(&self, cast: Cast, env: &BTreeMap<String, String>, store: Arc<dyn Store>) -> Engine {
         let mut providers = Providers::default();
-        providers.answer_everything_by(cast.provider);
+        cast.named.into_iter().for_each(|(name, provider)| providers.register(name, provider));
+        providers.answer_everything_else_by(cast.provider);
         let models = Arc::new(Models::new(providers, ModelsSettings::default()));
         let mut toolbox = self.toolbox.clone();
         let delegates = Delegates::of(&self.plan, &self.recorded, env);

@@ -60,6 +60,12 @@ pub struct SpendReport {
     /// Calls of tools that were made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<u64>,
+    /// Calls that were answered by a cassette.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed_calls: Option<u64>,
+    /// What these cost when they were recorded; it is not in `cost_usd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed_usd: Option<f64>,
 }
 
 impl From<Spend> for SpendReport {
@@ -73,6 +79,8 @@ impl From<Spend> for SpendReport {
             cost_usd: spend.usd,
             lost_calls: Some(spend.lost_calls).filter(|lost| *lost > 0),
             tool_calls: Some(spend.tool_calls).filter(|calls| *calls > 0),
+            replayed_calls: Some(spend.replayed_calls).filter(|calls| *calls > 0),
+            replayed_usd: Some(spend.replayed_usd).filter(|_| spend.replayed_calls > 0),
         }
     }
 }
@@ -88,6 +96,8 @@ impl From<SpendReport> for Spend {
             usd: report.cost_usd,
             lost_calls: report.lost_calls.unwrap_or_default(),
             tool_calls: report.tool_calls.unwrap_or_default(),
+            replayed_calls: report.replayed_calls.unwrap_or_default(),
+            replayed_usd: report.replayed_usd.unwrap_or_default(),
         }
     }
 }

@@ -9,12 +9,15 @@ use crate::{
     cli::{
         agents::args::AgentsCommand,
         audit::args::AuditCommand,
+        cassette::CassetteArgs,
         conversations::args::ConversationsCommand,
+        diff::args::DiffArgs,
         eval::args::EvalArgs,
         memory::args::MemoryCommand,
         messages::args::MessagesCommand,
         models::args::ModelsCommand,
         policy::args::{PolicyArgs, PolicyCommand},
+        test::args::TestArgs,
         tools::args::ToolsCommand,
         values::{InputArg, ModelArg, parse_duration},
     },
@@ -95,12 +98,14 @@ pub enum Command {
     Fork(ForkArgs),
     /// Tell why the agents of a node were asked, or were not
     Why(WhyArgs),
-    /// Compare two runs: routes, outputs, cost and time
+    /// Compare two runs, or two versions of workflows: nodes, permissions, cost
     Diff(DiffArgs),
     /// Score a workflow over the rows of a data set, and compare models, prompts and workflows
     Eval(Box<EvalArgs>),
     /// Check workflows and tell every problem; needs no key and no network
     Validate(ValidateArgs),
+    /// Run the tests of workflows, with mocked steps; nothing is paid
+    Test(TestArgs),
     /// Write down what workflows use and may touch; `validate --locked` holds them to it
     Lock(LockArgs),
     /// Draw the graph of a workflow
@@ -134,7 +139,7 @@ pub enum Command {
     /// Look at what agents did with tools, and who permitted it
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Print the JSON Schema of a file format, for editors
+    /// Print the JSON Schema of a file format for editors, or its reference to read
     Schema(SchemaArgs),
     /// Explain the code of a problem
     Explain(ExplainArgs),
@@ -192,6 +197,9 @@ pub struct RunArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What is recorded, or played.
+    #[command(flatten)]
+    pub cassette: CassetteArgs,
     /// What tools may touch.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -324,23 +332,6 @@ pub struct WhyArgs {
     pub format: ShowFormat,
 }
 
-/// `diff`.
-#[derive(Debug, Args)]
-pub struct DiffArgs {
-    /// One run: its id, the beginning of it, or `last`
-    #[arg(value_name = "RUN")]
-    pub one: String,
-    /// The other run
-    #[arg(value_name = "OTHER")]
-    pub other: String,
-    /// Exit with 1 when routes or outputs differ
-    #[arg(long)]
-    pub exit_code: bool,
-    /// How it is shown
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: ShowFormat,
-}
-
 /// What standard output carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OutputForm {
@@ -355,7 +346,7 @@ pub enum OutputForm {
 /// `validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
-    /// Workflow files or folders; `-` reads standard input [default: workflows]
+    /// Workflow files, test files or folders; `-` reads standard input [default: workflows]
     #[arg(value_name = "FILES", value_hint = ValueHint::AnyPath)]
     pub files: Vec<PathBuf>,
     /// How problems are told
@@ -550,6 +541,18 @@ pub struct SchemaArgs {
     /// Of which file
     #[arg(value_name = "FILE")]
     pub of: SchemaName,
+    /// As what it is printed
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    pub format: SchemaFormat,
+}
+
+/// As what a format is described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFormat {
+    /// As JSON Schema, for editors
+    Json,
+    /// As tables of all keys in Markdown, to read
+    Markdown,
 }
 
 /// The formats that have a JSON Schema.

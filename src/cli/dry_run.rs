@@ -75,7 +75,7 @@ fn text(estimate: &Estimate, gathered: &Gathered, settings: &Settings, terminal:
 }
 
 /// `13 / 21 / 180`.
-fn range(calls: &Calls) -> String {
+pub(super) fn range(calls: &Calls) -> String {
     format!("{} / {:.0} / {}", calls.least, calls.expected.ceil(), calls.most)
 }
 

@@ -7,6 +7,7 @@ use crate::{
     },
     cli::{
         args::ForkArgs,
+        cassette,
         resume::tell_unusable,
         run::{Begin, Showing, block_on, drive},
         terminal::Terminal,
@@ -32,6 +33,7 @@ pub(super) fn fork(args: &ForkArgs, settings: &Settings, verbose: bool, terminal
         let options = found.fork(&args.from, given)?;
         terminal.note(&format!("run {} takes over what comes before `{}` in run {}", options.run, args.from, found.run));
         let showing = Showing { output: args.output, verbose, past: &[] };
-        drive(&found.prepared, &found.engine, options, Begin::New, &showing, settings, terminal).await
+        let driven = drive(&found.prepared, &found.engine, options, Begin::New, &showing, settings, terminal).await;
+        cassette::finish(&found.prepared, false, driven, terminal)
     })
 }

@@ -5,11 +5,12 @@ mod approve;
 pub mod args;
 pub mod audit;
 mod breakers;
+mod cassette;
 mod clean;
 mod completions;
 pub mod conversations;
 mod diagnostics;
-mod diff;
+pub mod diff;
 mod doctor;
 mod dry_run;
 pub mod eval;
@@ -32,8 +33,8 @@ mod problem;
 mod prompt;
 mod ps;
 mod questions;
-mod resume;
 mod report;
+mod resume;
 mod reuse;
 mod run;
 mod runs;
@@ -42,6 +43,7 @@ mod signals;
 mod steer;
 mod table;
 mod terminal;
+pub mod test;
 pub mod tools;
 mod ui;
 mod validate;
@@ -124,6 +126,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Diff(args) => run::block_on(diff::diff(&args, &settings, terminal)),
         Command::Eval(args) => eval::eval(&args, &settings, terminal),
         Command::Validate(args) => validate::validate(&args, &settings, terminal),
+        Command::Test(args) => test::test(&args, &settings, terminal),
         Command::Lock(args) => lock::lock(&args, &settings, terminal),
         Command::Graph(args) => graph::graph(&args, &settings, terminal),
         Command::Agents(command) => agents::agents(&command, &settings, terminal),
@@ -153,6 +156,7 @@ fn settings(cli: &Cli) -> Settings {
             latency_ms: args.mock_latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
             seed: args.mock_seed,
         });
+        settings.cassette = args.cassette.choice();
         settings.models = args.model.iter().map(|arg| (arg.agent.to_string(), arg.model.clone())).collect();
     }
     if let Command::Eval(args) = &cli.command {
@@ -199,6 +203,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         | Command::Models(_)
         | Command::Audit(_)
         | Command::Schema(_)
+        | Command::Test(_)
         | Command::Explain(_)
         | Command::Init(_)
         | Command::Doctor(_)

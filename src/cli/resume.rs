@@ -4,7 +4,7 @@ use crate::{
     app::{self, Found, Purpose, Settings, WorkflowSource, inputs::StandardInput},
     cli::{
         args::ResumeArgs,
-        diagnostics, exit,
+        cassette, diagnostics, exit,
         run::{Begin, Showing, block_on, drive},
         steer,
         terminal::Terminal,
@@ -30,7 +30,8 @@ pub(super) fn resume(args: &ResumeArgs, settings: &Settings, verbose: bool, term
             terminal.note(&format!("run {} has ended already; this is what came of it", found.run));
         }
         let showing = Showing { output: args.output, verbose, past: &found.events };
-        drive(&found.prepared, &found.engine, found.resume()?, Begin::Again, &showing, settings, terminal).await
+        let driven = drive(&found.prepared, &found.engine, found.resume()?, Begin::Again, &showing, settings, terminal).await;
+        cassette::finish(&found.prepared, false, driven, terminal)
     })
 }
 

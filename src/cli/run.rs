@@ -20,7 +20,7 @@ use crate::{
     },
     cli::{
         args::{OutputForm, RunArgs},
-        clean, diagnostics, dry_run, exit,
+        cassette, clean, diagnostics, dry_run, exit,
         failure::{self, FailedNode},
         json, memory, numbers, outputs,
         outputs::EventLines,
@@ -67,7 +67,8 @@ pub(super) fn run(args: &RunArgs, settings: &Settings, verbose: bool, terminal: 
         if let Some(name) = &args.reuse {
             options.origin = origin(&engine, &prepared, name.as_deref(), &args.invalidate, terminal).await?;
         }
-        drive(&prepared, &engine, options, Begin::New, &showing, settings, terminal).await
+        let driven = drive(&prepared, &engine, options, Begin::New, &showing, settings, terminal).await;
+        cassette::finish(&prepared, args.cassette.prune, driven, terminal)
     })
 }
 

@@ -1,16 +1,16 @@
-//! `agentflow schema`: the JSON Schema of a file format, for editors and other tools.
+//! `agentflow schema`: a file format as JSON Schema, for editors and other tools, or as Markdown, for readers.
 
 use crate::{
     cli::{
-        args::{SchemaArgs, SchemaName},
+        args::{SchemaArgs, SchemaFormat, SchemaName},
         exit, json,
         terminal::Terminal,
     },
     error::Result,
-    manifest::{SchemaOf, json_schema},
+    manifest::{SchemaOf, json_schema, reference},
 };
 
-/// Prints the schema.
+/// Prints the description of the format.
 pub(super) fn schema(args: &SchemaArgs, terminal: &Terminal) -> Result<u8> {
     let of = match args.of {
         SchemaName::Workflow => SchemaOf::Workflow,
@@ -19,6 +19,10 @@ pub(super) fn schema(args: &SchemaArgs, terminal: &Terminal) -> Result<u8> {
         SchemaName::Eval => SchemaOf::Eval,
         SchemaName::Policy => SchemaOf::Policy,
     };
-    terminal.print(&json::document(&json_schema(of))?)?;
+    let text = match args.format {
+        SchemaFormat::Json => json::document(&json_schema(of))?,
+        SchemaFormat::Markdown => reference(of),
+    };
+    terminal.print(&text)?;
     Ok(exit::SUCCEEDED)
 }

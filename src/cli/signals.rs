@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU8, Ordering},
+    atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
 use tokio::{
@@ -38,6 +38,23 @@ impl Signals {
         let first = Arc::clone(&code);
         let told = paint(color, YELLOW, "stopping: calls in flight get 10 s to end; again to stop at once");
         let listener = tokio::spawn(async move { follow(&mut kinds, &stop, &first, &|| speaker.say(told.clone())).await });
+        Ok(Self { code, listener })
+    }
+
+    /// Listens from now on: the first signal sets `flag`, the second one ends the program.
+    ///
+    /// # Errors
+    /// As [`Signals::listen`].
+    pub(super) fn raise(flag: Arc<AtomicBool>, told: &'static str, terminal: &Terminal) -> Result<Self> {
+        let (mut kinds, terminal) = (Kinds::listen()?, terminal.clone());
+        let code: Arc<AtomicU8> = Arc::default();
+        let first = Arc::clone(&code);
+        let listener = tokio::spawn(async move {
+            first.store(kinds.next().await, Ordering::Relaxed);
+            flag.store(true, Ordering::Relaxed);
+            terminal.talk(&terminal.paint_err(YELLOW, told));
+            std::process::exit(i32::from(kinds.next().await));
+        });
         Ok(Self { code, listener })
     }
 

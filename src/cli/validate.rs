@@ -19,14 +19,15 @@ use crate::{
         table,
         terminal::{GREEN, RED, Terminal, YELLOW},
     },
-    diagnostic::{Diagnostic, DiagnosticFormat, Severity, Sources, render},
+    diagnostic::{Diagnostic, DiagnosticFormat, DiskFiles, Severity, Sources, render},
     error::{Error, ErrorKind, Result},
     model::{Permission, Value},
     plan::{Choice, LockChange, MANIFEST_NAMES, NodeSurface, Surface},
+    testing::{discover::is_test_file, load::Loader},
 };
 
 /// What is checked when no file is named.
-const DEFAULT_FOLDER: &str = "workflows";
+pub(super) const DEFAULT_FOLDER: &str = "workflows";
 /// How deep folders are searched.
 const MAX_DEPTH: usize = 16;
 
@@ -95,13 +96,18 @@ struct FileReport {
     changes: Vec<LockChange>,
 }
 
-/// Checks one file: a manifest, when that is what its name says, otherwise a workflow.
+/// Checks one file: a manifest or tests, when that is what its name says, otherwise a workflow.
 fn check(path: &Path, locked: bool, settings: &Settings, stdin: &mut StandardInput) -> Result<Checked> {
     if is_manifest(path) {
         let compiled = app::compile_manifest(path, settings);
         let (diagnostics, sources) = (compiled.diagnostics, compiled.sources);
         let (surface, choices, changes) = (Surface::default(), Vec::new(), Vec::new());
         return Ok(Checked { diagnostics, sources, surface, choices, changes });
+    }
+    if is_test_file(path) {
+        let loaded = Loader::new(&DiskFiles, settings.manifest.clone()).load(path);
+        let (surface, choices, changes) = (Surface::default(), Vec::new(), Vec::new());
+        return Ok(Checked { diagnostics: loaded.problems, sources: loaded.sources, surface, choices, changes });
     }
     let source = WorkflowSource::read(path, stdin)?;
     let compiled = block_on(app::compile(&source, settings))?;
@@ -234,10 +240,16 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> 
 }
 
 fn is_workflow(path: &Path) -> bool {
+    is_workflow_name(path) && path.is_file()
+}
+
+/// Whether a file of this name is taken for a workflow.
+pub(super) fn is_workflow_name(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let stem = ["yaml", "yml", "toml", "json"].iter().find_map(|ending| name.strip_suffix(&format!(".{ending}")));
-    let is_test = stem.is_some_and(|stem| stem.rsplit_once('.').is_some_and(|(_, kind)| kind == "test"));
-    stem.is_some_and(|stem| !stem.is_empty()) && !is_test && !is_manifest(path) && path.is_file()
+    let is_other = stem
+        .is_some_and(|stem| stem.rsplit_once('.').is_some_and(|(_, kind)| ["test", "snap", "eval", "cassette"].contains(&kind)));
+    stem.is_some_and(|stem| !stem.is_empty()) && !is_other && !is_manifest(path)
 }
 
 fn is_manifest(path: &Path) -> bool {

@@ -127,4 +127,20 @@ codes! {
     CONSTANT_CONDITION = 62, "condition never changes";
     /// Messages are waited for that nobody sends.
     NOBODY_SENDS = 63, "nobody sends to this mailbox";
+    /// A test names a node, an agent, a tool, an output or a variable that its workflow does not have.
+    UNKNOWN_IN_TEST = 70, "test names what is not there";
+    /// A mock says what its node cannot do: instances of a node that is no map, an option that an approval does not have, ….
+    MOCK_DOES_NOT_FIT = 71, "mock does not fit its node";
+    /// What a mock puts out breaks the schema of its node.
+    MOCK_BREAKS_SCHEMA = 72, "mocked output breaks its schema";
+    /// What a value must be makes no sense.
+    BAD_MATCHER = 73, "matcher makes no sense";
+    /// The workflow of a test file cannot be read or has errors itself.
+    TEST_WORKFLOW = 74, "workflow of a test cannot be used";
+    /// An input that the workflow does not have, one that is not given, or a value that breaks its schema.
+    TEST_INPUTS = 75, "inputs of a test do not fit";
+    /// A fault at a place where it cannot happen.
+    IMPOSSIBLE_FAULT = 76, "fault that cannot happen";
+    /// Expectations that exclude each other.
+    IMPOSSIBLE_EXPECTATION = 77, "expectation that cannot hold";
 }

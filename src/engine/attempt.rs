@@ -102,6 +102,7 @@ impl Attempt {
             attempt: self.start.attempt,
             is_mocked: false,
             agent: None,
+            model: self.start.written.as_ref().or(self.start.model.as_ref()),
             system: None,
             prompt: None,
             tool: None,

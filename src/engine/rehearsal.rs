@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     error::Result,
-    model::{AgentName, NodePath, RunId, ToolName, Value},
+    model::{AgentName, ModelRef, NodePath, RunId, ToolName, Value},
 };
 
 /// An attempt of a node that is about to do its work.
@@ -22,6 +22,8 @@ pub struct Rehearsed<'a> {
     pub is_mocked: bool,
     /// For an agent's node, whom it asks.
     pub agent: Option<&'a AgentName>,
+    /// For an agent's node, the model that is asked.
+    pub model: Option<&'a ModelRef>,
     /// For an agent's node, the system prompt.
     pub system: Option<&'a str>,
     /// For an agent's node, the prompt.

@@ -17,6 +17,7 @@ mod messages;
 mod names;
 mod policy;
 mod read;
+mod reference;
 mod schema_shorthand;
 mod test_file;
 mod tree;
@@ -35,8 +36,9 @@ pub use messages::{MailboxManifest, ReceiveManifest, SendManifest, WaitMessageMa
 pub use policy::{PolicyManifest, ProjectManifest, RulesManifest};
 pub use read::{
     read_data, read_data_lines, read_data_text, read_eval_file, read_eval_text, read_manifest, read_manifest_text,
-    read_policy_text, read_test_file, read_workflow, read_workflow_text,
+    read_policy_text, read_schema, read_test_file, read_workflow, read_workflow_text,
 };
+pub use reference::reference;
 pub use test_file::{
     CaseManifest, ErrorExpectManifest, ExpectManifest, FailureManifest, FaultManifest, MockManifest, StepManifest,
     TestBodyManifest, TestCassetteManifest, TestFileManifest, TestManifest,

@@ -2,6 +2,7 @@
 
 use std::{fmt, fmt::Write as _, str::FromStr};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -131,6 +132,13 @@ impl RunId {
         }
         let id = uuid::Builder::from_bytes(bytes).with_version(uuid::Version::SortRand).with_variant(uuid::Variant::RFC4122);
         Self(id.into_uuid())
+    }
+
+    /// When it was made, to the millisecond; a run that another began is as old as that one.
+    #[must_use]
+    pub fn made_at(self) -> Option<Timestamp> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
     }
 
     /// Its sixteen bytes, the first one highest.

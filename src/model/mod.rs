@@ -5,6 +5,7 @@ mod agent;
 mod chat;
 mod delivery;
 mod event;
+mod fingerprint;
 mod gate;
 mod id;
 mod lifecycle;
@@ -22,6 +23,7 @@ pub use agent::{AgentProfile, BUILT_IN_PROVIDERS, CallRates, FallbackModel, Fall
 pub use chat::{CallOrigin, ChatMessage, ChatRequest, ChatResponse, FinishReason, OutputSchema, Role, Usage};
 pub use delivery::{Came, DeadReason, Delivery, Taken};
 pub use event::{Event, EventBody, Handled, StoredSource};
+pub use fingerprint::fingerprint;
 pub use gate::Gate;
 pub use id::{AgentName, CollectionName, MailboxName, MessageType, NodeId, NodePath, Owner, ProviderName, RunId, Seq};
 pub use lifecycle::{AgentMode, AgentOverrides, AgentSetting, RunWish};

@@ -122,6 +122,12 @@ pub enum Cost {
     Unpriced,
     /// Simulated: no provider was paid.
     Simulated,
+    /// Taken from a cassette: no provider was paid.
+    Replayed {
+        /// What it cost when it was recorded, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        usd: Option<f64>,
+    },
 }
 
 /// Calls, tokens and money of a node or a run so far.
@@ -146,11 +152,22 @@ pub struct Spend {
     /// Calls of tools that were made.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tool_calls: u64,
+    /// Of the calls, those that were answered by a cassette.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub replayed_calls: u64,
+    /// What these cost when they were recorded, in USD; nobody was paid that again.
+    #[serde(default, skip_serializing_if = "is_free")]
+    pub replayed_usd: f64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_free(usd: &f64) -> bool {
+    *usd == 0.0
 }
 
 impl Spend {
@@ -167,7 +184,15 @@ impl Spend {
             usd: if let Cost::Usd(usd) = cost { usd } else { 0.0 },
             lost_calls: 0,
             tool_calls: 0,
+            replayed_calls: u64::from(matches!(cost, Cost::Replayed { .. })),
+            replayed_usd: if let Cost::Replayed { usd } = cost { usd.unwrap_or_default() } else { 0.0 },
         }
+    }
+
+    /// What the calls cost when they were made, in USD: money that was paid, and money that was paid when a cassette was recorded.
+    #[must_use]
+    pub fn worth_usd(&self) -> f64 {
+        self.usd + self.replayed_usd
     }
 
     /// Whether nothing was called.
@@ -188,6 +213,8 @@ impl Spend {
             usd: (self.usd - earlier.usd).max(0.0),
             lost_calls: self.lost_calls.saturating_sub(earlier.lost_calls),
             tool_calls: self.tool_calls.saturating_sub(earlier.tool_calls),
+            replayed_calls: self.replayed_calls.saturating_sub(earlier.replayed_calls),
+            replayed_usd: (self.replayed_usd - earlier.replayed_usd).max(0.0),
         }
     }
 
@@ -208,20 +235,30 @@ impl AddAssign for Spend {
         self.usd += other.usd;
         self.lost_calls += other.lost_calls;
         self.tool_calls += other.tool_calls;
+        self.replayed_calls += other.replayed_calls;
+        self.replayed_usd += other.replayed_usd;
     }
 }
 
-/// `$0.0123`, `$0.0123 + 2 unpriced`, `unpriced`, `simulated` or `no calls`, each perhaps with ` + 1 call lost`.
+/// `$0.0123`, `$0.0123 + 2 unpriced`, `unpriced`, `simulated`, `$0.0123 replayed` or `no calls`, each perhaps with ` + 1 call lost`.
 impl fmt::Display for Spend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let priced = self.calls - self.unpriced_calls - self.simulated_calls;
-        match (self.calls, priced, self.unpriced_calls) {
+        let priced = self.calls - self.unpriced_calls - self.simulated_calls - self.replayed_calls;
+        let replayed = match self.replayed_usd {
+            0.0 => "replayed".to_owned(),
+            usd => format!("${usd:.4} replayed"),
+        };
+        match (self.calls, priced, self.unpriced_calls, self.replayed_calls) {
             (0, ..) => f.write_str("no calls"),
-            (_, 0, 0) => f.write_str("simulated"),
-            (_, 0, _) => f.write_str("unpriced"),
-            (_, _, 0) => write!(f, "${:.4}", self.usd),
-            (_, _, unpriced) => write!(f, "${:.4} + {unpriced} unpriced", self.usd),
+            (_, 0, 0, 0) => f.write_str("simulated"),
+            (_, 0, 0, _) => f.write_str(&replayed),
+            (_, 0, _, _) => f.write_str("unpriced"),
+            (_, _, 0, _) => write!(f, "${:.4}", self.usd),
+            (_, _, unpriced, _) => write!(f, "${:.4} + {unpriced} unpriced", self.usd),
         }?;
+        if self.replayed_calls > 0 && (priced > 0 || self.unpriced_calls > 0) {
+            write!(f, " + {replayed}")?;
+        }
         match self.lost_calls {
             0 => Ok(()),
             1 => f.write_str(" + 1 call lost"),

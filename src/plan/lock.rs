@@ -92,8 +92,47 @@ pub struct LockChange {
     pub place: String,
     /// What is other, in words.
     pub what: String,
+    /// What of it is other.
+    pub about: LockSubject,
     /// Whether it is only less than was agreed, which is no reason to refuse it.
     pub is_less: bool,
+}
+
+/// What of a workflow or a server is not as it was agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LockSubject {
+    /// The workflow as a whole.
+    Workflow,
+    /// A node that is there, or is not.
+    Node,
+    /// The agent of a node.
+    Agent,
+    /// The models that may answer.
+    Models,
+    /// What is said to the model, or the call of a tool.
+    Prompt,
+    /// A tool that may be called.
+    Tool,
+    /// Something that tools may touch.
+    Permission,
+    /// What calls do at most.
+    Effect,
+    /// Whether a person approves calls.
+    Approval,
+    /// An MCP server: whether there is one, and how it is started or reached.
+    Server,
+}
+
+impl LockSubject {
+    /// Whether it is about what may be done and touched, rather than about what is asked of whom.
+    #[must_use]
+    pub fn is_of_permissions(self) -> bool {
+        match self {
+            Self::Tool | Self::Permission | Self::Effect | Self::Approval | Self::Server => true,
+            Self::Workflow | Self::Node | Self::Agent | Self::Models | Self::Prompt => false,
+        }
+    }
 }
 
 impl Default for Lock {
@@ -148,22 +187,22 @@ impl Lock {
         let mut changes = Changes(Vec::new());
         for (file, workflow) in &now.workflows {
             match self.workflows.get(file) {
-                None => changes.more(file, "is not in the lock".to_owned()),
+                None => changes.more(file, LockSubject::Workflow, "is not in the lock".to_owned()),
                 Some(agreed) => changes.workflow(file, agreed, workflow),
             }
         }
         for (name, server) in &now.mcp {
             let place = format!("mcp.{name}");
             match self.mcp.get(name) {
-                None => changes.more(&place, "the server is new".to_owned()),
+                None => changes.more(&place, LockSubject::Server, "the server is new".to_owned()),
                 Some(agreed) if agreed.definition != server.definition => {
-                    changes.more(&place, "the server is started or reached in another way".to_owned());
+                    changes.more(&place, LockSubject::Server, "the server is started or reached in another way".to_owned());
                 }
                 Some(_) => {}
             }
         }
         for name in self.mcp.keys().filter(|name| !now.mcp.contains_key(*name)) {
-            changes.less(&format!("mcp.{name}"), "the server is gone".to_owned());
+            changes.less(&format!("mcp.{name}"), LockSubject::Server, "the server is gone".to_owned());
         }
         changes.0
     }
@@ -262,12 +301,12 @@ fn digest(value: &Value) -> String {
 struct Changes(Vec<LockChange>);
 
 impl Changes {
-    fn more(&mut self, place: &str, what: String) {
-        self.0.push(LockChange { place: place.to_owned(), what, is_less: false });
+    fn more(&mut self, place: &str, about: LockSubject, what: String) {
+        self.0.push(LockChange { place: place.to_owned(), what, about, is_less: false });
     }
 
-    fn less(&mut self, place: &str, what: String) {
-        self.0.push(LockChange { place: place.to_owned(), what, is_less: true });
+    fn less(&mut self, place: &str, about: LockSubject, what: String) {
+        self.0.push(LockChange { place: place.to_owned(), what, about, is_less: true });
     }
 
     fn workflow(&mut self, file: &str, agreed: &WorkflowLock, now: &WorkflowLock) {
@@ -276,7 +315,7 @@ impl Changes {
             if let Some(agreed) = agreed.nodes.get(path) {
                 self.node(&place, agreed, node);
             } else {
-                self.more(&place, "the node is new".to_owned());
+                self.more(&place, LockSubject::Node, "the node is new".to_owned());
                 self.node(
                     &place,
                     &NodeLock {
@@ -290,22 +329,26 @@ impl Changes {
             }
         }
         for path in agreed.nodes.keys().filter(|path| !now.nodes.contains_key(*path)) {
-            self.less(&format!("{file}, node `{path}`"), "the node is gone".to_owned());
+            self.less(&format!("{file}, node `{path}`"), LockSubject::Node, "the node is gone".to_owned());
         }
     }
 
     fn node(&mut self, place: &str, agreed: &NodeLock, now: &NodeLock) {
         let named = |agent: &Option<String>| agent.as_ref().map_or("no agent".to_owned(), |agent| format!("agent `{agent}`"));
         if agreed.agent != now.agent {
-            self.more(place, format!("runs {}, and was agreed with {}", named(&now.agent), named(&agreed.agent)));
+            self.more(
+                place,
+                LockSubject::Agent,
+                format!("runs {}, and was agreed with {}", named(&now.agent), named(&agreed.agent)),
+            );
         }
         if agreed.models != now.models {
             let list = |models: &[String]| if models.is_empty() { "none".to_owned() } else { models.join(", ") };
-            self.more(place, format!("models: {} → {}", list(&agreed.models), list(&now.models)));
+            self.more(place, LockSubject::Models, format!("models: {} → {}", list(&agreed.models), list(&now.models)));
         }
         if agreed.prompt != now.prompt {
             let what = if now.agent.is_some() { "the prompt is another" } else { "the call is another" };
-            self.more(place, what.to_owned());
+            self.more(place, LockSubject::Prompt, what.to_owned());
         }
         let wider = |list: &[String], tool: &String| {
             let pattern = |text: &String| ToolPattern::new(text.as_str()).ok();
@@ -313,27 +356,31 @@ impl Changes {
                 || pattern(tool).is_some_and(|tool| list.iter().filter_map(pattern).any(|wide| wide.is_wider_than(&tool)))
         };
         for tool in now.tools.iter().filter(|tool| !wider(&agreed.tools, tool)) {
-            self.more(place, format!("tool added: {tool}"));
+            self.more(place, LockSubject::Tool, format!("tool added: {tool}"));
         }
         for tool in agreed.tools.iter().filter(|tool| !wider(&now.tools, tool)) {
-            self.less(place, format!("tool removed: {tool}"));
+            self.less(place, LockSubject::Tool, format!("tool removed: {tool}"));
         }
         let covered = |list: &[Permission], one: &Permission| list.iter().any(|wide| wide.is_wider_than(one));
         for permission in now.permissions.iter().filter(|one| !covered(&agreed.permissions, one)) {
-            self.more(place, format!("permission added: {permission}"));
+            self.more(place, LockSubject::Permission, format!("permission added: {permission}"));
         }
         for permission in agreed.permissions.iter().filter(|one| !covered(&now.permissions, one)) {
-            self.less(place, format!("permission removed: {permission}"));
+            self.less(place, LockSubject::Permission, format!("permission removed: {permission}"));
         }
         let effect = |effect: Option<Effect>| effect.map_or("none", Effect::as_str);
         if agreed.effect < now.effect {
-            self.more(place, format!("effect: {} → {}", effect(agreed.effect), effect(now.effect)));
+            self.more(place, LockSubject::Effect, format!("effect: {} → {}", effect(agreed.effect), effect(now.effect)));
         } else if agreed.effect > now.effect {
-            self.less(place, format!("effect: {} → {}", effect(agreed.effect), effect(now.effect)));
+            self.less(place, LockSubject::Effect, format!("effect: {} → {}", effect(agreed.effect), effect(now.effect)));
         }
         match (agreed.approved_by_a_person, now.approved_by_a_person) {
-            (true, false) if !now.tools.is_empty() => self.more(place, "no person approves its calls any more".to_owned()),
-            (false, true) if !agreed.tools.is_empty() => self.less(place, "a person approves its calls now".to_owned()),
+            (true, false) if !now.tools.is_empty() => {
+                self.more(place, LockSubject::Approval, "no person approves its calls any more".to_owned())
+            }
+            (false, true) if !agreed.tools.is_empty() => {
+                self.less(place, LockSubject::Approval, "a person approves its calls now".to_owned())
+            }
             _ => {}
         }
     }

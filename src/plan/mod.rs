@@ -3,7 +3,7 @@
 //! `compile` runs the passes in order: `catalog` (agents), `resolve` (manifest → `draft`), `links` (names in a `scope`, edges; `graph`
 //! orders them and is the only user of petgraph), `certain` (what is there when a node runs), `shapes` (schemas), `rules`, `assemble`.
 //! `builder` makes a workflow in code; `registered` are agents that a program adds; `delegates` are agents and workflows that are
-//! called as tools; `choice` takes one of several agents that can do the same; `draw` shows a plan; `definition` says what a node is, so that two can be compared; `paths` finds
+//! called as tools; `choice` takes one of several agents that can do the same; `draw` shows a plan; `definition` says what a node is, so that two can be compared; `difference` tells what is other in one plan than in another; `paths` finds
 //! nodes by name; `rehearse` is a plan whose nodes are mocked; `waits` are nodes that no task works on; `addressees` are the mailboxes that there are.
 
 mod addressees;
@@ -16,6 +16,7 @@ mod collections;
 mod compile;
 mod definition;
 mod delegates;
+mod difference;
 mod draft;
 mod draw;
 mod graph;
@@ -47,8 +48,9 @@ pub use compile::{
     CompileOptions, Compiled, CompiledManifest, MANIFEST_NAMES, ManifestChoice, compile, compile_manifest, compile_text,
     find_manifest,
 };
-pub use draw::{DrawFormat, Mark, Marks, NodeMark, draw, draw_marked};
-pub use lock::{Lock, LockChange, NodeLock, OfferedLock, ServerLock, WorkflowLock};
+pub use difference::{AspectDifference, ChangeKind, EdgeDifference, NodeDifference, PlanDifference};
+pub use draw::{DrawFormat, Mark, Marks, NodeShare, Share, Shares, draw, draw_marked, draw_shares};
+pub use lock::{Lock, LockChange, LockSubject, NodeLock, OfferedLock, ServerLock, WorkflowLock};
 pub use powers::{Power, asks};
 pub use registered::RegisteredAgents;
 pub use rehearse::{Rehearsed, RehearsedAnswer};

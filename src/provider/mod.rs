@@ -3,7 +3,10 @@
 mod anthropic;
 mod builtin;
 mod calls;
+mod cassette;
 mod embedder;
+#[doc(hidden)]
+pub mod fuzz;
 mod http;
 mod mock;
 mod openai;
@@ -28,11 +31,13 @@ use crate::{
 
 pub use anthropic::AnthropicProvider;
 pub use builtin::{BuiltIn, BuiltInKind, builtin};
+pub use cassette::{Cassette, CassetteMode, CassetteReport, Played, PlayedResult, Scrub, TapedCall};
 pub use embedder::Embedder;
 pub use http::{HttpClient, HttpTimes};
 pub use mock::{MockAnswer, MockCall, MockEmbedder, MockProvider, MockSettings};
 pub use openai::{OpenAiEmbedder, OpenAiProvider};
 pub use simulate::made_up;
+pub use status::kind_of_status;
 
 /// Is told each piece of an answer as it arrives. Returns at once.
 pub type OnText<'a> = dyn Fn(&str) + Send + Sync + 'a;
@@ -105,6 +110,8 @@ pub struct Providers {
     by_name: BTreeMap<ProviderName, Arc<dyn Provider>>,
     /// When set, answers for every provider (`--mock`).
     instead: Option<Arc<dyn Provider>>,
+    /// Whether those that are registered answer themselves nevertheless.
+    named_first: bool,
 }
 
 impl Providers {
@@ -118,10 +125,17 @@ impl Providers {
         self.instead = Some(provider);
     }
 
+    /// Makes `provider` answer for every name but those that are registered.
+    pub fn answer_everything_else_by(&mut self, provider: Arc<dyn Provider>) {
+        self.instead = Some(provider);
+        self.named_first = true;
+    }
+
     /// The provider called `name`, if there is one.
     #[must_use]
     pub fn get(&self, name: &ProviderName) -> Option<&Arc<dyn Provider>> {
-        self.instead.as_ref().or_else(|| self.by_name.get(name))
+        let named = self.by_name.get(name);
+        if self.named_first { named.or(self.instead.as_ref()) } else { self.instead.as_ref().or(named) }
     }
 
     /// Whether one provider that makes its answers up stands in for all others (`--mock`).

@@ -6,7 +6,8 @@ use crate::error::ErrorKind;
 ///
 /// # Source
 /// The retryability table of the execution semantics (docs/semantics.md).
-pub(super) fn kind_of_status(status: u16) -> ErrorKind {
+#[must_use]
+pub fn kind_of_status(status: u16) -> ErrorKind {
     match status {
         401 | 403 => ErrorKind::Auth,
         402 => ErrorKind::Quota,

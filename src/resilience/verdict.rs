@@ -80,6 +80,7 @@ pub fn verdict(kind: ErrorKind) -> Verdict {
         | ErrorKind::Waiting
         | ErrorKind::Corrupt
         | ErrorKind::Divergent
+        | ErrorKind::Unrecorded
         | ErrorKind::Locked
         | ErrorKind::Fenced
         | ErrorKind::Conflict
@@ -133,7 +134,14 @@ mod tests {
             Counts::Ignore,
         );
         row(
-            &[ErrorKind::Cancelled, ErrorKind::Interrupted, ErrorKind::Fenced, ErrorKind::Internal, ErrorKind::StoreUnavailable],
+            &[
+                ErrorKind::Cancelled,
+                ErrorKind::Unrecorded,
+                ErrorKind::Interrupted,
+                ErrorKind::Fenced,
+                ErrorKind::Internal,
+                ErrorKind::StoreUnavailable,
+            ],
             Again::Never,
             Next::Never,
             Counts::Ignore,

@@ -16,6 +16,7 @@ mod code;
 mod convert;
 mod fault;
 mod filters;
+mod language;
 mod machine;
 mod operate;
 mod problem;
@@ -28,6 +29,7 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use indexmap::IndexMap;
 
+pub use language::{Language, language};
 pub use problem::SyntaxProblem;
 pub use scope::{Scope, Shared};
 

@@ -19,6 +19,9 @@ use crate::{
     },
 };
 
+/// The only function there is.
+pub(super) const FUNCTION: &str = "range";
+
 /// How deep code may be nested; evaluation recurses that deep.
 const MAX_NESTING: usize = 150;
 /// Operators, brackets and filters in one `{{ … }}`: each may nest MiniJinja's tree one deeper, which has no limit of its own for it.
@@ -397,7 +400,7 @@ impl Lowering<'_> {
     fn call(&self, call: &ast::Call<'_>, span: Span, depth: usize) -> Parsed<Kind> {
         let range = range_of(span);
         let name = match &call.expr {
-            ast::Expr::Var(name) if name.id == "range" => {
+            ast::Expr::Var(name) if name.id == FUNCTION => {
                 let mut arguments = Vec::new();
                 for argument in &call.args {
                     match argument {

@@ -3,6 +3,10 @@
 //! [`TestRunner`] is the kit for Rust programs; a [`Script`] says what is mocked, [`rehearse`] makes the run, and a [`TestRun`] tells what
 //! came of it.
 //!
+//! Files of tests: `discover` finds them, `load` reads them with their workflows, `cases` makes the cases, `check` tells what is wrong with
+//! them before anything is run, `suite` runs them: `scripted` makes their scripts, `faults` and `crash` let things go wrong, `expect` holds
+//! what happened (`course`) against what is expected (`matcher`), `snapshot` against what was written down. `coverage` counts what they took.
+//!
 //! ```
 //! use agentflow::testing::{MockAgent, TestRunner};
 //! use serde_json::json;
@@ -27,14 +31,31 @@
 //! # Ok::<(), agentflow::Error>(())
 //! ```
 
+pub mod cases;
+pub mod check;
+pub mod course;
 pub mod coverage;
+mod crash;
+pub mod difference;
+pub mod discover;
+pub mod expect;
+pub mod faults;
+mod live;
+pub mod load;
+pub mod matcher;
 mod rehearse;
 mod run;
 mod runner;
 mod script;
+mod scripted;
+pub mod selection;
+pub mod snapshot;
 mod stand_ins;
+pub mod suite;
+pub mod unmet;
 
-pub use rehearse::rehearse;
+pub use rehearse::{LiveProviders, rehearse, rehearse_live};
 pub use run::{Asked, TestRun};
 pub use runner::{MockAgent, TestRunner};
 pub use script::{Failure, NodeScript, Script, StepScript};
+pub use scripted::script;

@@ -3,18 +3,25 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
+    crash::{Deaths, Paid},
+    faults::{Faults, FaultyProvider},
+    live::PartlyScripted,
     run::TestRun,
     script::{NodeScript, Script},
     stand_ins::{MockedNodes, MockedTools},
 };
 use crate::{
     app::rehearsal::{Cast, Stage},
-    engine::{Stop, read_run},
+    engine::{RunOptions, RunResult, Stop, read_run},
     error::{Error, ErrorKind, Result},
-    plan::Rehearsed,
-    provider::{MockProvider, MockSettings},
+    model::ProviderName,
+    plan::{Plan, Rehearsed},
+    provider::{MockProvider, MockSettings, Provider},
     store::{InMemoryStore, Store},
 };
+
+/// Providers that are really asked, by name.
+pub type LiveProviders = BTreeMap<ProviderName, Arc<dyn Provider>>;
 
 /// Runs the workflow of `stage` once, as `script` says. Blocks the thread until the run has ended or can do nothing but wait; its time
 /// passes by itself.
@@ -22,32 +29,39 @@ use crate::{
 /// # Errors
 /// `Invalid` when the script does not fit the workflow, or its inputs do not. A run that fails is a result.
 pub fn rehearse(stage: &Stage, script: &Script) -> Result<TestRun> {
+    on_a_runtime(stage, script, &LiveProviders::new(), true)
+}
+
+/// The same, in which agents without scripted answers really ask the models of `live`. Time is that of the clock on the wall.
+///
+/// # Errors
+/// As [`rehearse`].
+pub fn rehearse_live(stage: &Stage, script: &Script, live: &LiveProviders) -> Result<TestRun> {
+    on_a_runtime(stage, script, live, false)
+}
+
+fn on_a_runtime(stage: &Stage, script: &Script, live: &LiveProviders, paused: bool) -> Result<TestRun> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .start_paused(true)
+        .start_paused(paused)
         .build()
         .map_err(|err| Error::new(ErrorKind::Internal, "cannot start the runtime").source(err))?;
-    let run = runtime.block_on(play(stage, script));
+    let run = runtime.block_on(play(stage, script, live));
     runtime.shutdown_background();
     run
 }
 
-async fn play(stage: &Stage, script: &Script) -> Result<TestRun> {
+async fn play(stage: &Stage, script: &Script, live: &LiveProviders) -> Result<TestRun> {
     let mocks: BTreeMap<_, _> = script.nodes.iter().map(|(path, script)| (path.clone(), mocked(script))).collect();
     let plan = if mocks.is_empty() { Arc::clone(stage.plan()) } else { Arc::new(stage.plan().rehearse(&mocks)?) };
-    let nodes = Arc::new(MockedNodes::new(&script.nodes));
-    let settings = MockSettings { seed: script.seed, answers: script.agents.clone(), ..MockSettings::default() };
-    let cast = Cast {
-        provider: Arc::new(MockProvider::new(settings)),
-        stand_ins: Arc::clone(&nodes) as _,
-        tools: Arc::new(MockedTools::new(&script.tools)),
-    };
+    let faults = Arc::new(Faults::new(script.faults.clone()));
+    let nodes = Arc::new(MockedNodes::new(&script.nodes, Arc::clone(&faults)));
+    let troupe = Troupe::new(stage, script, live, faults, Arc::clone(&nodes));
     let store: Arc<dyn Store> = Arc::new(InMemoryStore::default());
-    let engine = stage.engine(cast, &script.env, Arc::clone(&store));
     let options = stage.options(&script.name, script.inputs.clone(), script.env.clone())?;
-    let result = engine.run(Arc::clone(&plan), options, Arc::new(()), Stop::default()).await?;
+    let (result, asked_again) = troupe.perform(&plan, options, &store).await?;
     let events = read_run(&store, result.run).await?.events;
-    Ok(TestRun { plan: Arc::clone(stage.plan()), rehearsed: plan, events, result, asked: nodes.asked() })
+    Ok(TestRun { plan: Arc::clone(stage.plan()), rehearsed: plan, events, result, asked: nodes.asked(), asked_again })
 }
 
 fn mocked(script: &NodeScript) -> Rehearsed {
@@ -56,4 +70,95 @@ fn mocked(script: &NodeScript) -> Rehearsed {
         NodeScript::Each(_) => Rehearsed::Each,
         NodeScript::Answer(answer) => Rehearsed::Answer(answer.clone()),
     }
+}
+
+/// Who plays in all acts of a rehearsal: a process that dies is followed by another one, and whoever it asked is the same.
+struct Troupe<'a> {
+    stage: &'a Stage,
+    script: &'a Script,
+    faults: Arc<Faults>,
+    nodes: Arc<MockedNodes>,
+    tools: Arc<MockedTools>,
+    provider: Arc<dyn Provider>,
+    named: BTreeMap<ProviderName, Arc<dyn Provider>>,
+    paid: Arc<Paid>,
+}
+
+impl<'a> Troupe<'a> {
+    fn new(stage: &'a Stage, script: &'a Script, live: &LiveProviders, faults: Arc<Faults>, nodes: Arc<MockedNodes>) -> Self {
+        let settings = MockSettings { seed: script.seed, answers: script.agents.clone(), ..MockSettings::default() };
+        let mock: Arc<dyn Provider> = Arc::new(MockProvider::new(settings));
+        let tools = Arc::new(MockedTools::new(&script.tools, Arc::clone(&faults), stage.plan()));
+        let paid = Arc::new(Paid::default());
+        let mut named = BTreeMap::new();
+        for name in asked_providers(stage.plan()) {
+            let real = live.get(name);
+            if real.is_none() && faults.is_empty() && script.prices.is_none() {
+                continue;
+            }
+            let inner = match real {
+                Some(real) => Arc::new(PartlyScripted::new(script, Arc::clone(&mock), Arc::clone(real))) as Arc<dyn Provider>,
+                None => Arc::clone(&mock),
+            };
+            let provider = FaultyProvider::new(name.clone(), inner, Arc::clone(&faults), Arc::clone(&paid));
+            let provider = match &script.prices {
+                Some(prices) if real.is_none() => provider.priced(of_provider(name, prices)),
+                _ => provider,
+            };
+            named.insert(name.clone(), Arc::new(provider) as Arc<dyn Provider>);
+        }
+        Self { stage, script, faults, nodes, tools, provider: mock, named, paid }
+    }
+
+    fn cast(&self) -> Cast {
+        Cast {
+            provider: Arc::clone(&self.provider),
+            named: self.named.clone(),
+            stand_ins: Arc::clone(&self.nodes) as _,
+            tools: Arc::clone(&self.tools) as _,
+        }
+    }
+
+    /// The run, through all crashes; and what was asked again though its answer was recorded.
+    async fn perform(&self, plan: &Arc<Plan>, options: RunOptions, store: &Arc<dyn Store>) -> Result<(RunResult, Vec<String>)> {
+        let engine = || self.stage.engine(self.cast(), &self.script.env, Arc::clone(store));
+        let deaths = Arc::new(Deaths::new(self.faults.crashes()));
+        let mut running = Box::pin({
+            let (engine, plan, options, deaths) = (engine(), Arc::clone(plan), options.clone(), Arc::clone(&deaths));
+            async move { engine.run(plan, options, deaths, Stop::default()).await }
+        }) as std::pin::Pin<Box<dyn Future<Output = Result<RunResult>>>>;
+        let mut durable = Vec::new();
+        loop {
+            let ended = tokio::select! {
+                biased;
+                () = deaths.next() => None,
+                result = &mut running => Some(result?),
+            };
+            if let Some(result) = ended {
+                let again = durable.iter().flat_map(|then| self.paid.again(then, &self.nodes.asked())).collect();
+                return Ok((result, again));
+            }
+            drop(running);
+            let events = read_run(store, options.run).await?.events;
+            durable.push(self.paid.durable(options.run, &events, &self.nodes.asked()));
+            running = Box::pin({
+                let (engine, plan, options, deaths) = (engine(), Arc::clone(plan), options.clone(), Arc::clone(&deaths));
+                async move { engine.resume(plan, options, deaths, Stop::default()).await }
+            });
+        }
+    }
+}
+
+/// The providers of the models that a plan may ask.
+fn asked_providers(plan: &Plan) -> std::collections::BTreeSet<&ProviderName> {
+    plan.models().map(|model| &model.provider).collect()
+}
+
+/// The prices of the models of one provider, by their names.
+fn of_provider(name: &ProviderName, prices: &BTreeMap<String, crate::model::Price>) -> BTreeMap<String, crate::model::Price> {
+    let own = |(model, price): (&String, &crate::model::Price)| {
+        let (provider, model) = model.split_once('/')?;
+        (provider == name.as_str()).then(|| (model.to_owned(), *price))
+    };
+    prices.iter().filter_map(own).collect()
 }

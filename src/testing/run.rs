@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     app::exit,
     engine::{self, RunResult},
-    model::{AgentName, Event, EventBody, NodePath, RunStatus, ToolName, Value},
+    model::{AgentName, Event, EventBody, NodePath, RunId, RunStatus, ToolName, Value},
     plan::Plan,
 };
 
@@ -22,11 +22,15 @@ pub struct TestRun {
     pub result: RunResult,
     /// What nodes were given, in the order in which their attempts began; those of agents and workflows that were called as tools too.
     pub asked: Vec<Asked>,
+    /// What was asked again after a crash although its answer was recorded: there must be nothing.
+    pub asked_again: Vec<String>,
 }
 
 /// What a node was given in one attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
+    /// The run; of what is called as a tool, its own.
+    pub run: RunId,
     /// The node instance.
     pub node: NodePath,
     /// From 1.
@@ -48,6 +52,7 @@ pub struct Asked {
 impl Asked {
     pub(super) fn of(attempt: &engine::Rehearsed<'_>) -> Self {
         Self {
+            run: attempt.run,
             node: attempt.node.clone(),
             attempt: attempt.attempt,
             is_mocked: attempt.is_mocked,

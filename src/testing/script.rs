@@ -6,9 +6,10 @@ use indexmap::IndexMap;
 
 use crate::{
     error::{Error, ErrorKind},
-    model::{ToolName, Value},
+    model::{Price, ToolName, Value},
     plan::RehearsedAnswer,
     provider::MockAnswer,
+    testing::faults::Fault,
 };
 
 /// Everything that one test is given.
@@ -28,6 +29,10 @@ pub struct Script {
     pub tools: BTreeMap<ToolName, StepScript>,
     /// What made-up answers are derived from.
     pub seed: u64,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// What answers cost, by `provider/model`; nothing, when absent.
+    pub prices: Option<BTreeMap<String, Price>>,
 }
 
 /// What a node does instead of its work.

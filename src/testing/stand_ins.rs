@@ -3,11 +3,13 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 
 use super::{
+    faults::{Faults, Site},
     run::Asked,
     script::{NodeScript, StepScript},
 };
@@ -15,8 +17,9 @@ use crate::{
     agent::WrapTool,
     engine::{Rehearsed, StandIns},
     error::{Error, ErrorKind, Result},
-    model::{Access, AccessClass, Effect, NodePath, ToolName, ToolSpec, Value},
-    tool::{Authorized, CallContext, Tool, ToolCall, ToolOutput},
+    model::{Access, AccessClass, AgentName, Effect, NodePath, ToolName, ToolSpec, Value},
+    plan::Plan,
+    tool::{Authorized, CallContext, Tool, ToolCall, ToolOutput, messages::MailboxRequest},
 };
 
 /// Stands in for the nodes of a script.
@@ -26,15 +29,17 @@ pub(super) struct MockedNodes {
     /// Which turn each instance has, by node.
     turns: Mutex<HashMap<String, HashMap<NodePath, usize>>>,
     asked: Mutex<Vec<Asked>>,
+    faults: Arc<Faults>,
 }
 
 impl MockedNodes {
-    pub(super) fn new(nodes: &BTreeMap<String, NodeScript>) -> Self {
+    pub(super) fn new(nodes: &BTreeMap<String, NodeScript>, faults: Arc<Faults>) -> Self {
         let step = |(path, script): (&String, &NodeScript)| match script {
             NodeScript::Whole(step) | NodeScript::Each(step) => Some((path.clone(), step.clone())),
             NodeScript::Answer(_) => None,
         };
-        Self { nodes: nodes.iter().filter_map(step).collect(), turns: Mutex::default(), asked: Mutex::default() }
+        let nodes = nodes.iter().filter_map(step).collect();
+        Self { nodes, turns: Mutex::default(), asked: Mutex::default(), faults }
     }
 
     /// What nodes were given until now.
@@ -56,6 +61,18 @@ impl MockedNodes {
             || path.rsplit_once('.').filter(|(around, id)| around.rsplit('.').next() == Some(*id)).map(|(around, _)| around);
         self.nodes.get(path).or_else(|| self.nodes.get(around()?))
     }
+
+    /// Lets an attempt of a mocked node meet what goes wrong in the test.
+    async fn goes_well(&self, attempt: Rehearsed<'_>) -> Result<()> {
+        if self.faults.is_empty() {
+            return Ok(());
+        }
+        let model = attempt.model.filter(|_| attempt.agent.is_some()).map(ToString::to_string);
+        let (agent, tool) = (attempt.agent.map(AgentName::as_str), attempt.tool.map(ToolName::as_str));
+        let site = Site { node: attempt.node, agent, model: model.as_deref(), tool };
+        self.faults.denies(site).map_or(Ok(()), Err)?;
+        self.faults.before(site).await
+    }
 }
 
 #[async_trait]
@@ -70,6 +87,9 @@ impl StandIns for MockedNodes {
             let text = format!("node `{}` is mocked, but the script has nothing for it", attempt.node);
             return Some(Err(Error::new(ErrorKind::Internal, text)));
         };
+        if let Err(error) = self.goes_well(attempt).await {
+            return Some(Err(error));
+        }
         Some(step.play(self.turn(&path, attempt.node), attempt.attempt, &format!("node `{}`", attempt.node)))
     }
 }
@@ -78,6 +98,21 @@ impl StandIns for MockedNodes {
 #[derive(Debug)]
 pub(super) struct MockedTools {
     tools: BTreeMap<ToolName, Arc<ToolTurns>>,
+    faults: Arc<FaultsOfTools>,
+}
+
+/// What goes wrong with tools, and which agent each node asks.
+#[derive(Debug)]
+struct FaultsOfTools {
+    faults: Arc<Faults>,
+    agents: HashMap<String, String>,
+}
+
+impl FaultsOfTools {
+    fn site<'a>(&'a self, node: &'a NodePath, tool: &'a ToolName) -> Site<'a> {
+        let agent = self.agents.get(&node.without_instances()).map(String::as_str);
+        Site { node, agent, model: None, tool: Some(tool.as_str()) }
+    }
 }
 
 /// The script of a tool, and how often it was called.
@@ -88,17 +123,84 @@ struct ToolTurns {
 }
 
 impl MockedTools {
-    pub(super) fn new(tools: &BTreeMap<ToolName, StepScript>) -> Self {
+    pub(super) fn new(tools: &BTreeMap<ToolName, StepScript>, faults: Arc<Faults>, plan: &Plan) -> Self {
         let turns = |step: &StepScript| Arc::new(ToolTurns { step: step.clone(), calls: Mutex::default() });
-        Self { tools: tools.iter().map(|(name, step)| (name.clone(), turns(step))).collect() }
+        let agent = |path: String| {
+            let agent = plan.node_at(&path)?.1.kind.agent()?.agent.name.to_string();
+            Some((path, agent))
+        };
+        let agents = if faults.is_empty() { HashMap::new() } else { plan.node_paths().into_iter().filter_map(agent).collect() };
+        let tools = tools.iter().map(|(name, step)| (name.clone(), turns(step))).collect();
+        Self { tools, faults: Arc::new(FaultsOfTools { faults, agents }) }
     }
 }
 
 impl WrapTool for MockedTools {
     fn wrap(&self, tool: Arc<dyn Tool>) -> Arc<dyn Tool> {
-        let Some(turns) = self.tools.get(&tool.spec().name) else { return tool };
-        let spec = ToolSpec { effect: Effect::Pure, ..tool.spec().clone() };
-        Arc::new(MockedTool { spec, is_untrusted: tool.is_untrusted(), turns: Arc::clone(turns) })
+        let mocked: Arc<dyn Tool> = match self.tools.get(&tool.spec().name) {
+            Some(turns) => {
+                let spec = ToolSpec { effect: Effect::Pure, ..tool.spec().clone() };
+                Arc::new(MockedTool { spec, is_untrusted: tool.is_untrusted(), turns: Arc::clone(turns) })
+            }
+            None => tool,
+        };
+        if self.faults.faults.is_empty() {
+            return mocked;
+        }
+        Arc::new(FaultyTool { inner: mocked, faults: Arc::clone(&self.faults) })
+    }
+
+    fn denies(&self, node: &NodePath, tool: &ToolName) -> Option<Error> {
+        self.faults.faults.denies(self.faults.site(node, tool))
+    }
+}
+
+/// A tool of which calls go wrong.
+#[derive(Debug)]
+struct FaultyTool {
+    inner: Arc<dyn Tool>,
+    faults: Arc<FaultsOfTools>,
+}
+
+#[async_trait]
+impl Tool for FaultyTool {
+    fn spec(&self) -> &ToolSpec {
+        self.inner.spec()
+    }
+
+    fn effect(&self, arguments: &Value) -> Effect {
+        self.inner.effect(arguments)
+    }
+
+    fn reach(&self) -> &[AccessClass] {
+        self.inner.reach()
+    }
+
+    fn is_untrusted(&self) -> bool {
+        self.inner.is_untrusted()
+    }
+
+    fn is_inner(&self) -> bool {
+        self.inner.is_inner()
+    }
+
+    fn usual_timeout(&self) -> Duration {
+        self.inner.usual_timeout()
+    }
+
+    fn accesses(&self, arguments: &Value) -> Result<Vec<Access>> {
+        self.inner.accesses(arguments)
+    }
+
+    fn asks_mailboxes(&self, call: &Authorized<ToolCall>) -> Option<Result<MailboxRequest>> {
+        self.inner.asks_mailboxes(call)
+    }
+
+    async fn call(&self, call: Authorized<ToolCall>, context: &CallContext<'_>) -> Result<ToolOutput> {
+        if let Some(caller) = context.caller {
+            self.faults.faults.before(self.faults.site(caller.node, &self.spec().name)).await?;
+        }
+        self.inner.call(call, context).await
     }
 }
 

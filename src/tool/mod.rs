@@ -27,7 +27,7 @@ pub use builtin::{BUILT_INS, BuiltIn, built_in_specs};
 pub use caller::{Caller, Meter};
 pub use policy::{Approval, Authorized, Denial, Grants, Level, Policy, Rules, Standing, Verdict};
 pub use redact::{LiveSecrets, Redactor};
-pub use secrets::{Secrets, mentioned};
+pub use secrets::{Secrets, mentioned, placeholders};
 pub use toolbox::{ToolSource, Toolbox};
 
 use self::messages::MailboxRequest;

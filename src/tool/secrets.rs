@@ -151,6 +151,17 @@ pub fn mentioned(arguments: &Value) -> BTreeSet<String> {
     names
 }
 
+/// The placeholders of secrets that stand in `text`, each with the name of its secret.
+#[must_use]
+pub fn placeholders(text: &str) -> Vec<(String, String)> {
+    let (mut all, mut rest) = (Vec::new(), text);
+    while let Some(found) = next_placeholder(rest) {
+        all.push((rest[found.start..found.end].to_owned(), found.name.to_owned()));
+        rest = &rest[found.end..];
+    }
+    all
+}
+
 fn collect(value: &Value, names: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => {

@@ -5,6 +5,7 @@
 mod absence;
 mod agent;
 mod bad_input;
+mod benchmarks;
 mod cli;
 mod conversation;
 mod coverage;
@@ -15,7 +16,9 @@ mod embed;
 mod engine;
 mod examples;
 mod fault_server;
+mod fuzz;
 mod graph_builder;
+mod guide;
 mod health;
 mod hostile_templates;
 mod layering;

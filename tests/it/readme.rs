@@ -1,62 +1,16 @@
-//! The documentation under test: complete examples are valid files, the workflows run with `--mock`, and the commands in the
-//! README do what they say.
-//!
-//! In Markdown, a fence `yaml file=FOLDER/NAME` (or toml, json) is a complete file, with the manifest of the same folder beside it;
-//! `yaml fragment` is a part of one; each line of a fence `sh run` is run.
+//! What the README and the pages beside it say of this project: its workflows run with `--mock`, the tests that are named are there,
+//! mistakes get the codes that are told. Examples and commands of all pages are tried by `guide`.
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A fenced block of a Markdown file.
-struct Fence {
-    language: String,
-    attributes: Vec<String>,
-    text: String,
-    line: usize,
-}
-
-impl Fence {
-    fn file(&self) -> Option<&str> {
-        self.attributes.iter().find_map(|attribute| attribute.strip_prefix("file="))
-    }
-
-    fn is(&self, attribute: &str) -> bool {
-        self.attributes.iter().any(|found| found == attribute)
-    }
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn fences(page: &str) -> Vec<Fence> {
-    let text = fs::read_to_string(root().join(page)).unwrap();
-    let mut found = Vec::new();
-    let mut open: Option<Fence> = None;
-    for (number, line) in text.lines().enumerate() {
-        match (&mut open, line.strip_prefix("```")) {
-            (None, Some(info)) => {
-                let mut words = info.split_whitespace().map(str::to_owned);
-                let language = words.next().unwrap_or_default();
-                open = Some(Fence { language, attributes: words.collect(), text: String::new(), line: number + 1 });
-            }
-            (Some(_), Some(_)) => found.extend(open.take()),
-            (Some(fence), None) => {
-                fence.text.push_str(line);
-                fence.text.push('\n');
-            }
-            (None, None) => {}
-        }
-    }
-    assert!(open.is_none(), "{page}: a fence is not closed");
-    found
-}
+use crate::guide::{files_below, root};
 
 /// A copy of the project's workflows in a folder of its own, so that no run is kept in the repository.
 pub(crate) fn project() -> TempDir {
@@ -84,7 +38,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// A command in `folder` that sees neither the keys nor the settings of whoever runs the tests.
-fn command(program: &str, folder: &Path) -> Command {
+pub(crate) fn command(program: &str, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder).env_remove("CI");
     for (name, _) in std::env::vars_os() {
@@ -130,19 +84,6 @@ fn all_workflows_are_valid_and_without_warnings() {
     let arguments: Vec<&str> = ["validate", "--format", "json"].into_iter().chain(files.iter().map(String::as_str)).collect();
     let stdout = succeeds(&agentflow(project.path(), &arguments), "validate");
     assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap()["problems"], Value::Array(Vec::new()));
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files_below(&path));
-        } else {
-            found.push(path);
-        }
-    }
-    found
 }
 
 #[test]
@@ -192,81 +133,6 @@ fn the_other_workflows_run_with_simulated_answers() {
     gives(&run("workflows/remembering.yaml", &[]), &["cause", "action", "known_before", "helped", "lesson", "kept"]);
     let question = ["-i", "question=What is it for?", "-i", "material=@README.md"];
     gives(&run("workflows/parts/lookup.yaml", &question), &["question", "found", "answer", "passages"]);
-}
-
-#[test]
-fn complete_examples_in_the_documentation_are_valid() {
-    for page in ["README.md", "docs/approvals.md", "docs/format.md", "docs/messages.md", "docs/tools.md"] {
-        let folder = TempDir::new().unwrap();
-        let mut workflows = Vec::new();
-        for fence in fences(page) {
-            let Some(name) = fence.file() else { continue };
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, &fence.text).unwrap();
-            if path.file_stem().is_some_and(|stem| stem != "agents") {
-                workflows.push(path.display().to_string());
-            }
-        }
-        assert!(!workflows.is_empty(), "{page} has no complete example");
-        for workflow in workflows {
-            let output = agentflow(folder.path(), &["validate", &workflow]);
-            let text = succeeds(&output, &workflow);
-            let told = String::from_utf8_lossy(&output.stderr);
-            assert!(!told.contains("warning") && !text.contains("warning"), "{page}: {text}{told}");
-        }
-    }
-}
-
-#[test]
-fn every_example_says_whether_it_is_complete() {
-    for page in [
-        "README.md",
-        "docs/approvals.md",
-        "docs/evals.md",
-        "docs/format.md",
-        "docs/lifecycle.md",
-        "docs/memory.md",
-        "docs/messages.md",
-        "docs/semantics.md",
-        "docs/teams.md",
-        "docs/tools.md",
-    ] {
-        for fence in fences(page) {
-            if ["yaml", "toml", "json"].contains(&fence.language.as_str()) {
-                assert!(fence.file().is_some() || fence.is("fragment"), "{page}:{}: neither `file=` nor `fragment`", fence.line);
-            }
-        }
-    }
-}
-
-#[test]
-fn the_commands_of_the_documentation_do_what_they_say() {
-    let project = project();
-    // The README is read in a clone, where there is an earlier commit to compare with.
-    let setup = "git init -q . && git config user.name t && git config user.email t@example.com && git add -A && git commit -qm one \
-                 && echo 'a change' >> README.md && git commit -qam two && printf '%s\\n' '#!/bin/sh' 'exec \"$AGENTFLOW\" \"$@\"' \
-                 > agentflow.sh && chmod +x agentflow.sh && mkdir bin && mv agentflow.sh bin/agentflow";
-    succeeds(&command("sh", project.path()).args(["-c", setup]).output().unwrap(), "setup");
-    let mut lines = 0;
-    let pages = ["README.md", "docs/evals.md", "docs/lifecycle.md"];
-    for fence in pages.into_iter().flat_map(fences).filter(|fence| fence.is("run")) {
-        let expected = fence.attributes.iter().find_map(|attribute| attribute.strip_prefix("exit=")).unwrap_or("0").to_owned();
-        for line in fence.text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
-            let script = line.replace("cargo run --release -- ", "agentflow ");
-            let path = format!("{}/bin:{}", project.path().display(), std::env::var_os("PATH").unwrap().display());
-            let output = command("sh", project.path())
-                .args(["-c", &script])
-                .env("PATH", path)
-                .env("AGENTFLOW", env!("CARGO_BIN_EXE_agentflow"))
-                .output()
-                .unwrap();
-            let told = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code().map(|code| code.to_string()).as_ref(), Some(&expected), "{line}\n{told}");
-            lines += 1;
-        }
-    }
-    assert!(lines >= 3, "only {lines} commands were run");
 }
 
 #[test]

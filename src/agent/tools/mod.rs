@@ -7,6 +7,7 @@ mod outcome;
 mod perform;
 mod servers;
 mod simulated;
+mod taped;
 mod told;
 
 use std::{
@@ -25,7 +26,8 @@ pub(crate) use told::told;
 use crate::{
     agent::{CallLimits, gate::Gate},
     error::{Error, ErrorKind, Result},
-    model::{Effect, OnAmbiguous, ToolName, ToolPattern, Value},
+    model::{Effect, NodePath, OnAmbiguous, ToolName, ToolPattern, Value},
+    provider::Cassette,
     schema::Validator,
     store::Store,
     tool::{Policy, Redactor, Secrets, Tool, Toolbox},
@@ -57,6 +59,11 @@ pub struct ToolSettings {
 pub trait WrapTool: fmt::Debug + Send + Sync {
     /// What is called in place of `tool`. Has its name.
     fn wrap(&self, tool: Arc<dyn Tool>) -> Arc<dyn Tool>;
+
+    /// Why a call of `tool` at `node` is not permitted, whatever the policy says of it.
+    fn denies(&self, _node: &NodePath, _tool: &ToolName) -> Option<Error> {
+        None
+    }
 }
 
 /// The tools of a project, what may be done with them, and what is around each call.
@@ -70,6 +77,7 @@ pub struct Tools {
     simulated: bool,
     /// What is put around every tool.
     wrap: Option<Arc<dyn WrapTool>>,
+    cassette: Option<Arc<Cassette>>,
     servers: Servers,
     store: OnceLock<Arc<dyn Store>>,
     gates: Mutex<HashMap<ToolName, Arc<Gate>>>,
@@ -127,10 +135,15 @@ impl Tools {
         if patterns.is_empty() {
             return Ok(Vec::new());
         }
-        let tools = if self.simulated {
+        let cassette = self.cassette.as_deref();
+        let tools = if let Some(cassette) = cassette.filter(|cassette| !cassette.mode().records()) {
+            taped::select(&self.toolbox, patterns, cassette, self.simulated).await?
+        } else if self.simulated {
             simulated::select(&self.toolbox, patterns).await?
         } else {
-            self.toolbox.select(patterns).await?
+            let tools = self.toolbox.select(patterns).await?;
+            cassette.into_iter().for_each(|cassette| taped::keep_offers(cassette, &tools));
+            tools
         };
         Ok(match &self.wrap {
             Some(wrap) => tools.into_iter().map(|tool| wrap.wrap(tool)).collect(),

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Instant};
 use super::{
     Tools, cache, key,
     outcome::{Made, Of, assumed_done, capped, rejected, timed_out},
+    taped,
 };
 use crate::{
     agent::{Entry, Journal, Recorded, tools::ToolSettings},
@@ -15,7 +16,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{
         Access, ApprovalRequest, Decision, Effect, NodePath, OnAmbiguous, Permission, Question, QuestionKind, RunId, StepId,
-        ToolDenial, ToolIntent, ToolResult, Value,
+        ToolDenial, ToolIntent, ToolName, ToolResult, Value,
     },
     tool::{Approval, Authorized, CallContext, Caller, Grants, Meter, Tool, ToolCall, Verdict, messages::MailboxRequest},
 };
@@ -96,12 +97,17 @@ impl Tools {
             return Err(divergent(around.node, id, &intent.tool, &tool));
         }
         let of = Of { step: id, tool, fingerprint };
-        let made = match self.make(step, around, &of, recorded, journal).await? {
-            Came::Made(made) => made,
+        let taping = self.taping(&step);
+        let (made, taping) = match self.make(step, around, &of, recorded, journal).await? {
+            Came::Made(made) => (made, taping),
+            Came::Played(made) => (made, None),
             Came::Kept(result) => return Ok(Performed::Result(result)),
             Came::Waits => return Ok(Performed::Waits),
         };
         let result = of.result(self.redactor.as_deref(), made);
+        if let Some(taping) = taping {
+            taping.keep(around, id, &result);
+        }
         crash_point!("tool.result-in-hand");
         journal.record(Entry::Result(result.clone())).await?;
         crash_point!("tool.result-durable");
@@ -125,6 +131,11 @@ impl Tools {
             return Ok(Came::Made(Made::failed(error)));
         }
         let name = tool.spec().name.clone();
+        let key = key::idempotency_key(around.run, around.node, step.id, fingerprint);
+        let pretended = taped::intent(step.id, &name, &arguments, fingerprint, key);
+        if let Some(played) = self.play(tool.as_ref(), &arguments, pretended, around, journal)? {
+            return Ok(Came::Played(played));
+        }
         let settings = self.settings(&name);
         // What only pretends does nothing, whatever its operator says of it.
         let effect = settings.effect.filter(|_| !self.simulated).unwrap_or_else(|| tool.effect(&arguments));
@@ -147,6 +158,9 @@ impl Tools {
                 gate: None,
             },
         };
+        if let Some(error) = self.wrap.as_ref().and_then(|wrap| wrap.denies(around.node, &name)) {
+            return Ok(denied(step.id, &name, arguments, error, journal));
+        }
         let call = ToolCall { tool: name.clone(), arguments: arguments.clone() };
         let verdict = match self.policy.authorize(tool.as_ref(), call, around.grants, approval.as_ref()) {
             Ok(verdict) => verdict,
@@ -160,10 +174,7 @@ impl Tools {
                 return Ok(Came::Waits);
             }
             Verdict::Denied(denial) => {
-                let error = Error::from(denial);
-                let denial = ToolDenial { step: step.id, tool: name.to_string(), arguments, error: error.to_record() };
-                journal.note(Entry::Denial(denial));
-                return Ok(Came::Made(Made::failed(error)));
+                return Ok(denied(step.id, &name, arguments, Error::from(denial), journal));
             }
         };
         let was_begun = known.is_some_and(|known| known.intent.is_some());
@@ -188,7 +199,7 @@ impl Tools {
         self.call(ready, accesses, rules, around, journal).await
     }
 
-    fn check(&self, tool: &dyn Tool, arguments: &Value) -> Result<()> {
+    pub(super) fn check(&self, tool: &dyn Tool, arguments: &Value) -> Result<()> {
         let problems = self.validator(tool)?.problems(arguments);
         if problems.is_empty() {
             return Ok(());
@@ -223,6 +234,9 @@ impl Tools {
             approved,
         };
         let idempotency_key = intent.key.clone();
+        if let Some(cassette) = self.cassette.as_ref().filter(|_| call.tool.delegates()) {
+            cassette.enter(around.run.child(&idempotency_key), around.run, around.node, &call.tool, step);
+        }
         if let Some(request) = tool.asks_mailboxes(&call) {
             return match request {
                 Ok(request) => self.exchange(request, intent, of, journal).await,
@@ -283,9 +297,12 @@ impl Tools {
         {
             journal.on_notice(notice);
         }
-        if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Waiting) {
-            return Ok(Came::Waits);
-        }
+        let outcome = match outcome {
+            Err(error) if error.kind() == ErrorKind::Waiting => return Ok(Came::Waits),
+            // What a cassette does not have is the end of everything that would go on from it.
+            Err(error) if error.kind() == ErrorKind::Unrecorded => return Err(error),
+            outcome => outcome,
+        };
         let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let (Some((ttl, store)), Ok(output)) = (kept, &outcome) {
             cache::keep(store, fingerprint, ttl, output).await;
@@ -314,6 +331,8 @@ impl Tools {
 enum Came {
     /// This, which is to be kept.
     Made(Made),
+    /// The same, from a cassette.
+    Played(Made),
     /// A result that is in the log.
     Kept(Box<ToolResult>),
     /// A person has to decide first.
@@ -328,6 +347,12 @@ struct Ready<'a> {
     settings: ToolSettings,
     of: &'a Of,
     approved: bool,
+}
+
+/// Notes that a call is not permitted.
+fn denied(step: StepId, tool: &ToolName, arguments: Value, error: Error, journal: &dyn Journal) -> Came {
+    journal.note(Entry::Denial(ToolDenial { step, tool: tool.to_string(), arguments, error: error.to_record() }));
+    Came::Made(Made::failed(error))
 }
 
 /// Has a person asked, once.

@@ -25,6 +25,11 @@ pub(super) fn pretend(tool: &dyn Tool) -> Arc<dyn Tool> {
     Simulated::of(tool)
 }
 
+/// A tool of a server that is not asked, as it was offered once.
+pub(super) fn offered(spec: ToolSpec, untrusted: bool) -> Arc<dyn Tool> {
+    Arc::new(Simulated { spec, output: None, untrusted })
+}
+
 /// Pretends to be a tool.
 #[derive(Debug)]
 struct Simulated {
@@ -63,6 +68,11 @@ impl Tool for Simulated {
 
     fn is_untrusted(&self) -> bool {
         self.untrusted
+    }
+
+    /// It is no tool: what it gives says nothing.
+    fn is_safe_to_simulate(&self) -> bool {
+        false
     }
 
     fn accesses(&self, _arguments: &Value) -> Result<Vec<Access>> {

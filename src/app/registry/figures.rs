@@ -83,7 +83,8 @@ impl Count {
             }
             EventBody::ModelResponded { node, cost, duration_ms, .. } => {
                 let Some(whose) = self.open.get_mut(node) else { return };
-                whose.2 |= *cost == Cost::Simulated;
+                // What a cassette played was answered at once, and says nothing of how a model does now.
+                whose.2 |= matches!(cost, Cost::Simulated | Cost::Replayed { .. });
                 let figures = self.figures.entry(whose.clone()).or_default();
                 figures.calls += 1;
                 figures.calls_ms += duration_ms;
@@ -154,6 +155,7 @@ fn is_of_others(kind: ErrorKind) -> bool {
         | ErrorKind::Conflict
         | ErrorKind::Corrupt
         | ErrorKind::Divergent
+        | ErrorKind::Unrecorded
         | ErrorKind::Internal => true,
         ErrorKind::Invalid
         | ErrorKind::NotFound

@@ -59,7 +59,7 @@ impl Wanted {
         Self::Named(patterns)
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub(in crate::app) fn has(&self, name: &str) -> bool {
         match self {
             Self::All => true,
             Self::Named(patterns) => {

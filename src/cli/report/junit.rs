@@ -117,7 +117,13 @@ mod tests {
     use super::*;
 
     fn case(name: &str, outcome: Outcome) -> Case {
-        Case { name: name.to_owned(), class: "flow".to_owned(), took: Duration::from_millis(1_500), outcome, output: String::new() }
+        Case {
+            name: name.to_owned(),
+            class: "flow".to_owned(),
+            took: Duration::from_millis(1_500),
+            outcome,
+            output: String::new(),
+        }
     }
 
     fn complaint(message: &str) -> Complaint {

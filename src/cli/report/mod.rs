@@ -1,3 +1,4 @@
-//! What is written for CI: JUnit XML, from plain data.
+//! What is written for CI: JUnit XML and Markdown, from plain data.
 
 pub(in crate::cli) mod junit;
+pub(in crate::cli) mod markdown;

@@ -95,6 +95,8 @@ impl Line {
             usd: 0.0,
             lost_calls: 0,
             tool_calls: 0,
+            replayed_calls: 0,
+            replayed_usd: 0.0,
         },
         began: None,
         ended: None,

@@ -76,6 +76,8 @@ impl Delegate {
             return Ok(ToolOutput::new(value));
         }
         let (kind, why) = match ending.error {
+            // What a cassette does not have is told as it is: the caller ends as well.
+            Some(error) if error.kind == ErrorKind::Unrecorded => return Err(error.into()),
             // Whatever it was, the same run is not made again; and a budget that was its own is not that of the caller.
             Some(error) => (if error.kind == ErrorKind::Denied { error.kind } else { ErrorKind::Request }, error.message),
             None => (ErrorKind::Cancelled, "it was cancelled".to_owned()),

@@ -97,7 +97,9 @@ impl Scheduler {
         }
     }
 
+    /// Whether the run only pretends: nothing leaves it.
     fn is_simulated(&self) -> bool {
-        self.engine.models.providers().are_simulated()
+        let models = &self.engine.models;
+        models.providers().are_simulated() || models.cassette().is_some_and(|cassette| cassette.mode().asks_nobody())
     }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::{
     Ending, RunState,
     open::object,
+    outcome::ends_run,
     parts::{FrameId, Inner, InstanceId},
     reserve::Reserve,
     standing::Standing,
@@ -291,7 +292,7 @@ impl RunState {
             self.touch_descendants(parent);
             return;
         }
-        let caught = matches!(self.node(id).on_error, OnError::Goto(_)) && error.kind != ErrorKind::Budget;
+        let caught = matches!(self.node(id).on_error, OnError::Goto(_)) && !ends_run(error.kind);
         if !caught {
             let named = node_error(self.path(id), error);
             self.frame_mut(frame).failed.get_or_insert(named);

@@ -24,9 +24,9 @@ impl RunState {
         self.frames_around(id).find_map(|frame| {
             let limits = &frame.plan.limits;
             if let Some(most) = limits.max_cost_usd
-                && frame.spend.usd >= most
+                && frame.spend.worth_usd() >= most
             {
-                return Some(spent("max_cost_usd", &format!("${:.4} of ${most:.4}", frame.spend.usd)));
+                return Some(spent("max_cost_usd", &format!("${:.4} of ${most:.4}", frame.spend.worth_usd())));
             }
             if let Some(most) = limits.max_tokens
                 && frame.spend.tokens() >= most

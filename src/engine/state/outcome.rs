@@ -14,6 +14,12 @@ use crate::{
     template::Shared,
 };
 
+/// Whether a failure ends the run, whatever its node says: a budget that is spent, and a cassette that does not have what is asked, which
+/// nothing that was recorded can follow.
+pub(super) fn ends_run(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Budget | ErrorKind::Unrecorded)
+}
+
 /// The shortest time that a further attempt is given.
 const WORTH_A_TRY: Duration = Duration::from_secs(2);
 
@@ -72,8 +78,7 @@ impl RunState {
     pub(in crate::engine) fn failed_for_good(&self, id: InstanceId, error: &Error) -> EventBody {
         let instance = self.instance(id);
         let output = match &self.node(id).on_error {
-            // A spent budget ends the run, whatever a node says.
-            _ if error.kind() == ErrorKind::Budget => None,
+            _ if ends_run(error.kind()) => None,
             OnError::Continue => Some(Value::Null),
             OnError::Use(tree) => tree.render(&self.scope_at(id, tree.references(), None)).ok(),
             OnError::Fail | OnError::Goto(_) => None,

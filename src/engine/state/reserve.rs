@@ -9,7 +9,7 @@ use super::{
     budget::spent,
     parts::{Frame, InstanceId},
 };
-use crate::{agent::estimated_tokens, error::Error, model::Spend, plan::AgentNode};
+use crate::{agent::estimated_tokens, error::Error, plan::AgentNode};
 
 /// Tokens and money that calls in flight may take.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -74,7 +74,8 @@ impl RunState {
 
 /// Why a call that may take `reserve` would go beyond a budget of the frame, with what was spent and what is in flight.
 fn beyond(frame: &Frame, reserve: Reserve) -> Option<Error> {
-    let Spend { usd, .. } = frame.spend;
+    // A run that plays a cassette ends where the recorded one did.
+    let usd = frame.spend.worth_usd();
     let mut taken = frame.reserved;
     taken += reserve;
     if let Some(most) = frame.plan.limits.max_cost_usd

@@ -182,7 +182,7 @@ impl RunState {
                 "status": instance.status.as_str(),
                 "error": instance.error.as_ref().map(|error| error.message.as_str()),
                 "attempts": instance.attempt,
-                "cost_usd": instance.spend.usd,
+                "cost_usd": instance.spend.worth_usd(),
                 "duration_ms": duration,
                 "output": Value::Null,
             })

@@ -18,11 +18,13 @@ use super::{
     check::{MAX_PROBLEMS, check, too_many_problems},
     grammar, interchange,
     load::{Syntax, load},
+    schema_shorthand::to_json_schema,
 };
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Files, MAX_FILE_BYTES, Sources, Span},
     error::Error,
     manifest::{EvalManifest, Manifest, PolicyManifest, TestFileManifest, Tree, TreeKind, WorkflowManifest},
+    model::Value,
 };
 
 /// The smallest workflow, for hints.
@@ -156,6 +158,13 @@ pub fn read_data_text(path: &Path, text: String, sources: &mut Sources, problems
     let before = problems.len();
     let (file, tree) = parse(path, text, sources, problems);
     tree.or_else(|| (problems.len() == before).then(|| Tree::new(Span::new(file, 0..0), TreeKind::Null)))
+}
+
+/// Reads a schema that stands in data: in shorthand, or as JSON Schema.
+///
+/// `None` when it is none; every reason is added to `problems`.
+pub fn read_schema(tree: &Tree, problems: &mut Vec<Diagnostic>) -> Option<Value> {
+    to_json_schema(tree, problems)
 }
 
 fn read_file(path: &Path, files: &dyn Files, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Option<String> {

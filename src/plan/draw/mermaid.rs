@@ -1,11 +1,12 @@
 //! Mermaid: a flowchart from the top down, inner graphs as subgraphs.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Write as _},
 };
 
 use crate::plan::draw::{
+    mark::{Mark, Marks},
     text::Glyphs,
     view::{GraphView, KindView},
 };
@@ -33,26 +34,60 @@ const RESERVED: [&str; 19] = [
     "lr",
 ];
 
-/// The flowchart.
-pub(super) fn render(graph: &GraphView) -> String {
+/// The flowchart, with its nodes marked.
+pub(super) fn render(graph: &GraphView, marks: &Marks) -> String {
     let mut text = String::from("flowchart TD\n");
     let mut names = Names::default();
-    write_graph(&mut text, graph, &mut names, "", 1).expect("writing to a string cannot fail");
+    let mut painted = Painted { marks, of: BTreeMap::new() };
+    write_graph(&mut text, graph, &mut names, &mut painted, ("", ""), 1).expect("writing to a string cannot fail");
+    painted.write(&mut text).expect("writing to a string cannot fail");
     text
 }
 
-fn write_graph(out: &mut String, graph: &GraphView, names: &mut Names, prefix: &str, depth: usize) -> fmt::Result {
+/// The marks, and the ids that were given to nodes with one.
+struct Painted<'a> {
+    marks: &'a Marks,
+    of: BTreeMap<Mark, Vec<String>>,
+}
+
+impl Painted<'_> {
+    fn write(&self, out: &mut String) -> fmt::Result {
+        for mark in Mark::ALL {
+            if let Some(ids) = self.of.get(&mark) {
+                // No class is called as a word of the language.
+                writeln!(out, "    classDef is_{0} {1}\n    class {2} is_{0}", mark.as_str(), mark.style(), ids.join(","))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `around` is what ids and what paths begin with.
+fn write_graph(
+    out: &mut String,
+    graph: &GraphView,
+    names: &mut Names,
+    painted: &mut Painted<'_>,
+    around: (&str, &str),
+    depth: usize,
+) -> fmt::Result {
     let indent = "    ".repeat(depth.min(20));
     let mut ids = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
-        let id = names.unique(&format!("{prefix}{}", node.id));
+        let id = names.unique(&format!("{}{}", around.0, node.id));
+        let path = format!("{}{}", around.1, node.id);
         let mut label = format!("<b>{}</b>", escape(&node.id));
         for line in node.lines("≤") {
             write!(label, "<br/>{}", escape(&line))?;
         }
+        let mark = if node.inner().is_some() { painted.marks.of(&path) } else { painted.marks.of_all_in(&path) };
+        if let Some((mark, words)) = mark {
+            write!(label, "<br/><i>{}</i>", escape(words))?;
+            painted.of.entry(mark).or_default().push(id.clone());
+        }
         if let Some(inner) = node.inner() {
             writeln!(out, "{indent}subgraph {id} [\"{label}\"]")?;
-            write_graph(out, inner, names, &format!("{id}_"), depth + 1)?;
+            write_graph(out, inner, names, painted, (&format!("{id}_"), &format!("{path}.")), depth + 1)?;
             writeln!(out, "{indent}end")?;
         } else {
             let (open, close) = match node.kind {

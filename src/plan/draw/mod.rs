@@ -11,9 +11,10 @@ mod from_plan;
 mod json;
 mod layers;
 mod list;
-mod marks;
+mod mark;
 mod mermaid;
 mod place;
+mod share;
 mod svg;
 mod text;
 mod view;
@@ -21,8 +22,10 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use self::marks::{Mark, Marks, NodeMark};
 use crate::plan::{Plan, draw::view::GraphView};
+
+pub use mark::{Mark, Marks};
+pub use share::{NodeShare, Share, Shares};
 
 /// How a plan is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,16 +56,22 @@ pub fn draw(plan: &Plan, format: DrawFormat) -> String {
     draw_view(&plan.name, plan.description.as_deref(), &from_plan::graph_view(&plan.graph), format)
 }
 
-/// Draws `plan` as SVG with marks at its nodes and edges.
+/// Draws `plan` as SVG that shows how far something holds of its nodes and edges.
+#[must_use]
+pub fn draw_shares(plan: &Plan, shares: &Shares) -> String {
+    svg::render(&plan.name, plan.description.as_deref(), &from_plan::graph_view(&plan.graph), Some(shares))
+}
+
+/// Draws `plan` as a Mermaid flowchart whose nodes are marked.
 #[must_use]
 pub fn draw_marked(plan: &Plan, marks: &Marks) -> String {
-    svg::render(&plan.name, plan.description.as_deref(), &from_plan::graph_view(&plan.graph), Some(marks))
+    mermaid::render(&from_plan::graph_view(&plan.graph), marks)
 }
 
 fn draw_view(name: &str, description: Option<&str>, graph: &GraphView, format: DrawFormat) -> String {
     match format {
         DrawFormat::Ascii { width, unicode } => ascii::render(graph, width, unicode),
-        DrawFormat::Mermaid => mermaid::render(graph),
+        DrawFormat::Mermaid => mermaid::render(graph, &Marks::default()),
         DrawFormat::Dot => dot::render(name, graph),
         DrawFormat::Svg => svg::render(name, description, graph, None),
         DrawFormat::Json => json::render(name, description, graph),

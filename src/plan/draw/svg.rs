@@ -4,8 +4,8 @@ use std::fmt::{self, Write as _};
 
 use crate::plan::draw::{
     layers::{self, Item, Layers, Link, Measure},
-    marks::{Mark, Marks, NodeMark, Within},
     place::{Extents, place},
+    share::{NodeShare, Share, Shares, Within},
     text::{Glyphs, width},
     view::{GraphView, KindView, NodeView, implied_edges},
 };
@@ -23,12 +23,12 @@ const ROW_WIDTH: usize = 1_800;
 const TEXT: usize = 40;
 const LABEL: usize = 36;
 
-/// The picture of the graph, titled with the workflow's name; with what is marked in it, if anything is.
-pub(super) fn render(name: &str, description: Option<&str>, graph: &GraphView, marks: Option<&Marks>) -> String {
-    let picture = lay_out(graph, marks.map(Within::all).as_ref());
+/// The picture of the graph, titled with the workflow's name; with how far something holds of its parts, if that is told.
+pub(super) fn render(name: &str, description: Option<&str>, graph: &GraphView, shares: Option<&Shares>) -> String {
+    let picture = lay_out(graph, shares.map(Within::all).as_ref());
     let (wide, high) = (picture.width + 2 * MARGIN, picture.height + 2 * MARGIN);
     let mut out = String::new();
-    let style = if marks.is_some() { MARKED } else { "" };
+    let style = if shares.is_some() { MARKED } else { "" };
     write_all(&mut out, (name, description), (wide, high), &picture, style).expect("writing to a string cannot fail");
     out
 }
@@ -106,7 +106,7 @@ struct Shape {
     lines: Vec<String>,
     tooltip: Option<String>,
     inner: Option<Picture>,
-    note: Option<NodeMark>,
+    note: Option<NodeShare>,
 }
 
 struct Edge {
@@ -114,7 +114,7 @@ struct Edge {
     to: (usize, usize),
     dashed: bool,
     has_head: bool,
-    mark: Option<Mark>,
+    mark: Option<Share>,
 }
 
 struct Label {
@@ -177,7 +177,7 @@ fn lay_out(graph: &GraphView, marks: Option<&Within<'_>>) -> Picture {
     };
     let mark_of = |edges: &[usize]| {
         let ends = edges.iter().map(|&edge| (&graph.nodes[graph.edges[edge].from].id, &graph.nodes[graph.edges[edge].to].id));
-        Mark::of(ends.filter_map(|(from, to)| marks?.edge(from, to)))
+        Share::of(ends.filter_map(|(from, to)| marks?.edge(from, to)))
     };
     let mut edges = Vec::new();
     let mut placed = Vec::new();
@@ -280,7 +280,7 @@ impl Shape {
         if let Some(tooltip) = &self.tooltip {
             writeln!(out, "<title>{}</title>", escape(tooltip))?;
         }
-        let mark = self.note.as_ref().map(|note| format!(" {}", note.mark.class())).unwrap_or_default();
+        let mark = self.note.as_ref().map(|note| format!(" {}", note.share.class())).unwrap_or_default();
         writeln!(
             out,
             "<rect class=\"{}{mark}\" x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\" rx=\"6\"/>",
@@ -292,7 +292,7 @@ impl Shape {
             baseline += LINE;
             writeln!(out, "<text x=\"{}\" y=\"{baseline}\">{}</text>", left + PADDING, escape(line))?;
         }
-        if let Some(NodeMark { note, .. }) = &self.note {
+        if let Some(NodeShare { note, .. }) = &self.note {
             baseline += LINE;
             let at = left + PADDING;
             writeln!(out, "<text class=\"note{mark}\" x=\"{at}\" y=\"{baseline}\">{}</text>", escape(note))?;

@@ -13,9 +13,9 @@ use crate::{
 ///
 /// # Source
 /// Anthropic API reference, "Streaming Messages" and "Create a Message".
-pub(super) struct Messages<'a> {
+pub(in crate::provider) struct Messages<'a> {
     /// The tool whose input is the answer, if it is a structured one; text is only talk then.
-    pub(super) answer_tool: Option<&'a str>,
+    pub(in crate::provider) answer_tool: Option<&'a str>,
 }
 
 impl Protocol for Messages<'_> {

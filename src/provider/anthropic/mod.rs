@@ -1,6 +1,6 @@
 //! Anthropic's messages. A structured answer is asked for as the call of a tool whose input is the answer.
 
-mod answer;
+pub(super) mod answer;
 mod request;
 
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ use crate::{
 ///
 /// # Source
 /// OpenAI API reference, "The chat completion object" and "The chat completion chunk object".
-pub(super) struct Completions;
+pub(in crate::provider) struct Completions;
 
 impl Protocol for Completions {
     fn event(&self, data: &Value, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {

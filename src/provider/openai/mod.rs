@@ -4,7 +4,7 @@
 //! its client drops the headers of an error (`Retry-After` among them), has no bound for what it reads, and its answer types
 //! refuse servers that leave fields out.
 
-mod answer;
+pub(super) mod answer;
 mod embedder;
 mod request;
 mod tool_calls;

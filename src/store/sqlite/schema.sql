@@ -53,7 +53,8 @@ SELECT run,
        body ->> '$.response.usage.input_tokens' AS input_tokens,
        body ->> '$.response.usage.output_tokens' AS output_tokens,
        body ->> '$.cost.usd' AS usd,                                 -- NULL unless the price is known
-       CASE json_type(body, '$.cost') WHEN 'object' THEN 'priced' ELSE body ->> '$.cost' END AS pricing,
+       CASE WHEN json_type(body, '$.cost') IS NOT 'object' THEN body ->> '$.cost'
+            WHEN json_type(body, '$.cost.replayed') IS NULL THEN 'priced' ELSE 'replayed' END AS pricing,
        body ->> '$.duration_ms' AS duration_ms,
        at AS finished,
        body ->> '$.response.content' AS answer,

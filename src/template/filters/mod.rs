@@ -46,8 +46,9 @@ impl fmt::Debug for Filter {
 impl Filter {
     /// How it is written, e.g. `join(d, attribute)`.
     pub(super) fn usage(&self) -> String {
-        let more = if self.takes_more { ", …" } else { "" };
-        format!("{}({}{more})", self.name, self.parameters.join(", "))
+        let more = self.takes_more.then_some("…");
+        let arguments: Vec<&str> = self.parameters.iter().copied().chain(more).collect();
+        format!("{}({})", self.name, arguments.join(", "))
     }
 }
 

@@ -8,10 +8,10 @@
 //! What a test mocks as a whole (a node with an inner graph, another workflow, a mapped node) is not looked into: its inside is covered by
 //! tests that run it. An agent that is called as a tool is in no workflow, and is not counted.
 
-mod marks;
 mod point;
 mod reach;
 mod report;
+mod shares;
 mod site;
 mod survey;
 mod take;

@@ -4,6 +4,8 @@
 //! goes on as a floating-point number.
 
 mod functions;
+#[doc(hidden)]
+pub mod fuzz;
 mod number;
 mod parse;
 

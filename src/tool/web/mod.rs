@@ -10,6 +10,8 @@ mod client;
 mod download;
 mod failure;
 mod fetch;
+#[doc(hidden)]
+pub mod fuzz;
 mod guard;
 mod headers;
 mod http;

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::page::{escape, page};
 use crate::{
-    plan::draw_marked,
+    plan::draw_shares,
     testing::coverage::{
         Coverage, FileCoverage, Tally,
-        marks::marks,
         point::{Point, Sort},
         reach::in_short,
+        shares::shares,
         threshold::percent,
     },
 };
@@ -93,7 +93,7 @@ fn section(out: &mut String, number: usize, file: &FileCoverage) {
         out,
         "<figure>\n<div class=\"scrolls\">\n{}</div>\n<figcaption>Full line: taken. Long dashes at a node: it ran, and points of it are \
          missing. Short dashes: no test took it.</figcaption>\n</figure>\n",
-        draw_marked(&file.plan, &marks(file)),
+        draw_shares(&file.plan, &shares(file)),
     );
     missing(out, number, file);
     source(out, number, file);

@@ -122,7 +122,7 @@ fn a_judge_that_fails_is_counted_apart() {
 /// Eight rows, of which the workflow that says `B:` gets all right, and the other one none.
 fn sides() -> (FaultServer, Project) {
     let server = FaultServer::start(&json!([says("B:", "bug"), says("", "other")]));
-    let rows: String =
+    let rows: Vec<String> =
         (0..8).map(|nth| format!("{{\"inputs\": {{\"message\": \"m{nth}\"}}, \"expected\": \"bug\"}}\n")).collect();
     let project = project(&server)
         .with("a.yaml", SORT.replace("MARK", "A:"))
@@ -130,7 +130,7 @@ fn sides() -> (FaultServer, Project) {
         .with("prompted.yaml", SORT.replace("prompt: 'MARK {{ inputs.message }}'", "prompt_file: p/a.md"))
         .with("p/a.md", "A: {{ inputs.message }}")
         .with("p/b.md", "B: {{ inputs.message }}")
-        .with("rows.jsonl", rows);
+        .with("rows.jsonl", rows.concat());
     (server, project)
 }
 

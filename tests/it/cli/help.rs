@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 67] = [
+const PAGES: [&[&str]; 69] = [
     &[],
     &["run"],
     &["resume"],
@@ -12,6 +12,7 @@ const PAGES: [&[&str]; 67] = [
     &["diff"],
     &["eval"],
     &["validate"],
+    &["test"],
     &["lock"],
     &["graph"],
     &["agents"],
@@ -22,6 +23,7 @@ const PAGES: [&[&str]; 67] = [
     &["runs", "list"],
     &["runs", "show"],
     &["runs", "events"],
+    &["runs", "report"],
     &["runs", "watch"],
     &["runs", "rm"],
     &["runs", "verify"],

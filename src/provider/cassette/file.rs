@@ -51,6 +51,14 @@ pub(super) fn text(tape: &Tape) -> String {
     format!("{HEAD}{}", yaml::document(&value))
 }
 
+/// The text that a cassette is written as, once it is read from `text`.
+///
+/// # Errors
+/// As [`read`].
+pub(in crate::provider) fn rewritten(text: &str) -> Result<String> {
+    parse(text).map(|tape| self::text(&tape))
+}
+
 /// Writes a cassette in the place of what the file held, all at once.
 ///
 /// # Errors

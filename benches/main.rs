@@ -22,6 +22,7 @@ mod plan;
 mod process;
 mod store;
 mod table;
+mod testing;
 mod tools;
 mod yardstick;
 
@@ -36,7 +37,7 @@ use table::Table;
 type Section = (&'static str, fn(&mut Table));
 
 /// All of them, in the order in which they are measured.
-const SECTIONS: [Section; 10] = [
+const SECTIONS: [Section; 11] = [
     ("store", store::run),
     ("mailbox", mailbox::run),
     ("plan", plan::run),
@@ -46,6 +47,7 @@ const SECTIONS: [Section; 10] = [
     ("tools", tools::run),
     ("memory", memory::run),
     ("messages", messages::run),
+    ("testing", testing::run),
     ("process", process::run),
 ];
 

@@ -99,6 +99,8 @@ pub struct MockManifest {
     pub approve: Option<Spanned<bool>>,
     /// Of an approval: the option that is taken.
     pub option: Option<Spanned<String>>,
+    /// Of an approval: whether nobody answers.
+    pub unanswered: Option<Spanned<bool>>,
     /// Of an approval: what is said with the answer.
     pub comment: Option<Spanned<String>>,
     /// Of an approval: what is filled in.

@@ -6,15 +6,16 @@ use super::{
     crash::{Deaths, Paid},
     faults::{Faults, FaultyProvider},
     live::PartlyScripted,
+    mortal_store::MortalStore,
     run::TestRun,
     script::{NodeScript, Script},
     stand_ins::{MockedNodes, MockedTools},
 };
 use crate::{
     app::rehearsal::{Cast, Stage},
-    engine::{RunOptions, RunResult, Stop, read_run},
+    engine::{RunOptions, RunResult, Stop, children_of, read_run},
     error::{Error, ErrorKind, Result},
-    model::ProviderName,
+    model::{Event, ProviderName, RunId},
     plan::{Plan, Rehearsed},
     provider::{MockProvider, MockSettings, Provider},
     store::{InMemoryStore, Store},
@@ -61,7 +62,26 @@ async fn play(stage: &Stage, script: &Script, live: &LiveProviders) -> Result<Te
     let options = stage.options(&script.name, script.inputs.clone(), script.env.clone())?;
     let (result, asked_again) = troupe.perform(&plan, options, &store).await?;
     let events = read_run(&store, result.run).await?.events;
-    Ok(TestRun { plan: Arc::clone(stage.plan()), rehearsed: plan, events, result, asked: nodes.asked(), asked_again })
+    let called = called(&store, result.run, &events).await?;
+    Ok(TestRun { plan: Arc::clone(stage.plan()), rehearsed: plan, events, called, result, asked: nodes.asked(), asked_again })
+}
+
+/// The events of the runs that a run called, and of those that these called.
+async fn called(store: &Arc<dyn Store>, run: RunId, events: &[Event]) -> Result<Vec<Vec<Event>>> {
+    let mut found = Vec::new();
+    let mut open = children_of(run, events);
+    while let Some(child) = open.pop() {
+        // One that was called when the process died may never have begun.
+        match read_run(store, child.run).await {
+            Ok(recorded) => {
+                open.extend(children_of(child.run, &recorded.events));
+                found.push(recorded.events);
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
 }
 
 fn mocked(script: &NodeScript) -> Rehearsed {
@@ -121,8 +141,13 @@ impl<'a> Troupe<'a> {
 
     /// The run, through all crashes; and what was asked again though its answer was recorded.
     async fn perform(&self, plan: &Arc<Plan>, options: RunOptions, store: &Arc<dyn Store>) -> Result<(RunResult, Vec<String>)> {
-        let engine = || self.stage.engine(self.cast(), &self.script.env, Arc::clone(store));
         let deaths = Arc::new(Deaths::new(self.faults.crashes()));
+        let own: Arc<dyn Store> = if self.faults.crashes().next().is_none() {
+            Arc::clone(store)
+        } else {
+            Arc::new(MortalStore { inner: Arc::clone(store), deaths: Arc::clone(&deaths) })
+        };
+        let engine = || self.stage.engine(self.cast(), &self.script.env, Arc::clone(&own));
         let mut running = Box::pin({
             let (engine, plan, options, deaths) = (engine(), Arc::clone(plan), options.clone(), Arc::clone(&deaths));
             async move { engine.run(plan, options, deaths, Stop::default()).await }
@@ -139,6 +164,7 @@ impl<'a> Troupe<'a> {
                 return Ok((result, again));
             }
             drop(running);
+            deaths.begin();
             let events = read_run(store, options.run).await?.events;
             durable.push(self.paid.durable(options.run, &events, &self.nodes.asked()));
             running = Box::pin({

@@ -20,6 +20,8 @@ pub struct TestRun {
     pub events: Vec<Event>,
     /// How it stands, with its outputs or its error.
     pub result: RunResult,
+    /// The events of each run of an agent or a workflow that was called as a tool.
+    pub called: Vec<Vec<Event>>,
     /// What nodes were given, in the order in which their attempts began; those of agents and workflows that were called as tools too.
     pub asked: Vec<Asked>,
     /// What was asked again after a crash although its answer was recorded: there must be nothing.

@@ -41,6 +41,9 @@ fn node(mock: &MockManifest) -> NodeScript {
     let approves = |approve: bool| if approve { ApprovalNode::APPROVE } else { ApprovalNode::REJECT };
     let option = mock.option.as_ref().map(|option| option.value.as_str());
     let option = option.or(mock.approve.as_ref().map(|approve| approves(approve.value)));
+    if mock.unanswered.as_ref().is_some_and(|unanswered| unanswered.value) {
+        return NodeScript::Answer(RehearsedAnswer::Silence);
+    }
     match (option, &mock.each) {
         (Some(option), _) => NodeScript::Answer(RehearsedAnswer::Chosen {
             option: option.to_owned(),

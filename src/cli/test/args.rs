@@ -4,6 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use super::coverage::CoverageArgs;
 use crate::testing::suite::Filter;
 
 /// `test`.
@@ -14,8 +15,9 @@ Examples:
   agentflow test workflows/review-change.yaml --filter 'risky change'
   agentflow test --changed origin/main --junit tests.xml
   agentflow test --watch
+  agentflow test workflows --coverage --fail-under nodes=100,edges=100
 
-Exit codes: 0 all tests passed, 1 a test failed, 2 wrong usage or files")]
+Exit codes: 0 all tests passed, 1 a test failed or too little is covered, 2 wrong usage or files")]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct TestArgs {
     /// Test files, workflows whose tests are meant, or folders [default: all test files here and below]
@@ -48,6 +50,9 @@ pub struct TestArgs {
     /// Write a report in JUnit XML into this file, too
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub junit: Option<PathBuf>,
+    /// What is told of coverage.
+    #[command(flatten)]
+    pub coverage: CoverageArgs,
 }
 
 /// How tests are told.

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod changed;
+mod coverage;
 mod json;
 mod junit;
 mod text;
@@ -38,6 +39,7 @@ use crate::{
 };
 
 use args::{TestArgs, TestFormat};
+use coverage::Covering;
 
 /// What is said when a signal came.
 const STOPPING: &str = "stopping: tests that run come to their end; again to stop at once";
@@ -74,11 +76,14 @@ struct Bench<'a> {
 struct Round {
     report: SuiteReport,
     took: Duration,
+    /// What its tests took, when that is wanted.
+    covering: Option<Covering>,
 }
 
 impl Bench<'_> {
     /// Runs them once; gives the exit code.
     fn once(&self) -> Result<u8> {
+        self.args.coverage.check(self.args.format)?;
         let files = self.load(self.discovered()?);
         if self.tell_problems(&files)? {
             return Ok(exit::USAGE);
@@ -95,9 +100,16 @@ impl Bench<'_> {
             None => files,
         };
         self.refuse_filter_for_nothing(&files)?;
-        let round = self.run(&files)?;
+        let mut round = self.run(&files)?;
         self.tell(&round)?;
-        Ok(if round.report.has_failed() { exit::RUN_FAILED } else { exit::SUCCEEDED })
+        let is_short = match round.covering.take() {
+            Some(mut covering) => {
+                covering.add_untested(&self.args.files, self.settings, self.terminal)?;
+                covering.tell(&self.args.coverage, self.terminal)?
+            }
+            None => false,
+        };
+        Ok(if round.report.has_failed() || is_short { exit::RUN_FAILED } else { exit::SUCCEEDED })
     }
 
     /// The test files that are meant.
@@ -150,15 +162,20 @@ impl Bench<'_> {
             stop: &self.stop,
         };
         let begun = Instant::now();
-        let mut teller = Teller { terminal: self.terminal, format: self.args.format, broken: None };
+        let mut teller = Teller {
+            terminal: self.terminal,
+            format: self.args.format,
+            broken: None,
+            covering: self.args.coverage.is_wanted().then(Covering::default),
+        };
         let report = run_suite(files, &options, &mut teller)?;
         teller.broken.map_or(Ok(()), Err)?;
-        Ok(Round { report, took: begun.elapsed() })
+        Ok(Round { report, took: begun.elapsed(), covering: teller.covering })
     }
 
     /// Tells what came of a round, in the form that is wanted and as a file.
     fn tell(&self, round: &Round) -> Result<()> {
-        let Round { report, took } = round;
+        let Round { report, took, .. } = round;
         if let Some(path) = &self.args.junit {
             let text = junit::document(report)?;
             fs::write(path, text).map_err(|err| {
@@ -190,10 +207,15 @@ struct Teller<'a> {
     format: TestFormat,
     /// Why nothing more can be told.
     broken: Option<Error>,
+    /// Counts what is covered.
+    covering: Option<Covering>,
 }
 
 impl Audience for Teller<'_> {
-    fn on_case(&mut self, report: &CaseReport, _run: Option<RunOfCase<'_>>) {
+    fn on_case(&mut self, report: &CaseReport, run: Option<RunOfCase<'_>>) {
+        if let (Some(covering), Some(run)) = (&mut self.covering, &run) {
+            covering.take(run);
+        }
         if let (TestFormat::Text, None, Some(line)) = (self.format, &self.broken, text::line(report, self.terminal)) {
             self.broken = self.terminal.print(&line).err();
         }

@@ -83,6 +83,7 @@ fn mock(tree: &Tree) -> MockManifest {
         each: tree.get("each").map(step),
         approve: tree.get("approve").and_then(boolean),
         option: tree.get("option").and_then(text),
+        unanswered: tree.get("unanswered").and_then(boolean),
         comment: tree.get("comment").and_then(text),
         form: tree.get("form").cloned(),
     }

@@ -67,7 +67,8 @@ fn node(name: &Spanned<String>, mock: &MockManifest, checker: &mut Checker<'_>, 
         | NodeKind::Receive(_)
         | NodeKind::StandIn { .. } => no_decision(path, kind, mock, problems),
     }
-    if mock.each.is_none() && mock.approve.is_none() && mock.option.is_none() {
+    let is_unanswered = mock.unanswered.as_ref().is_some_and(|unanswered| unanswered.value);
+    if mock.each.is_none() && mock.approve.is_none() && mock.option.is_none() && !is_unanswered {
         outputs(path, false, &mock.step, checker, problems);
         nothing(path, mock, checker, problems);
     }
@@ -136,11 +137,12 @@ fn no_decision(path: &str, kind: &NodeKind, mock: &MockManifest, problems: &mut 
     let keys = [
         ("approve", mock.approve.as_ref().map(|value| value.span)),
         ("option", mock.option.as_ref().map(|value| value.span)),
+        ("unanswered", mock.unanswered.as_ref().map(|value| value.span)),
         ("comment", mock.comment.as_ref().map(|value| value.span)),
         ("form", mock.form.as_ref().map(|value| value.span)),
     ];
     for (key, span) in keys.into_iter().filter_map(|(key, span)| Some((key, span?))) {
-        let message = format!("`{key}` answers an approval, and node `{path}` is none: it is a `{}` node", kind.word());
+        let message = format!("`{key}` answers an approval, and node `{path}` is none: it is of the kind `{}`", kind.word());
         refuse(problems, span, message, "write what it puts out: `output: …`");
     }
 }

@@ -32,6 +32,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{Event, EventBody},
     plan::{NodeKind, Plan},
+    testing::TestRun,
 };
 
 /// What tests took of some workflows.
@@ -143,6 +144,15 @@ impl Coverage {
             }
         });
         Ok(())
+    }
+
+    /// Counts what a test run took, with the runs that it called. `env` are the environment variables that it was given.
+    ///
+    /// # Errors
+    /// As [`Coverage::take`].
+    pub fn take_run(&mut self, run: &TestRun, env: &BTreeMap<String, String>) -> Result<()> {
+        self.take(&run.rehearsed, env, &run.events)?;
+        run.called.iter().try_for_each(|events| self.take(&run.rehearsed, env, events))
     }
 
     /// Adds what other tests took.

@@ -3,6 +3,7 @@
 use super::{
     Coverage, FileCoverage,
     point::{Count, Point, What},
+    threshold::percent,
 };
 
 impl Point {
@@ -81,9 +82,13 @@ impl FileCoverage {
     }
 }
 
-/// What is to be said of all of them in one line.
-pub(super) fn in_short(coverage: &Coverage) -> String {
-    let (tally, files) = (coverage.tally(None), coverage.files().count());
-    let workflows = if files == 1 { "1 workflow".to_owned() } else { format!("{files} workflows") };
-    format!("{} of {} points of {workflows} are covered", tally.covered, tally.all)
+impl Coverage {
+    /// What is to be said of all of them in one line.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        let (tally, files) = (self.tally(None), self.files().count());
+        let workflows = if files == 1 { "1 workflow".to_owned() } else { format!("{files} workflows") };
+        let percent = percent(tally.percent());
+        format!("{} of {} points of {workflows} are covered ({percent} %)", tally.covered, tally.all)
+    }
 }

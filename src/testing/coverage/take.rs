@@ -171,7 +171,7 @@ impl Walk<'_> {
         if is_whole_map(path, site.node) {
             return;
         }
-        match &doing(site.node).kind {
+        match doing(site.node).kind.written() {
             NodeKind::Approval(_) => match self.answered.remove(path) {
                 Some(None) => self.take(site, What::Unanswered),
                 Some(Some(option)) => self.take(site, What::Chose(option)),
@@ -198,7 +198,7 @@ impl Walk<'_> {
     }
 
     fn failed(&mut self, path: &NodePath, site: &Site<'_>, error: &ErrorRecord, handled: Option<&Handled>) {
-        if matches!(doing(site.node).kind, NodeKind::Approval(_)) {
+        if matches!(doing(site.node).kind.written(), NodeKind::Approval(_)) {
             match self.answered.remove(path) {
                 Some(None) if matches!(error.kind, ErrorKind::Denied | ErrorKind::Timeout) => self.take(site, What::Unanswered),
                 Some(Some(option)) => self.take(site, What::Chose(option)),

@@ -62,9 +62,12 @@ async fn a_condition_that_is_written_as_it_is_has_one_way_only() {
 async fn the_conditions_of_edges_are_covered_both_ways() {
     let flow = |n: i64| {
         let text = r#"{
-            "inputs": {"n": "integer"},
-            "nodes": [{"id": "a", "value": 1}, {"id": "b", "value": 2}],
-            "edges": [{"from": "a", "to": "b", "condition": "inputs.n > 1"}]
+            "name": "flow", "inputs": {"n": "integer"},
+            "nodes": [
+                {"node_id": "a", "node_type": "value", "config": {"value": 1}},
+                {"node_id": "b", "node_type": "value", "config": {"value": 2}}
+            ],
+            "edges": [{"from_node": "a", "to_node": "b", "condition": "inputs.n > 1"}]
         }"#;
         Flow::new(text).input("n", n)
     };

@@ -8,7 +8,6 @@ use crate::{
     testing::coverage::{
         Coverage, FileCoverage, Tally,
         point::{Point, Sort},
-        reach::in_short,
         shares::shares,
         threshold::percent,
     },
@@ -22,7 +21,7 @@ pub(super) fn render(coverage: &Coverage) -> String {
         "<header>\n<h1>Coverage of workflows: {} %</h1>\n<p>{}. A point is something that a test can take: a node, an edge, a condition \
          that is true or false, a case of a route, what follows from a failure.</p>\n</header>\n<main>\n",
         percent(coverage.tally(None).percent()),
-        escape(&in_short(coverage)),
+        escape(&coverage.in_short()),
     );
     figures(&mut body, coverage);
     for (number, file) in coverage.files().enumerate() {

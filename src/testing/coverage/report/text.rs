@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::one_line;
-use crate::testing::coverage::{Coverage, FileCoverage, Tally, point::Sort, reach::in_short, threshold::percent};
+use crate::testing::coverage::{Coverage, FileCoverage, Tally, point::Sort, threshold::percent};
 
 /// The report.
 pub(super) fn render(coverage: &Coverage) -> String {
@@ -11,7 +11,7 @@ pub(super) fn render(coverage: &Coverage) -> String {
     for file in coverage.files() {
         missing(&mut out, file);
     }
-    let _ = writeln!(out, "\n{} ({} %)", in_short(coverage), percent(coverage.tally(None).percent()));
+    let _ = writeln!(out, "\n{}", coverage.in_short());
     out
 }
 

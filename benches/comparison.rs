@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{figure::Figure, history::Run, measure::aligned};
+use super::{figure::Figure, history::Run, measure::aligned};
 
 /// How much slower is allowed when nobody says.
 pub(crate) const THRESHOLD: f64 = 0.15;
@@ -43,7 +43,8 @@ impl Comparison {
             (figure.clone(), Some(earlier.clone()), Some(change), verdict)
         });
         let machine = if is_same_machine { "the same machine" } else { "another machine: only ratios are judged" };
-        let head = format!("against {} of {}, {machine}; allowed: {:.0} %", before.commit, before.at.strftime("%F"), threshold * 100.0);
+        let head =
+            format!("against {} of {}, {machine}; allowed: {:.0} %", before.commit, before.at.strftime("%F"), threshold * 100.0);
         Self { head, rows: rows.collect() }
     }
 

@@ -22,8 +22,10 @@ use async_trait::async_trait;
 use indexmap::IndexMap;
 
 use crate::{
-    measure::{Table, peak_memory, processor_share, processor_time, quantile, show},
+    figure::{Figure, Unit},
+    measure::{peak_memory, processor_share, processor_time, quantile, show},
     store::Bare,
+    table::Table,
 };
 
 pub(crate) fn run(table: &mut Table) {
@@ -54,6 +56,7 @@ fn pure_chains(table: &mut Table, runtime: &tokio::runtime::Runtime) {
         let mut times: Vec<_> = (0..rounds).map(|_| runtime.block_on(one_run(&engine, &plan))).collect();
         let node = quantile(&mut times, 0.5) / u32::try_from(count).unwrap();
         each.push(node);
+        table.keep(format!("pure-node-{count}"), Figure::of(Unit::Processor, &times).each(count));
         let measured = format!("{}{}", show(node), processor_share(before, rounds * count));
         let what = format!("chain of {count} pure nodes, FULL: a node");
         if count == 1_000 {
@@ -88,6 +91,8 @@ fn agent_chains(table: &mut Table, runtime: &tokio::runtime::Runtime) {
             let commits: Duration = (0..NODES).map(|_| raw.commit(1)).sum();
             bare.push(commits / u32::try_from(NODES).unwrap());
         }
+        table.keep(format!("agent-node-{}-to-commit", name.to_lowercase()), Figure::pairs(&nodes, &bare));
+        table.keep(format!("agent-node-{}", name.to_lowercase()), Figure::of(Unit::Disk, &nodes));
         let (node, bare) = (quantile(&mut nodes, 0.5), quantile(&mut bare, 0.5));
         let times = node.as_secs_f64() / bare.as_secs_f64();
         let processor =
@@ -118,6 +123,9 @@ fn fan_out(table: &mut Table) {
         memory = memory.max(kib.parse::<u64>().unwrap());
     }
     let time = quantile(&mut times, 0.5);
+    table.keep("fan-out", Figure::of(Unit::Processor, &times));
+    #[expect(clippy::cast_precision_loss, reason = "small")]
+    table.keep("fan-out-memory", Figure::one(Unit::Kibibytes, memory as f64));
     table.wanted("1 → 10,000 → 1 mock agents, FULL: time", "≤ 0.4 s", show(time), time <= Duration::from_millis(400));
     table.wanted(
         "1 → 10,000 → 1 mock agents, FULL: peak memory",
@@ -179,6 +187,7 @@ fn resumes(table: &mut Table, runtime: &tokio::runtime::Runtime) {
             })
             .collect();
         let time = quantile(&mut times, 0.5);
+        table.keep(format!("resume-{events}"), Figure::of(Unit::Processor, &times));
         let what = format!("resume of a run of {} events", records.len());
         table.wanted(what, format!("≤ {}", show(most)), show(time), time <= most);
     }
@@ -195,6 +204,7 @@ fn parallel(table: &mut Table, runtime: &tokio::runtime::Runtime) {
     let engine = Engine::new(store, models(mock(Duration::from_millis(50))), EngineSettings::default());
     let mut times: Vec<_> = (0..3).map(|_| runtime.block_on(one_run(&engine, &plan))).collect();
     let time = quantile(&mut times, 0.5);
+    table.keep("parallel", Figure::of(Unit::Seconds, &times));
     table.wanted("1,000 agents of 50 ms, 100 at once, FULL", "≤ 0.55 s", show(time), time <= Duration::from_millis(550));
 }
 
@@ -209,6 +219,7 @@ fn uneven_diamond(table: &mut Table, runtime: &tokio::runtime::Runtime) {
     let engine = Engine::new(store, models(Arc::new(Timed)), EngineSettings::default());
     let mut times: Vec<_> = (0..3).map(|_| runtime.block_on(one_run(&engine, &plan))).collect();
     let time = quantile(&mut times, 0.5);
+    table.keep("uneven-diamond", Figure::of(Unit::Seconds, &times));
     table.wanted("uneven diamond, critical path 250 ms", "≤ 260 ms", show(time), time <= Duration::from_millis(260));
 }
 

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::figure::Figure;
+use super::figure::Figure;
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -22,7 +22,9 @@ use futures::{StreamExt as _, stream};
 
 use crate::{
     engine::{one_run, plan, runtime},
-    measure::{Table, processor_time, quantile, rate, show},
+    figure::{Figure, Unit},
+    measure::{processor_time, quantile, rate, show},
+    table::Table,
 };
 
 const CALLS: usize = 1_000;
@@ -62,6 +64,10 @@ fn compare(table: &mut Table, server: &Server, answers: &str) {
             wall.push(time);
             processor.extend(before.zip(processor_time()).map(|(before, after)| after.saturating_sub(before)));
         }
+    }
+    let kept = if answers == "at once" { "at-once" } else { "after-5ms" };
+    for (way, name) in [(1, "memory"), (2, "recorded")] {
+        table.keep(format!("{kept}-{name}-to-bare"), Figure::pairs(&times[way].0, &times[0].0));
     }
     let [bare, ..] = times.each_mut().map(|(wall, _)| quantile(wall, 0.5));
     for ((name, target), (wall, processor)) in WAYS.iter().zip(&mut times) {

@@ -14,7 +14,11 @@ use agentflow::{
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::measure::{Table, quantile, rate, show};
+use crate::{
+    figure::{Figure, Unit},
+    measure::{quantile, rate, show},
+    table::Table,
+};
 
 /// The argument that makes this program do nothing but send.
 pub(crate) const SENDER_ONLY: &str = "mailbox-sender-only";
@@ -43,6 +47,8 @@ pub(crate) fn run(table: &mut Table) {
         assert_eq!(runtime.block_on(take(&one, 1)), 1);
         read.push(begun.elapsed());
     }
+    table.keep("send-alone", Figure::of(Unit::Disk, &sent));
+    table.keep("take-alone", Figure::of(Unit::Disk, &read));
     table.told("one message alone, FULL: send, p50", show(quantile(&mut sent, 0.5)));
     table.told("one message alone, FULL: take and confirm, p50", show(quantile(&mut read, 0.5)));
 
@@ -53,11 +59,21 @@ pub(crate) fn run(table: &mut Table) {
         let mut processes: Vec<_> = (0..senders).map(|line| start(&url, &name, line, each)).collect();
         let mut left = each * senders;
         let mut begun = None;
+        // How long one message took, for each thousand.
+        let (mut each, mut counted, mut since) = (Vec::new(), 0, Instant::now());
         while left > 0 {
             let taken = runtime.block_on(take(&to, 256));
-            begun = begun.or_else(|| (taken > 0).then(Instant::now));
+            if begun.is_none() && taken > 0 {
+                (begun, since) = (Some(Instant::now()), Instant::now());
+            }
             left -= taken;
+            counted += u32::try_from(taken).unwrap();
+            if counted >= 1_000 {
+                each.push(since.elapsed() / counted);
+                (counted, since) = (0, Instant::now());
+            }
         }
+        table.keep(format!("message-of-{senders}-senders"), Figure::of(Unit::Disk, &each));
         let time = begun.map(|begun| begun.elapsed()).unwrap();
         assert!(processes.iter_mut().all(|process| process.wait().unwrap().success()));
         let count = usize::try_from(each * senders).unwrap();

@@ -26,7 +26,9 @@ use serde_json::json;
 
 use crate::{
     engine::runtime,
-    measure::{Table, quantile, rate, show},
+    figure::{Figure, Unit},
+    measure::{quantile, rate, show},
+    table::Table,
 };
 
 const CALLS: usize = 1_000;
@@ -45,6 +47,7 @@ pub(crate) fn run(table: &mut Table) {
             theirs.push(runtime.block_on(calls_of_bare(&bare, at_once)));
             ours.push(runtime.block_on(calls_of_tool(&*tool, at_once)));
         }
+        table.keep(format!("calls-{at_once}-to-bare"), Figure::pairs(&ours, &theirs));
         let (theirs, ours) = (quantile(&mut theirs, 0.5), quantile(&mut ours, 0.5));
         let share = theirs.as_secs_f64() / ours.as_secs_f64() * 100.0;
         let what = format!("{CALLS} MCP calls over pipes, {name}");

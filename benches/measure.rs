@@ -1,45 +1,6 @@
-//! Rows, and the few figures that are made of many times.
+//! Times and what is made of many of them.
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
-
-/// What was measured so far.
-#[derive(Default)]
-pub(crate) struct Table {
-    rows: Vec<[String; 4]>,
-}
-
-impl Table {
-    /// Begins the rows about `name`.
-    pub(crate) fn section(&mut self, name: &str) {
-        self.rows.push([format!("— {name}"), String::new(), String::new(), String::new()]);
-    }
-
-    /// A figure nobody set a target for.
-    pub(crate) fn told(&mut self, what: impl Into<String>, measured: impl Into<String>) {
-        self.rows.push([what.into(), String::new(), measured.into(), String::new()]);
-    }
-
-    /// A figure with a target, and whether it is met.
-    pub(crate) fn wanted(&mut self, what: impl Into<String>, target: impl Into<String>, measured: impl Into<String>, met: bool) {
-        self.rows.push([what.into(), target.into(), measured.into(), if met { "ok" } else { "MISSED" }.to_owned()]);
-    }
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = ["what", "target", "measured", ""].map(str::to_owned);
-        let width = |column: usize| self.rows.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths = [0, 1, 2].map(width);
-        for row in [&head].into_iter().chain(&self.rows) {
-            let line = format!("{:3$}  {:>4$}  {:>5$}  ", row[0], row[1], row[2], widths[0], widths[1], widths[2]);
-            writeln!(f, "{}", (line + &row[3]).trim_end())?;
-        }
-        Ok(())
-    }
-}
+use std::time::{Duration, Instant};
 
 /// How long `work` takes.
 pub(crate) fn time(work: impl FnOnce()) -> Duration {
@@ -96,4 +57,20 @@ pub(crate) fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// Rows with their columns below each other: the first to the left, the others to the right, and the last as it is.
+pub(crate) fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().enumerate().map(|(column, cell)| match column {
+            0 => format!("{cell:0$}", width(0)),
+            _ if column + 1 == COLUMNS => cell.clone(),
+            _ => format!("{cell:>0$}", width(column)),
+        });
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
 }

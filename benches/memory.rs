@@ -25,8 +25,10 @@ use agentflow::{
 use fastrand::Rng;
 
 use crate::{
-    measure::{Table, peak_memory, quantile, rate, show},
+    figure::{Figure, Unit},
+    measure::{peak_memory, quantile, rate, show},
     store::Log,
+    table::Table,
 };
 
 const DIMENSION: usize = 384;
@@ -61,7 +63,9 @@ fn one_size(table: &mut Table, count: usize) {
     let runtime = runtime();
     let index = runtime.block_on(open(&path));
     let world = World::new();
-    let time = runtime.block_on(add(&index, &world, 0..count, 12));
+    let times = runtime.block_on(add(&index, &world, 0..count, 12));
+    let time: Duration = times.iter().sum();
+    table.keep(format!("add-{count}"), Figure::of(Unit::Disk, &times).each(CHUNKS * DOCUMENTS));
     let speed = count as f64 / time.as_secs_f64();
     let thousands = count / 1_000;
     table.wanted(format!("{thousands}k: add"), "≥ 10,000/s", rate(count, time), speed >= 10_000.0);
@@ -76,7 +80,11 @@ fn one_size(table: &mut Table, count: usize) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     let figures: Vec<u64> = text.split_ascii_whitespace().map(|figure| figure.parse().unwrap()).collect();
-    let [cold, p50, p95, both_p50, both_p95, filtered_p95, recall, memory] = figures[..] else { panic!("{text}") };
+    let [cold, p25, p50, p75, p95, both_p50, both_p95, filtered_p95, recall, memory] = figures[..] else { panic!("{text}") };
+    let quartiles = [p25, p50, p75].map(Duration::from_micros);
+    table.keep(format!("search-{count}"), Figure::of(Unit::Processor, &quartiles));
+    table.keep(format!("recall-{count}"), Figure::one(Unit::Missing, 1.0 - recall as f64 / 1e4));
+    table.keep(format!("search-{count}-memory"), Figure::one(Unit::Kibibytes, memory as f64));
     let micros = |figure| show(Duration::from_micros(figure));
     let most = if count > 100_000 { 200_000 } else { 20_000 };
     let target = format!("≤ {}", micros(most));
@@ -120,7 +128,7 @@ fn commits(table: &mut Table) {
             let (runtime, world) = (self::runtime(), World::new());
             let (mut added, mut time) = (0, Duration::ZERO);
             while !stop.load(Ordering::Relaxed) {
-                time += runtime.block_on(add(&index, &world, added..added + 2_000, 12));
+                time += runtime.block_on(add(&index, &world, added..added + 2_000, 12)).iter().sum::<Duration>();
                 added += 2_000;
             }
             (added, time)
@@ -143,7 +151,7 @@ fn long_texts(table: &mut Table) {
     let folder = tempfile::tempdir_in(".").unwrap();
     let runtime = runtime();
     let index = runtime.block_on(open(&folder.path().join("agentflow.db")));
-    let time = runtime.block_on(add(&index, &World::new(), 0..20_000, 170));
+    let time = runtime.block_on(add(&index, &World::new(), 0..20_000, 170)).iter().sum();
     table.told("20k with texts of 170 words: add", rate(20_000, time));
 }
 
@@ -182,7 +190,9 @@ pub(crate) fn queries_only(path: &str, count: &str) {
         .collect();
     let figures = [
         cold,
+        quantile(&mut times, 0.25),
         quantile(&mut times, 0.5),
+        quantile(&mut times, 0.75),
         quantile(&mut times, 0.95),
         quantile(&mut both, 0.5),
         quantile(&mut both, 0.95),
@@ -260,17 +270,17 @@ fn unit(vector: Vec<f32>) -> Vec<f32> {
     vector.into_iter().map(|number| number / length).collect()
 }
 
-/// Adds chunks of these numbers; how long the index took, without making them up.
-async fn add(index: &SqliteIndex, world: &World, chunks: Range<usize>, words: usize) -> Duration {
-    let mut time = Duration::ZERO;
+/// Adds chunks of these numbers; how long the index took for each call, without making them up.
+async fn add(index: &SqliteIndex, world: &World, chunks: Range<usize>, words: usize) -> Vec<Duration> {
+    let mut times = Vec::new();
     let all: Vec<_> = (chunks.start / CHUNKS..chunks.end / CHUNKS).collect();
     for documents in all.chunks(DOCUMENTS) {
         let put = documents.iter().map(|number| document(world, *number, words)).collect();
         let start = Instant::now();
         index.put(&collection(), put).await.unwrap();
-        time += start.elapsed();
+        times.push(start.elapsed());
     }
-    time
+    times
 }
 
 fn document(world: &World, number: usize, words: usize) -> NewDocument {

@@ -20,7 +20,9 @@ use serde_json::json;
 
 use crate::{
     engine::{Blind, mock, models, plan, runtime},
-    measure::{Table, quantile, show},
+    figure::{Figure, Unit},
+    measure::{quantile, show},
+    table::Table,
 };
 
 pub(crate) fn run(table: &mut Table) {
@@ -55,6 +57,7 @@ fn one_mailbox(table: &mut Table, runtime: &tokio::runtime::Runtime) {
             .collect();
         let time = quantile(&mut times, 0.5);
         each.push(time / count);
+        table.keep(format!("mailbox-{count}"), Figure::of(Unit::Processor, &times).each(count as usize));
         let rate = f64::from(count) / time.as_secs_f64();
         let what = format!("{count} messages through one mailbox of a run, memory");
         if count == 10_000 {
@@ -107,6 +110,7 @@ fn many_agents(table: &mut Table, runtime: &tokio::runtime::Runtime) {
             .collect();
         let time = quantile(&mut times, 0.5);
         each.push(time / (agents * 10));
+        table.keep(format!("agents-{agents}"), Figure::of(Unit::Processor, &times).each(agents as usize * 10));
         table.told(format!("{agents} agents that send 10 messages each and read, memory"), show(time));
     }
     let flat = each[1].as_secs_f64() / each[0].as_secs_f64();

@@ -8,7 +8,11 @@ use agentflow::{
     plan::{AgentStanding, CompileOptions, ManifestChoice, ModelStanding, Standings, compile_text},
 };
 
-use crate::measure::{Table, processor_share, processor_time, quantile, show, time};
+use crate::{
+    figure::{Figure, Unit},
+    measure::{processor_share, processor_time, quantile, show, time},
+    table::Table,
+};
 
 pub(crate) fn run(table: &mut Table) {
     for count in [10, 100, 1_000] {
@@ -26,6 +30,7 @@ pub(crate) fn run(table: &mut Table) {
             .collect();
         let p50 = quantile(&mut times, 0.5);
         let measured = format!("{}{}", show(p50), processor_share(before, rounds));
+        table.keep(format!("validate-{count}"), Figure::of(Unit::Processor, &times));
         let what = format!("validate {count} nodes ({} KiB of YAML)", text.len() / 1024);
         if count == 1_000 {
             table.wanted(what, "< 50 ms", measured, p50.as_millis() < 50);
@@ -59,6 +64,7 @@ fn discovery(table: &mut Table) {
     let mut times: Vec<_> = (0..200).map(|_| time(|| drop(choose()))).collect();
     let p50 = quantile(&mut times, 0.5);
     let measured = format!("{}{}", show(p50), processor_share(before, 200));
+    table.keep("choose", Figure::of(Unit::Processor, &times));
     table.wanted(format!("choose one of {AGENTS} agents"), "< 1 ms", measured, p50.as_micros() < 1_000);
 }
 

@@ -8,8 +8,10 @@ use std::{
 };
 
 use crate::{
-    measure::{Table, quantile, show, time},
+    figure::{Figure, Unit},
+    measure::{quantile, show, time},
     store::raw_flushes,
+    table::Table,
 };
 
 /// The program, built with the same settings as this one.
@@ -22,6 +24,7 @@ pub(crate) fn run(table: &mut Table) {
         .unwrap();
 
     let mut version: Vec<_> = (0..30).map(|_| time(|| succeed(Command::new(PROGRAM).arg("--version")))).collect();
+    table.keep("version", Figure::of(Unit::Processor, &version));
     table.told("agentflow --version, p50", show(quantile(&mut version, 0.5)));
 
     let mut first: Vec<_> = (0..15)
@@ -42,12 +45,16 @@ pub(crate) fn run(table: &mut Table) {
 
     let store = folder.path().join("again/agentflow.db");
     let mut again: Vec<_> = (0..30).map(|_| time(|| succeed(&mut one_run(&workflow, &store)))).collect();
+    table.keep("run", Figure::of(Unit::Disk, &again));
     let again = quantile(&mut again, 0.5);
     table.wanted("run of one mock node, p50", "≤ 15 ms", format!("{}; a flush {}", show(again), flush()), again <= limit);
 
     let what = "run of one mock node: peak memory";
     match peak_memory(&workflow, &store) {
-        Some(kib) => table.wanted(what, "≤ 30 MB", format!("{:.1} MB", f64::from(kib) / 1024.0), kib <= 30 * 1024),
+        Some(kib) => {
+            table.keep("run-memory", Figure::one(Unit::Kibibytes, f64::from(kib)));
+            table.wanted(what, "≤ 30 MB", format!("{:.1} MB", f64::from(kib) / 1024.0), kib <= 30 * 1024);
+        }
         None => table.told(what, "not measured: GNU time is not installed"),
     }
 }

@@ -16,7 +16,11 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use crate::measure::{Table, quantile, rate, show, time};
+use crate::{
+    figure::{Figure, Unit},
+    measure::{quantile, rate, show, time},
+    table::Table,
+};
 
 /// As long as the record of a short answer.
 const BODY: usize = 600;
@@ -53,6 +57,12 @@ pub(crate) fn run(table: &mut Table) {
                 }
             }
             let total: Duration = times.iter().sum();
+            let kept = format!("append-{group}-{}", name.replace(' ', "-").to_lowercase());
+            if bare.is_empty() {
+                table.keep(kept, Figure::of(Unit::Processor, &times));
+            } else {
+                table.keep(format!("{kept}-to-commit"), Figure::pairs(&times, &bare));
+            }
             let (p50, p99) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
             let figures = format!("p50 {}, p99 {}, {}", show(p50), show(p99), rate(group * ROUNDS, total));
             let what = format!("{name}: {group} appends at once");
@@ -68,6 +78,7 @@ pub(crate) fn run(table: &mut Table) {
         if name != "memory" {
             let mut times: Vec<_> =
                 (0..20).map(|_| time(|| drop(runtime.block_on(store::open(&url, synchronous)).unwrap()))).collect();
+            table.keep(format!("open-{}", name.replace(' ', "-").to_lowercase()), Figure::of(Unit::Disk, &times));
             table.told(format!("{name}: open and close, p50"), show(quantile(&mut times, 0.5)));
         }
     }

@@ -24,7 +24,9 @@ use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
 use crate::{
     engine::{one_run, plan, runtime},
-    measure::{Table, processor_share, processor_time, quantile, show},
+    figure::{Figure, Unit},
+    measure::{processor_share, processor_time, quantile, show},
+    table::Table,
 };
 
 const CALLS: usize = 2_000;
@@ -45,6 +47,7 @@ fn dispatched(table: &mut Table, runtime: &tokio::runtime::Runtime) {
     let lab = Lab::new(tools, "read_file", &["fs:read:docs/**"]);
     measured(
         table,
+        "call-no-op",
         runtime,
         &lab,
         "a call of a no-op, without the commit",
@@ -68,6 +71,7 @@ fn in_a_run(table: &mut Table, runtime: &tokio::runtime::Runtime) {
         times.push(runtime.block_on(one_run(&engine, &plan)) / u32::try_from(CALLS).unwrap());
     }
     let each = quantile(&mut times, 0.5);
+    table.keep("node-no-op", Figure::of(Unit::Processor, &times));
     table.told(
         "a node of a run that calls a no-op, in memory",
         format!("{}{}", show(each), processor_share(before, ROUNDS * CALLS)),
@@ -95,12 +99,21 @@ fn cached(table: &mut Table, runtime: &tokio::runtime::Runtime) {
     let tools = Tools::new(toolbox, Policy::new(rules(&[&allowed])), BTreeMap::from([("web_search".to_owned(), kept)]));
     tools.keep_in(&store);
     let lab = Lab::new(tools, "web_search", &[&allowed]);
-    measured(table, runtime, &lab, "a search whose result is kept, SQLite", CACHED, |_| json!({"query": "barley", "count": 10}));
+    measured(
+        table,
+        "kept-search",
+        runtime,
+        &lab,
+        "a search whose result is kept, SQLite",
+        CACHED,
+        |_| json!({"query": "barley", "count": 10}),
+    );
     runtime.block_on(server.verify());
 }
 
 fn measured(
     table: &mut Table,
+    name: &str,
     runtime: &tokio::runtime::Runtime,
     lab: &Lab,
     what: &str,
@@ -114,6 +127,7 @@ fn measured(
     }
     let each = quantile(&mut times, 0.5);
     let figures = format!("{}{}", show(each), processor_share(before, ROUNDS * CALLS));
+    table.keep(name, Figure::of(Unit::Processor, &times));
     table.wanted(what, format!("≤ {}", show(most)), figures, each <= most);
 }
 

@@ -263,10 +263,12 @@ impl From<ErrorRecord> for Error {
 pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', ' '], "_");
     let wanted = plain(name);
-    let longest = (wanted.chars().count() / 3).clamp(1, 3);
+    let length = wanted.chars().count();
+    let longest = (length / 3).clamp(1, 3);
     names
         .into_iter()
-        .filter(|candidate| *candidate != name)
+        // What differs in length by more differs by more: it need not be compared.
+        .filter(|candidate| *candidate != name && candidate.chars().count().abs_diff(length) <= longest)
         .map(|candidate| (strsim::damerau_levenshtein(&wanted, &plain(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= longest && *distance < candidate.chars().count())
         .min_by_key(|(distance, _)| *distance)

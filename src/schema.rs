@@ -45,11 +45,15 @@ impl Validator {
     }
 }
 
-/// What is wrong with `schema` as a JSON Schema (draft 2020-12): the place in it, a JSON pointer, and the problem.
+/// The most problems told of one schema.
+const MAX_SCHEMA_PROBLEMS: usize = 200;
+
+/// What is wrong with `schema` as a JSON Schema (draft 2020-12): the place in it, a JSON pointer, and the problem. The first 200.
 #[must_use]
 pub fn problems_of_schema(schema: &Value) -> Vec<(String, String)> {
     let problems = jsonschema::draft202012::meta::validator();
-    problems.iter_errors(schema).map(|err| (err.instance_path().to_string(), err.to_string())).collect()
+    let errors = problems.iter_errors(schema).take(MAX_SCHEMA_PROBLEMS);
+    errors.map(|err| (err.instance_path().to_string(), err.to_string())).collect()
 }
 
 /// What is known of a field of a value with a given schema.

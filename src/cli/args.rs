@@ -12,6 +12,7 @@ use crate::{
         cassette::CassetteArgs,
         conversations::args::ConversationsCommand,
         diff::args::DiffArgs,
+        eval::args::EvalArgs,
         memory::args::MemoryCommand,
         messages::args::MessagesCommand,
         models::args::ModelsCommand,
@@ -99,6 +100,8 @@ pub enum Command {
     Why(WhyArgs),
     /// Compare two runs, or two versions of workflows: nodes, permissions, cost
     Diff(DiffArgs),
+    /// Score a workflow over the rows of a data set, and compare models, prompts and workflows
+    Eval(Box<EvalArgs>),
     /// Check workflows and tell every problem; needs no key and no network
     Validate(ValidateArgs),
     /// Run the tests of workflows, with mocked steps; nothing is paid

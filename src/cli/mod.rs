@@ -13,6 +13,7 @@ mod diagnostics;
 pub mod diff;
 mod doctor;
 mod dry_run;
+pub mod eval;
 mod explain;
 mod failure;
 mod fork;
@@ -123,6 +124,7 @@ fn dispatch(cli: Cli, terminal: &Terminal) -> Result<u8> {
         Command::Fork(args) => fork::fork(&args, &settings, verbose, terminal),
         Command::Why(args) => run::block_on(why::why(&args, &settings, terminal)),
         Command::Diff(args) => run::block_on(diff::diff(&args, &settings, terminal)),
+        Command::Eval(args) => eval::eval(&args, &settings, terminal),
         Command::Validate(args) => validate::validate(&args, &settings, terminal),
         Command::Test(args) => test::test(&args, &settings, terminal),
         Command::Lock(args) => lock::lock(&args, &settings, terminal),
@@ -157,6 +159,12 @@ fn settings(cli: &Cli) -> Settings {
         settings.cassette = args.cassette.choice();
         settings.models = args.model.iter().map(|arg| (arg.agent.to_string(), arg.model.clone())).collect();
     }
+    if let Command::Eval(args) = &cli.command {
+        settings.mock = args.mock.then(|| MockOptions {
+            latency_ms: args.mock_latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
+            seed: args.mock_seed,
+        });
+    }
     settings.policy = policy_settings(&cli.command);
     settings
 }
@@ -168,6 +176,7 @@ fn policy_settings(command: &Command) -> PolicySettings {
         Command::Resume(args) => &args.policy,
         Command::Approve(args) => &args.policy,
         Command::Fork(args) => &args.policy,
+        Command::Eval(args) => &args.policy,
         Command::Validate(args) => &args.policy,
         Command::Lock(args) => &args.policy,
         Command::Tools(ToolsCommand::List(args)) => &args.policy,

@@ -91,8 +91,8 @@ struct Sum {
 impl Sum {
     /// Adds `times` runs of a plan; returns the most that one of them may cost.
     fn add(&mut self, side: &Side, inputs: &IndexMap<String, Value>, times: u32) -> Option<f64> {
-        let prices = Prices::new(side.manifest.as_ref());
-        let one = estimate_run(side.plan(), inputs, &|model| prices.of(model));
+        let prices = Prices::new(side.manifest.as_ref().map(|(_, manifest)| manifest));
+        let one = estimate_run(&side.plan, inputs, &|model| prices.of(model));
         let many = f64::from(times);
         self.least = self.least.saturating_add(one.calls.least.saturating_mul(u64::from(times)));
         self.expected += one.calls.expected * many;

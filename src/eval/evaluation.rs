@@ -1,11 +1,12 @@
 //! An eval that can be run: everything read, compiled, checked and found.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use indexmap::IndexMap;
 
 use crate::{
-    app::Prepared,
+    app::{self, Prepared, Settings, WorkflowSource},
+    error::Result,
     eval::{
         scorers::{Facts, Scorer},
         spec::{EvalSpec, VariantSpec},
@@ -67,24 +68,51 @@ pub struct Variant {
     pub side: Side,
 }
 
-/// A plan with what it needs to run.
+/// A plan, and what it is made ready with.
 #[derive(Debug)]
 pub struct Side {
-    /// All of it.
-    pub prepared: Prepared,
-    /// The manifest, for prices.
-    pub manifest: Option<Manifest>,
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Its workflow.
+    pub source: WorkflowSource,
+    /// Its manifest.
+    pub manifest: Option<(PathBuf, Manifest)>,
+    /// What it was compiled with.
+    pub settings: Settings,
 }
 
 impl Side {
-    /// The plan.
-    #[must_use]
-    pub fn plan(&self) -> &Arc<Plan> {
-        &self.prepared.plan
+    /// Finds what the plan needs to run.
+    ///
+    /// # Errors
+    /// As [`app::prepare`].
+    fn ready(&self) -> Result<Prepared> {
+        let manifest = self.manifest.as_ref().map(|(path, manifest)| (path.as_path(), manifest));
+        app::prepare(Plan::clone(&self.plan), &self.source, manifest, &self.settings)
     }
 }
 
+/// All that the runs of an eval need.
+#[derive(Debug)]
+pub struct Ready {
+    /// The variants, in their order.
+    pub variants: Vec<Prepared>,
+    /// The agents that judge, by name.
+    pub judges: BTreeMap<String, Prepared>,
+}
+
 impl Evaluation {
+    /// Finds what the runs need: models with their keys, tools with what is permitted to them.
+    ///
+    /// # Errors
+    /// As [`app::prepare`].
+    pub fn ready(&self) -> Result<Ready> {
+        Ok(Ready {
+            variants: self.variants.iter().map(|variant| variant.side.ready()).collect::<Result<_>>()?,
+            judges: self.judges.iter().map(|(agent, side)| Ok((agent.clone(), side.ready()?))).collect::<Result<_>>()?,
+        })
+    }
+
     /// How many runs there are, without those of judges.
     #[must_use]
     pub fn runs(&self) -> usize {

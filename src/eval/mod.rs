@@ -19,7 +19,7 @@ mod spec;
 pub use compare::{Comparison, RowScore, Verdict, compare};
 pub use data_set::{DataRow, DataSet};
 pub use estimate::{EvalEstimate, estimate};
-pub use evaluation::{EvalRow, Evaluation, Side, Variant};
+pub use evaluation::{EvalRow, Evaluation, Ready, Side, Variant};
 pub use figures::{Interval, bootstrap, interval_of_scores, mean, percentile, sign_flip, wilson};
 pub use prepare::{Found, prepare};
 pub use record::{EvalRecord, find_record, is_known, keep};

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use crate::{
@@ -31,7 +32,7 @@ pub struct Found {
 /// Reads, compiles, checks and finds everything that `spec` names. `sources` and `problems` are those of the eval file.
 ///
 /// # Errors
-/// `Invalid` for what is wrong in options; as [`app::compile`] and [`app::prepare`].
+/// `Invalid` for what is wrong in options; as [`app::compile`].
 pub async fn prepare(
     spec: EvalSpec,
     places: &Places,
@@ -77,10 +78,8 @@ pub async fn prepare(
     let mut variants = Vec::new();
     let mut manifest_path = None;
     for (variant, own, source, plan, found) in compiled {
-        let manifest = found.manifest_path.as_deref().zip(found.manifest.as_ref());
-        let prepared = app::prepare(plan, &source, manifest, &own)?;
         manifest_path = manifest_path.or_else(|| found.manifest_path.clone());
-        variants.push(Variant { spec: variant.clone(), side: Side { prepared, manifest: found.manifest } });
+        variants.push(Variant { spec: variant.clone(), side: side(plan, found, source, own) });
     }
     let judges = judges(&scorers, manifest_path, settings, &mut told).await?;
     let evaluation = judges.map(|judges| Evaluation {
@@ -94,6 +93,10 @@ pub async fn prepare(
     });
     told.insert(0, (check.problems, check.sources));
     Ok(Found { evaluation, problems: told })
+}
+
+fn side(plan: Plan, found: Compiled, source: WorkflowSource, settings: Settings) -> Side {
+    Side { plan: Arc::new(plan), source, manifest: found.manifest_path.zip(found.manifest), settings }
 }
 
 /// The settings that a variant is compiled and run with.
@@ -156,11 +159,7 @@ async fn judges(
             told.push((found.diagnostics, found.sources));
             return Ok(None);
         };
-        let prepared = {
-            let manifest = found.manifest_path.as_deref().zip(found.manifest.as_ref());
-            app::prepare(plan, &source, manifest, &settings)?
-        };
-        judges.insert(agent.to_owned(), Side { prepared, manifest: found.manifest });
+        judges.insert(agent.to_owned(), side(plan, found, source, settings.clone()));
     }
     Ok(Some(judges))
 }

@@ -106,8 +106,8 @@ impl EvalRecord {
 
 /// Digests of the plans of an eval.
 fn plans(evaluation: &Evaluation) -> IndexMap<String, String> {
-    let variants = evaluation.variants.iter().map(|one| (format!("variant `{}`", one.spec.name), one.side.plan().digest.clone()));
-    let judges = evaluation.judges.iter().map(|(agent, side)| (format!("judge `{agent}`"), side.plan().digest.clone()));
+    let variants = evaluation.variants.iter().map(|one| (format!("variant `{}`", one.spec.name), one.side.plan.digest.clone()));
+    let judges = evaluation.judges.iter().map(|(agent, side)| (format!("judge `{agent}`"), side.plan.digest.clone()));
     variants.chain(judges).collect()
 }
 

@@ -5,6 +5,8 @@ use super::{
     grammar::{EDGE, EXCHANGED_NODE, NODE},
     load::shown,
 };
+use std::collections::HashMap;
+
 use crate::{
     diagnostic::{Code, Diagnostic, Span, Spanned, nearest},
     manifest::{EdgeManifest, Entries, Tree, TreeKind, WorkflowManifest, tree::MapBuilder},
@@ -145,10 +147,11 @@ fn add_inputs(entries: &mut Entries<Tree>, key: Span, state: &Tree, problems: &m
         entries.len() - 1
     });
     let TreeKind::Map(inputs) = &mut entries[at].1.kind else { return };
+    let places: HashMap<String, usize> = inputs.iter().enumerate().map(|(at, (name, _))| (name.value.clone(), at)).collect();
     for (name, value) in values {
         let field = |text: &str, tree: Tree| (Spanned::new(text.to_owned(), name.span), tree);
         let default = field("default", value.clone());
-        match inputs.iter_mut().find(|(input, _)| input.value == name.value).map(|(_, declared)| declared) {
+        match places.get(&name.value).map(|at| &mut inputs[*at].1) {
             None => {
                 let any = field("type", Tree::new(name.span, TreeKind::String("any".to_owned())));
                 inputs.push((name.clone(), Tree::new(value.span, TreeKind::Map(vec![any, default]))));

@@ -177,6 +177,7 @@ mod tests {
             (SchemaOf::Workflow, &INTERCHANGE),
             (SchemaOf::Agents, &MANIFEST),
             (SchemaOf::Test, &TEST_FILE),
+            (SchemaOf::Eval, &EVAL_FILE),
             (SchemaOf::Policy, &POLICY),
         ] {
             let text = reference(of);
@@ -200,7 +201,7 @@ mod tests {
 
     #[test]
     fn no_two_objects_of_a_format_have_one_heading() {
-        for of in [SchemaOf::Workflow, SchemaOf::Agents, SchemaOf::Test, SchemaOf::Policy] {
+        for of in [SchemaOf::Workflow, SchemaOf::Agents, SchemaOf::Test, SchemaOf::Eval, SchemaOf::Policy] {
             let text = reference(of);
             let headings: Vec<&str> = text.lines().filter(|line| line.starts_with('#')).collect();
             for heading in &headings {

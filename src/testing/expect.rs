@@ -99,6 +99,3 @@ impl Look<'_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -43,6 +43,7 @@ pub mod faults;
 mod live;
 pub mod load;
 pub mod matcher;
+mod mortal_store;
 mod rehearse;
 mod run;
 mod runner;

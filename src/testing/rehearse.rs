@@ -6,6 +6,7 @@ use super::{
     crash::{Deaths, Paid},
     faults::{Faults, FaultyProvider},
     live::PartlyScripted,
+    mortal_store::MortalStore,
     run::TestRun,
     script::{NodeScript, Script},
     stand_ins::{MockedNodes, MockedTools},
@@ -140,8 +141,13 @@ impl<'a> Troupe<'a> {
 
     /// The run, through all crashes; and what was asked again though its answer was recorded.
     async fn perform(&self, plan: &Arc<Plan>, options: RunOptions, store: &Arc<dyn Store>) -> Result<(RunResult, Vec<String>)> {
-        let engine = || self.stage.engine(self.cast(), &self.script.env, Arc::clone(store));
         let deaths = Arc::new(Deaths::new(self.faults.crashes()));
+        let own: Arc<dyn Store> = if self.faults.crashes().next().is_none() {
+            Arc::clone(store)
+        } else {
+            Arc::new(MortalStore { inner: Arc::clone(store), deaths: Arc::clone(&deaths) })
+        };
+        let engine = || self.stage.engine(self.cast(), &self.script.env, Arc::clone(&own));
         let mut running = Box::pin({
             let (engine, plan, options, deaths) = (engine(), Arc::clone(plan), options.clone(), Arc::clone(&deaths));
             async move { engine.run(plan, options, deaths, Stop::default()).await }
@@ -158,6 +164,7 @@ impl<'a> Troupe<'a> {
                 return Ok((result, again));
             }
             drop(running);
+            deaths.begin();
             let events = read_run(store, options.run).await?.events;
             durable.push(self.paid.durable(options.run, &events, &self.nodes.asked()));
             running = Box::pin({

@@ -6,6 +6,7 @@ use agentflow::{
     diagnostic::{ALL_CODES, Code, Diagnostic, DiagnosticFormat, Sources, StoredFiles, explain, render},
     model::StoredSource,
     plan::{self, CompileOptions, ManifestChoice},
+    testing::load::Loader,
 };
 
 /// Codes without examples: what they are about is not in the text of one file.
@@ -15,6 +16,24 @@ const WITHOUT_EXAMPLES: &[Code] = &[Code::UNREADABLE_FILE];
 fn example<'page>(page: &'page str, info: &str) -> Option<&'page str> {
     let (_, rest) = page.split_once(&format!("```{info}\n"))?;
     rest.split_once("```\n").map(|(body, _)| body)
+}
+
+/// The workflow that the examples of test files are of.
+const TESTED: &str = "
+inputs: { diff: string }
+agents: { triager: { model: openai/gpt-5-mini } }
+nodes:
+  triage: { agent: triager, prompt: 'Sort {{ inputs.diff }}', output: { risk: low | high } }
+  gate: { needs: triage, approval: { message: Publish? } }
+outputs: { verdict: '{{ triage.risk }}' }
+";
+
+/// What is wrong with an example of a test file.
+fn check_tests(example: &str) -> (Vec<Diagnostic>, Sources) {
+    let file = |path: &str, text: &str| StoredSource { path: path.to_owned(), text: text.to_owned() };
+    let files = StoredFiles::new(vec![file("flow.yaml", TESTED), file("flow.test.yaml", example)]);
+    let loaded = Loader::new(&files, None).load(Path::new("flow.test.yaml"));
+    (loaded.problems, loaded.sources)
 }
 
 /// What is wrong with an example, beside the files that examples name.
@@ -44,7 +63,12 @@ fn wrong_examples_give_their_code_and_right_ones_nothing() {
     let mut failures = String::new();
     for code in ALL_CODES.iter().filter(|code| !WITHOUT_EXAMPLES.contains(code)) {
         let page = explain(*code);
+        let of_tests = example(page, "yaml wrong test").zip(example(page, "yaml right test"));
         let (is_manifest, wrong, right) = match (example(page, "yaml wrong"), example(page, "yaml right")) {
+            _ if of_tests.is_some() => {
+                let (wrong, right) = of_tests.unwrap_or_default();
+                (false, wrong, right)
+            }
             (Some(wrong), Some(right)) => (false, wrong, right),
             _ => (
                 true,
@@ -53,7 +77,10 @@ fn wrong_examples_give_their_code_and_right_ones_nothing() {
             ),
         };
         for (text, expected) in [(wrong, BTreeSet::from([*code])), (right, BTreeSet::new())] {
-            let (found, sources) = check(text, is_manifest, example(page, "toml manifest"));
+            let (found, sources) = match of_tests {
+                Some(_) => check_tests(text),
+                None => check(text, is_manifest, example(page, "toml manifest")),
+            };
             let codes: BTreeSet<Code> = found.iter().map(|diagnostic| diagnostic.code).collect();
             if text.is_empty() || codes != expected {
                 let shown = render(&found, &sources, DiagnosticFormat::Text { color: false, width: 120 });

@@ -5,6 +5,7 @@
 mod absence;
 mod agent;
 mod bad_input;
+mod benchmarks;
 mod cli;
 mod conversation;
 mod coverage;

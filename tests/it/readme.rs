@@ -18,7 +18,7 @@ pub(crate) fn project() -> TempDir {
     for name in ["agents.toml", "README.md"] {
         fs::copy(root().join(name), folder.path().join(name)).unwrap();
     }
-    for name in ["workflows", "prompts"] {
+    for name in ["workflows", "prompts", "evals"] {
         copy_folder(&root().join(name), &folder.path().join(name));
     }
     folder

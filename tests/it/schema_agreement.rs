@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use agentflow::{
     diagnostic::{Code, Diagnostic, DiskFiles, Sources, StoredFiles},
     manifest::{
-        NodeKindManifest, SchemaOf, json_schema, read_data_text, read_manifest, read_policy_text, read_workflow,
-        read_workflow_text,
+        NodeKindManifest, SchemaOf, json_schema, read_data_text, read_eval_file, read_manifest, read_policy_text, read_test_file,
+        read_workflow, read_workflow_text,
     },
     model::StoredSource,
 };
@@ -35,7 +35,9 @@ fn check(path: &Path, of: SchemaOf) -> (Vec<Diagnostic>, Sources) {
             let text = std::fs::read_to_string(path).unwrap();
             drop(read_policy_text(path, text, &mut sources, &mut problems));
         }
-        SchemaOf::Agents | SchemaOf::Test => drop(read_manifest(path, &DiskFiles, &mut sources, &mut problems)),
+        SchemaOf::Agents => drop(read_manifest(path, &DiskFiles, &mut sources, &mut problems)),
+        SchemaOf::Test => drop(read_test_file(path, &DiskFiles, &mut sources, &mut problems)),
+        SchemaOf::Eval => drop(read_eval_file(path, &DiskFiles, &mut sources, &mut problems)),
     }
     (problems, sources)
 }
@@ -47,8 +49,13 @@ fn values(path: &Path) -> Value {
     read_data_text(path, text, &mut Sources::default(), &mut problems).unwrap().to_value()
 }
 
-const FOLDERS: [(&str, SchemaOf); 3] =
-    [("workflow", SchemaOf::Workflow), ("agents", SchemaOf::Agents), ("policy", SchemaOf::Policy)];
+const FOLDERS: [(&str, SchemaOf); 5] = [
+    ("workflow", SchemaOf::Workflow),
+    ("agents", SchemaOf::Agents),
+    ("policy", SchemaOf::Policy),
+    ("test", SchemaOf::Test),
+    ("eval", SchemaOf::Eval),
+];
 
 fn listing(problems: &[Diagnostic], sources: &Sources) -> String {
     use std::fmt::Write as _;
@@ -216,9 +223,9 @@ fn loader_and_schema_agree_on_single_changes_of_good_files() {
                     SchemaOf::Policy => {
                         drop(read_policy_text(Path::new("changed.json"), changed.to_string(), &mut sources, &mut problems));
                     }
-                    SchemaOf::Agents | SchemaOf::Test => {
-                        drop(read_manifest(Path::new("changed.json"), &files, &mut sources, &mut problems));
-                    }
+                    SchemaOf::Agents => drop(read_manifest(Path::new("changed.json"), &files, &mut sources, &mut problems)),
+                    SchemaOf::Test => drop(read_test_file(Path::new("changed.json"), &files, &mut sources, &mut problems)),
+                    SchemaOf::Eval => drop(read_eval_file(Path::new("changed.json"), &files, &mut sources, &mut problems)),
                 }
                 // Whether a reference or an edge leads anywhere follows from another value.
                 if problems.iter().any(|problem| problem.code == Code::UNKNOWN_NODE || problem.message.contains("does not exist"))

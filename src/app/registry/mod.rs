@@ -248,7 +248,8 @@ pub(super) async fn standings(compiled: &Compiled, source: &WorkflowSource, sett
     Some(known.standings(models.iter(), &mut Costs::new(Prices::new(manifest))))
 }
 
-/// Whether a run with these settings has simulated answers.
+/// Whether a run with these settings has simulated answers, or such that a cassette played: nothing was really asked or done in it.
 pub(super) fn is_simulated(settings: &Value) -> bool {
-    serde_json::from_value::<RecordedSettings>(settings.clone()).is_ok_and(|settings| settings.mock.is_some())
+    let plays = |settings: &RecordedSettings| settings.cassette.as_ref().is_some_and(|choice| choice.mode.plays());
+    serde_json::from_value::<RecordedSettings>(settings.clone()).is_ok_and(|settings| settings.mock.is_some() || plays(&settings))
 }

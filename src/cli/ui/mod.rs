@@ -136,6 +136,11 @@ pub(super) struct Speaker {
 }
 
 impl Speaker {
+    /// One for when nothing is drawn.
+    pub(super) fn plain(terminal: &Terminal) -> Self {
+        Self { voice: None, terminal: terminal.clone() }
+    }
+
     /// Says a line.
     pub(super) fn say(&self, line: String) {
         match &self.voice {

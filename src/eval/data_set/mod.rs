@@ -70,6 +70,7 @@ impl DataRow {
 /// # Errors
 /// When the file cannot be read at all.
 pub(super) fn read(path: &Path, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Result<DataSet> {
+    let before = problems.len();
     let text = read_text(path)?;
     let digest = short(Digest::of(text.as_bytes()));
     let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
@@ -79,7 +80,6 @@ pub(super) fn read(path: &Path, sources: &mut Sources, problems: &mut Vec<Diagno
     } else {
         read_data_lines(path, text, sources, problems)
     };
-    let before = problems.len();
     let mut rows = Vec::with_capacity(trees.len());
     for tree in &trees {
         rows.extend(row(tree, is_csv, sources, problems));

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::FORMAT;
 use crate::{
     error::{Error, ErrorKind, Result},
-    eval::{compare::RowScore, figures::mean},
+    eval::{compare::RowScore, figures::mean, spec::EvalSpec},
 };
 
 /// An earlier eval.
@@ -58,6 +58,24 @@ impl Baseline {
             return Err(Error::new(ErrorKind::Invalid, message).hint("make a new one with `agentflow eval … --save FILE`"));
         }
         Ok(baseline)
+    }
+
+    /// Refuses to be compared with what it says nothing of.
+    ///
+    /// # Errors
+    /// `Invalid` when one side is simulated and the other is not, or when it has no scores of a variant.
+    pub fn check(&self, spec: &EvalSpec, simulated: bool) -> Result<()> {
+        if self.simulated != simulated {
+            let (one, other) = if simulated { ("are not", "are") } else { ("are", "are not") };
+            let message = format!("the answers of the baseline {one} simulated, and those of this eval {other}");
+            return Err(Error::new(ErrorKind::Invalid, message).hint("compare what is alike"));
+        }
+        let is_there = |variant: &str| spec.scorers.iter().any(|scorer| self.side(variant, &scorer.name).is_some());
+        let Some(missing) = spec.variants.iter().find(|variant| !is_there(&variant.name)) else { return Ok(()) };
+        let mut names: Vec<String> = self.results.iter().map(|past| format!("`{}`", past.variant)).collect();
+        names.dedup();
+        let message = format!("the baseline has no scores of variant `{}`; it has variants {}", missing.name, names.join(", "));
+        Err(Error::new(ErrorKind::Invalid, message).hint("give variants and scorers the names that they had"))
     }
 
     /// The scores of `variant` by `scorer`, row by row, with the name they have here: those of the variant of this name, or of the only
@@ -120,6 +138,21 @@ mod tests {
         let baseline = read(&past(&["one", "two"])).unwrap();
         assert_eq!(baseline.side("two", "kind").unwrap().0, "two");
         assert!(baseline.side("three", "kind").is_none());
+    }
+
+    #[test]
+    fn what_it_says_nothing_of_is_told_before_anything_is_run() {
+        let spec = |name: &str| {
+            let mut spec = EvalSpec::over("e", "rows.csv".into());
+            spec.scorers.push("exact:kind".parse::<crate::eval::ScoreOption>().unwrap().0);
+            spec.variants.push(crate::eval::VariantSpec::plain(name, "w.yaml".into()));
+            spec
+        };
+        let baseline = read(&past(&["one", "two"])).unwrap();
+        assert!(baseline.check(&spec("two"), false).is_ok());
+        let error = baseline.check(&spec("three"), false).unwrap_err();
+        assert_eq!(error.message(), "the baseline has no scores of variant `three`; it has variants `one`, `two`");
+        assert!(baseline.check(&spec("two"), true).unwrap_err().message().contains("simulated"));
     }
 
     #[test]

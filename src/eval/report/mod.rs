@@ -4,7 +4,7 @@
 mod baseline;
 mod compile;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -169,13 +169,15 @@ pub struct RowResult {
 }
 
 impl EvalReport {
-    /// The runs of a variant with the lowest scores, at most `most` of them, none of which passed everywhere.
+    /// The rows of a variant with the lowest scores, each with its worst run, at most `most` of them, none of which passed everywhere.
     #[must_use]
     pub fn worst(&self, variant: &str, most: usize) -> Vec<&RowResult> {
         let sum = |result: &RowResult| result.scores.values().map(|score| score.score).sum::<f64>();
         let is_bad = |result: &&RowResult| result.variant == variant && result.scores.values().any(|score| !score.passed);
         let mut bad: Vec<&RowResult> = self.results.iter().filter(is_bad).collect();
         bad.sort_by(|one, other| sum(one).total_cmp(&sum(other)));
+        let mut seen = HashSet::new();
+        bad.retain(|result| seen.insert(&result.row));
         bad.truncate(most);
         bad
     }

@@ -18,7 +18,10 @@ use self::{
 use crate::{
     engine::Stop,
     error::Result,
-    eval::{evaluation::Evaluation, report::RowResult},
+    eval::{
+        evaluation::{Evaluation, Ready},
+        report::RowResult,
+    },
     model::RunId,
     store::Store,
 };
@@ -66,13 +69,13 @@ struct Job {
 }
 
 impl<'a> Runner<'a> {
-    /// For the eval `id` over `store`; `stop` ends it.
+    /// For the eval `id` over `store`, with what its runs need; `stop` ends it.
     #[must_use]
-    pub fn new(evaluation: &'a Evaluation, id: RunId, store: &Arc<dyn Store>, stop: Stop) -> Self {
+    pub fn new(evaluation: &'a Evaluation, ready: &'a Ready, id: RunId, store: &Arc<dyn Store>, stop: Stop) -> Self {
         let meter = Arc::default();
-        let seat = |side| Seat::new(side, store, &stop, &meter);
-        let variants = evaluation.variants.iter().map(|variant| seat(&variant.side)).collect();
-        let judges = evaluation.judges.iter().map(|(agent, side)| (agent.as_str(), seat(side))).collect();
+        let seat = |prepared| Seat::new(prepared, store, &stop, &meter);
+        let variants = ready.variants.iter().map(seat).collect();
+        let judges = ready.judges.iter().map(|(agent, prepared)| (agent.as_str(), seat(prepared))).collect();
         Self { evaluation, id, variants, judges, stop, meter }
     }
 

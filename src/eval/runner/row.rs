@@ -22,7 +22,7 @@ impl Runner<'_> {
         let (Some(row), Some(variant)) = (self.evaluation.rows.get(job.row), self.evaluation.variants.get(job.variant)) else {
             return Ok(None);
         };
-        let run = self.run_of(&variant.spec.name, row, job.repeat);
+        let run = self.run_of(&variant.spec.name, row, job.repeat, None);
         let inputs = row.inputs.get(job.variant).cloned().unwrap_or_default();
         let Some(outcome) = self.variants[job.variant].outcome(run, inputs, reach).await? else { return Ok(None) };
         let mut result = RowResult {
@@ -70,8 +70,7 @@ impl Runner<'_> {
             Err(why) => return Ok(Some(scorer.scored(0.0, Some(why)))),
         };
         let Some(seat) = self.judges.get(agent) else { return Ok(Some(scorer.failed(format!("there is no judge `{agent}`")))) };
-        let judged_run = self.run_of(&self.evaluation.variants[job.variant].spec.name, row, job.repeat);
-        let run = judged_run.child(&serde_json::json!(["judge", scorer.name]).to_string());
+        let run = self.run_of(&self.evaluation.variants[job.variant].spec.name, row, job.repeat, Some(&scorer.name));
         let Some(judge) = seat.outcome(run, asked, reach).await? else { return Ok(None) };
         *judges += judge.spend.into();
         let score = match (&judge.outputs, &judge.error) {
@@ -81,9 +80,10 @@ impl Runner<'_> {
         Ok(Some(Score { judge_run: Some(run), ..score }))
     }
 
-    /// The id of a run: the same for the same eval, variant, row and repeat.
-    fn run_of(&self, variant: &str, row: &EvalRow, repeat: u32) -> RunId {
-        self.id.child(&serde_json::json!([variant, row.id, repeat]).to_string())
+    /// The id of a run, or of the run of its judge: the same for the same eval, variant, row, repeat and scorer, and for no others.
+    fn run_of(&self, variant: &str, row: &EvalRow, repeat: u32, judge: Option<&str>) -> RunId {
+        // An id made from another one keeps its time only, so that all that tells runs apart stands in the key.
+        self.id.child(&serde_json::json!([self.id, variant, row.id, repeat, judge]).to_string())
     }
 }
 

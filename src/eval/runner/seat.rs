@@ -6,10 +6,12 @@ use indexmap::IndexMap;
 
 use super::meter::Meter;
 use crate::{
-    app::runs::{SpendReport, detail},
+    app::{
+        Prepared,
+        runs::{SpendReport, detail},
+    },
     engine::{Engine, Observer, Stop, read_run},
     error::{Error, ErrorKind, Result},
-    eval::evaluation::Side,
     model::{Event, EventBody, RunId, Value},
     store::Store,
 };
@@ -25,7 +27,7 @@ pub(super) enum Reach {
 
 /// A plan and the engine that runs it.
 pub(super) struct Seat<'a> {
-    side: &'a Side,
+    prepared: &'a Prepared,
     engine: Engine,
     stop: Stop,
     meter: Arc<Meter>,
@@ -47,9 +49,9 @@ pub(super) struct Outcome {
 }
 
 impl<'a> Seat<'a> {
-    pub(super) fn new(side: &'a Side, store: &Arc<dyn Store>, stop: &Stop, meter: &Arc<Meter>) -> Self {
-        let engine = side.prepared.engine_over(Arc::clone(store));
-        Self { side, engine, stop: stop.clone(), meter: Arc::clone(meter) }
+    pub(super) fn new(prepared: &'a Prepared, store: &Arc<dyn Store>, stop: &Stop, meter: &Arc<Meter>) -> Self {
+        let engine = prepared.engine_over(Arc::clone(store));
+        Self { prepared, engine, stop: stop.clone(), meter: Arc::clone(meter) }
     }
 
     /// What comes of the run `run` with these inputs; `None` when it has not come to an end.
@@ -66,7 +68,7 @@ impl<'a> Seat<'a> {
         if reach == Reach::Recorded {
             return Ok(None);
         }
-        let (plan, options) = (Arc::clone(self.side.plan()), self.side.prepared.options(run, inputs)?);
+        let (plan, options) = (Arc::clone(&self.prepared.plan), self.prepared.options(run, inputs)?);
         let (observer, stop) = (Arc::clone(&self.meter) as Arc<dyn Observer>, self.stop.clone());
         let result = match begun {
             Some(recorded) => {

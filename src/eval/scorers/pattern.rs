@@ -6,7 +6,7 @@ use super::{Mark, shown};
 use crate::model::Value;
 
 /// The most memory that a pattern may take, in bytes.
-const MAX_SIZE: usize = 1024 * 1024;
+const MAX_SIZE: usize = 4 * 1024 * 1024;
 
 /// 1 when the pattern is found in the text.
 pub(super) fn score(actual: &Value, pattern: &Regex) -> Mark {

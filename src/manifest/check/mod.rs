@@ -180,7 +180,7 @@ impl Checker {
 
     fn input(&mut self, tree: &Tree) {
         let unknown: Vec<_> = schema_shorthand::unknown_input_keys(tree).cloned().collect();
-        for key in &unknown {
+        for key in unknown.iter().take(MAX_PROBLEMS) {
             let known = nearest(&key.value, schema_shorthand::KEYWORDS.iter().copied());
             self.unknown_key(key, "an input", known, &[]);
         }
@@ -236,7 +236,7 @@ impl Checker {
         match written[..] {
             [] => {
                 let is_slip = || {
-                    entries.iter().any(|(key, _)| {
+                    entries.iter().take(MAX_PROBLEMS).any(|(key, _)| {
                         object.all_fields().all(|field| field.name != key.value)
                             && nearest(&key.value, object.all_fields().map(|field| field.name))
                                 .is_some_and(|near| names().any(|name| name == near))
@@ -342,7 +342,7 @@ impl Checker {
 
     fn missing(&mut self, object: &'static Object, field: &Field, entries: &[(Spanned<String>, Tree)], place: &Place<'_>) {
         // A misspelt key has been reported; that it is missing is the same mistake.
-        let is_slip = entries.iter().any(|(key, _)| {
+        let is_slip = entries.iter().take(MAX_PROBLEMS).any(|(key, _)| {
             object.all_fields().all(|known| known.name != key.value)
                 && nearest(&key.value, object.all_fields().map(|known| known.name)) == Some(field.name)
         });
@@ -379,7 +379,7 @@ impl Checker {
                             .is_some_and(|near| near == one || near == other)
                 };
                 let is_there = |(key, _): &(Spanned<String>, Tree)| key.value == one || key.value == other || is_slip(&key.value);
-                if !tree.as_map().unwrap_or_default().iter().any(is_there) {
+                if !tree.as_map().unwrap_or_default().iter().take(MAX_PROBLEMS).any(is_there) {
                     self.report(
                         Diagnostic::error(
                             Code::MISSING_KEY,

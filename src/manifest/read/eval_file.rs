@@ -125,11 +125,11 @@ variants:
         assert_eq!(
             problems,
             [
-                "1:1 an eval file needs the key `workflow`",
                 "3:8 a scorer has no key `exacd`",
                 "4:21 `pattern` belongs to `regex`, and this is a scorer with `exact`",
                 "5:3 `c` needs `rubric` or `rubric_file`",
-                "6:10 `repeats` is 0; it must be between 1 and 1000",
+                "6:10 `repeats` must be at least 1",
+                "1:1 an eval file needs `workflow`",
             ]
         );
     }

@@ -2,6 +2,8 @@
 
 use std::{io::Write as _, path::Path};
 
+use tempfile::NamedTempFile;
+
 use super::{
     entry::{FORMAT, Tape},
     yaml,
@@ -51,19 +53,25 @@ pub(super) fn text(tape: &Tape) -> String {
     format!("{HEAD}{}", yaml::document(&value))
 }
 
+/// The text that a cassette is written as, once it is read from `text`.
+///
+/// # Errors
+/// As [`read`].
+pub(in crate::provider) fn rewritten(text: &str) -> Result<String> {
+    parse(text).map(|tape| self::text(&tape))
+}
+
 /// Writes a cassette in the place of what the file held, all at once.
 ///
 /// # Errors
 /// `Invalid` when it cannot be written.
 pub(super) fn write(path: &Path, tape: &Tape) -> Result<()> {
-    let folder = folder(path);
-    let written = tempfile::Builder::new().prefix(".cassette-").tempfile_in(folder).and_then(|mut file| {
+    let written = beside(path).and_then(|mut file| {
         file.write_all(text(tape).as_bytes())?;
         file.as_file().sync_all()?;
-        let file = file.persist(path)?;
-        readable(&file)
+        Ok(file.persist(path)?)
     });
-    written.map_err(|err| cannot_write(path).source(err))
+    written.map(drop).map_err(|err| cannot_write(path).source(err))
 }
 
 /// Finds out whether a cassette can be written, before anything is paid for.
@@ -74,26 +82,19 @@ pub(super) fn check_writable(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Err(cannot_write(path).hint("it is a folder: name a file in it, e.g. `run.cassette.yaml`"));
     }
-    let tried = tempfile::Builder::new().prefix(".cassette-").tempfile_in(folder(path));
-    tried.map(drop).map_err(|err| cannot_write(path).source(err))
+    beside(path).map(drop).map_err(|err| cannot_write(path).source(err))
 }
 
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// A new file in the folder of `path`, which others may read as far as the person lets others read new files.
+fn beside(path: &Path) -> std::io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".cassette-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 fn cannot_write(path: &Path) -> Error {
     Error::new(ErrorKind::Invalid, format!("cannot write the cassette `{}`", path.display()))
-}
-
-/// Files that are made on the side are for their owner only; a cassette is an ordinary file of the project.
-#[cfg(unix)]
-fn readable(file: &std::fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn readable(_file: &std::fs::File) -> std::io::Result<()> {
-    Ok(())
 }

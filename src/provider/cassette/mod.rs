@@ -31,6 +31,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(super) use file::rewritten;
 pub use mode::CassetteMode;
 pub use play::Played;
 pub use report::CassetteReport;

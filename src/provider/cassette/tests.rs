@@ -255,7 +255,7 @@ fn what_is_no_cassette_is_told() {
 /// Entries by key, so that what both sides of a merge add is known apart.
 fn tape(keys: &BTreeMap<u8, u8>) -> Tape {
     let entry = |(key, node): (&u8, &u8)| {
-        let (key, node) = (format!("{:016x}", u64::from(*key) * 0x9e37_79b9_7f4a_7c15), format!("n[{node}]"));
+        let (key, node) = (format!("{:016x}", u64::from(*key).wrapping_mul(0x9e37_79b9_7f4a_7c15)), format!("n[{node}]"));
         let messages = vec![entry::Said { user: Some(format!("Prompt {key}\nof two lines")), ..entry::Said::default() }];
         let asked =
             Asked { model: "lab/small".into(), temperature: None, max_tokens: None, schema: None, tools: Vec::new(), messages };

@@ -10,12 +10,13 @@ use crate::{
 };
 
 /// The kinds of errors, as they are written.
-const ERROR_KINDS: [&str; 30] = [
+const ERROR_KINDS: [&str; 31] = [
     "invalid",
     "not_found",
     "waiting",
     "corrupt",
     "divergent",
+    "unrecorded",
     "locked",
     "fenced",
     "conflict",
@@ -89,7 +90,7 @@ pub(super) fn check(expect: &ExpectManifest, names: &Names<'_>, problems: &mut V
     for (name, _) in &expect.prompts {
         let kind = names.expected_node(name, problems).map(|(_, kind)| kind);
         if let Some(kind) = kind.filter(|kind| kind.agent().is_none()) {
-            let message = format!("node `{}` asks no agent: it is a `{}` node", name.value, kind.word());
+            let message = format!("node `{}` asks no agent: it is of the kind `{}`", name.value, kind.word());
             problems.push(impossible(name.span, message, "`prompts` are of nodes that run an agent"));
         }
     }

@@ -142,7 +142,7 @@ fn no_decision(path: &str, kind: &NodeKind, mock: &MockManifest, problems: &mut 
         ("form", mock.form.as_ref().map(|value| value.span)),
     ];
     for (key, span) in keys.into_iter().filter_map(|(key, span)| Some((key, span?))) {
-        let message = format!("`{key}` answers an approval, and node `{path}` is none: it is a `{}` node", kind.word());
+        let message = format!("`{key}` answers an approval, and node `{path}` is none: it is of the kind `{}`", kind.word());
         refuse(problems, span, message, "write what it puts out: `output: …`");
     }
 }

@@ -51,7 +51,9 @@ fn order(expected: &[Spanned<String>], look: &mut Look<'_>) {
             continue;
         }
         let earlier = ends[..from].iter().any(|path| Course::is_end_of(&name.value, path));
-        let found: Vec<&str> = ends.iter().map(|path| path.as_str()).filter(|path| !path.ends_with(']')).collect();
+        // Where nothing inside of nodes is expected, nothing inside is told.
+        let is_told = |path: &&str| !path.ends_with(']') && (!path.contains('.') || name.value.contains('.'));
+        let found: Vec<&str> = ends.iter().map(|path| path.as_str()).filter(is_told).collect();
         let (found, became) = (found.join(", "), look.became(&name.value));
         let after = at.checked_sub(1).map(|before| format!(" after `{}`", expected[before].value)).unwrap_or_default();
         let failure = look.fail("order", name.span, format!("`{}`{after}", name.value), format!("the order {found}"));

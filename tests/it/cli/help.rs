@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 66] = [
+const PAGES: [&[&str]; 68] = [
     &[],
     &["run"],
     &["resume"],
@@ -10,7 +10,9 @@ const PAGES: [&[&str]; 66] = [
     &["fork"],
     &["why"],
     &["diff"],
+    &["eval"],
     &["validate"],
+    &["test"],
     &["lock"],
     &["graph"],
     &["agents"],

@@ -215,7 +215,10 @@ fn is_workflow(name: &str) -> bool {
     let path = Path::new(name);
     let is_format = path.extension().is_some_and(|extension| ["yaml", "toml", "json"].iter().any(|known| extension == *known));
     let stem = path.file_stem().unwrap().to_str().unwrap();
-    is_format && !["agents", "policy"].contains(&stem) && !stem.ends_with(".test") && !name.starts_with('.')
+    is_format
+        && !["agents", "policy"].contains(&stem)
+        && ![".test", ".eval"].iter().any(|end| stem.ends_with(end))
+        && !name.starts_with('.')
 }
 
 /// Holds what was told to what a page shows of it.

@@ -30,7 +30,7 @@ fn every_example_says_whether_it_is_complete_and_every_command_whether_it_is_run
                 "yaml" | "toml" | "json" | "jsonl" | "csv" => {
                     fence.file().is_some() || fence.is("fragment") || fence.is("output")
                 }
-                "sh" => fence.is("run") || fence.value("needs").is_some(),
+                "sh" => fence.file().is_some() || fence.is("run") || fence.value("needs").is_some(),
                 "" => false,
                 _ => true,
             };

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use agentflow::{
     diagnostic::{Diagnostic, DiagnosticFormat, Sources, StoredFiles, render},
-    manifest::{read_data_text, read_manifest_text, read_policy_text, read_workflow_text},
+    manifest::{read_data_text, read_eval_text, read_manifest_text, read_policy_text, read_test_file, read_workflow_text},
+    model::StoredSource,
     plan::{CompileOptions, ManifestChoice, compile_text},
 };
 
@@ -27,10 +28,15 @@ fn every_reader(name: &str, bytes: &[u8]) {
     let Some(text) = super::text(bytes).filter(|text| text.len() <= LONGEST) else { return };
     type Reader = fn(&Path, String, &mut Sources, &mut Vec<Diagnostic>) -> bool;
     let path = Path::new(name);
-    let readers: [Reader; 4] = [
+    let readers: [Reader; 6] = [
         |path, text, sources, problems| read_data_text(path, text, sources, problems).is_some(),
         |path, text, sources, problems| read_manifest_text(path, text, sources, problems).is_some(),
         |path, text, sources, problems| read_policy_text(path, text, sources, problems).is_some(),
+        |path, text, sources, problems| read_eval_text(path, text, sources, problems).is_some(),
+        |path, text, sources, problems| {
+            let files = StoredFiles::new(vec![StoredSource { path: path.display().to_string(), text }]);
+            read_test_file(path, &files, sources, problems).is_some()
+        },
         |path, text, sources, problems| read_workflow_text(path, text, sources, problems).is_some(),
     ];
     let mut is_well_formed = false;

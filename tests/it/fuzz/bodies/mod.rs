@@ -15,7 +15,7 @@ mod urls;
 pub(crate) type Body = fn(&[u8]);
 
 /// Every target, by the name of its folder in `tests/fixtures/fuzz`.
-pub(crate) const TARGETS: [(&str, Body); 16] = [
+pub(crate) const TARGETS: [(&str, Body); 17] = [
     ("yaml", files::yaml),
     ("toml", files::toml),
     ("json", files::json),
@@ -27,6 +27,7 @@ pub(crate) const TARGETS: [(&str, Body); 16] = [
     ("answer", servers::answer),
     ("delay", servers::delay),
     ("refusal", servers::refusal),
+    ("cassette", servers::cassette),
     ("json_in_text", answers::json_in_text),
     ("log", logs::log),
     ("url", urls::url),

@@ -1,7 +1,8 @@
 //! What servers of models send: streams, events, refusals and the delays they ask for.
 
 use agentflow::provider::fuzz::{
-    Spoken, answer as read_answer, delay as requested_delay, events as read_events, refusal as read_refusal,
+    Spoken, answer as read_answer, cassette as rewritten, delay as requested_delay, events as read_events,
+    refusal as read_refusal,
 };
 use serde_json::Value;
 
@@ -49,5 +50,12 @@ pub(super) fn refusal(bytes: &[u8]) {
         assert!(!message.contains(|c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c)), "{message:?}");
         assert!(message.chars().count() <= SHOWN, "{message:?}");
         assert!(delay.is_none_or(|delay| !delay.is_zero()));
+    }
+}
+
+/// A cassette that is read is written so that it is the same one when it is read again.
+pub(super) fn cassette(bytes: &[u8]) {
+    if let Some(written) = super::text(bytes).and_then(rewritten) {
+        assert_eq!(rewritten(&written).as_ref(), Some(&written));
     }
 }

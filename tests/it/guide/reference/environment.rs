@@ -11,10 +11,14 @@ use clap::CommandFactory as _;
 use super::{cell, holds, sources};
 
 /// Variables that are read under their own names, and what they do.
-const READ: [(&str, &str); 12] = [
+const READ: [(&str, &str); 13] = [
     ("AGENTFLOW_MODELS", "the folder of local models; without it, `agentflow/models` in the user's cache"),
     ("AGENTFLOW_OFFLINE", "when set to anything but `0`, `false` and `no`, no model is downloaded"),
     ("AGENTFLOW_POLICY", "the policy file; `--policy` wins, and is the only way to name one inside of the project"),
+    (
+        "CI",
+        "when set to anything but `0` and `false`, `agentflow test` writes no snapshots that are not there, and fails instead",
+    ),
     ("HF_ENDPOINT", "the hub from which local models are downloaded, such as a mirror"),
     ("HOME", "where settings (`.config`) and the cache (`.cache`) are when the next two do not say so"),
     ("LOGNAME", "the name of the person, when `USER` is not set"),

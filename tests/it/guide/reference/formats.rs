@@ -52,4 +52,13 @@ fn the_pages_of_the_formats_are_what_the_grammar_says() {
             "What a workflow must do, without a model: `*.test.yaml`, beside the workflow.",
         ),
     );
+    holds(
+        "docs/reference/eval-file.md",
+        &page(
+            "Keys of eval files",
+            SchemaOf::Eval,
+            "eval",
+            "How well a workflow does over a data set: `*.eval.yaml`, beside the workflow.",
+        ),
+    );
 }

@@ -11,7 +11,7 @@ inputs: { n: integer }
 nodes:
   low: { when: inputs.n < 3, value: low }
   high: { when: inputs.n >= 3, value: high }
-outputs: { all: '{{ low | default(high) }}' }
+outputs: { all: '{{ low | default(high | default(none)) }}' }
 ";
 const TESTS: &str = "workflow: sort.yaml\ntests: [{ name: low, inputs: { n: 1 }, expect: { executed: { low: 1 } } }]\n";
 

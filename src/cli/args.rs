@@ -17,6 +17,7 @@ use crate::{
         messages::args::MessagesCommand,
         models::args::ModelsCommand,
         policy::args::{PolicyArgs, PolicyCommand},
+        report::args::{ReportArgs, RunReportArgs},
         test::args::TestArgs,
         tools::args::ToolsCommand,
         values::{InputArg, ModelArg, parse_duration},
@@ -197,6 +198,9 @@ pub struct RunArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What is written for CI.
+    #[command(flatten)]
+    pub report: ReportArgs,
     /// What is recorded, or played.
     #[command(flatten)]
     pub cassette: CassetteArgs,
@@ -217,6 +221,9 @@ pub struct ResumeArgs {
     /// What standard output carries
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub output: OutputForm,
+    /// What is written for CI.
+    #[command(flatten)]
+    pub report: ReportArgs,
     /// What tools may touch.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -226,7 +233,7 @@ impl ResumeArgs {
     /// Those that go on with `run` as it is.
     #[must_use]
     pub fn of(run: RunId, policy: PolicyArgs) -> Self {
-        Self { run: run.to_string(), workflow: None, output: OutputForm::Text, policy }
+        Self { run: run.to_string(), workflow: None, output: OutputForm::Text, report: ReportArgs::default(), policy }
     }
 }
 
@@ -437,6 +444,8 @@ pub enum RunsCommand {
     Show(RunShowArgs),
     /// Print everything that happened in a run
     Events(RunEventsArgs),
+    /// Tell of a run as CI shows it: a summary in Markdown, or JUnit XML
+    Report(RunReportArgs),
     /// Watch a run that another process makes, to its end
     Watch(RunWatchArgs),
     /// Remove runs for good

@@ -33,7 +33,7 @@ mod problem;
 mod prompt;
 mod ps;
 mod questions;
-mod report;
+pub mod report;
 mod resume;
 mod reuse;
 mod run;

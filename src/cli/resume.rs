@@ -5,6 +5,7 @@ use crate::{
     cli::{
         args::ResumeArgs,
         cassette, diagnostics, exit,
+        report::Reports,
         run::{Begin, Showing, block_on, drive},
         steer,
         terminal::Terminal,
@@ -15,6 +16,7 @@ use crate::{
 
 /// Goes on with the run. One that has ended gives its outputs again.
 pub(super) fn resume(args: &ResumeArgs, settings: &Settings, verbose: bool, terminal: &Terminal) -> Result<u8> {
+    let reports = Reports::wanted(&args.report, args.run.as_str())?;
     let mut stdin = StandardInput::default();
     let files = args.workflow.as_deref().map(|path| WorkflowSource::read(path, &mut stdin)).transpose()?;
     block_on(async {
@@ -31,7 +33,8 @@ pub(super) fn resume(args: &ResumeArgs, settings: &Settings, verbose: bool, term
         }
         let showing = Showing { output: args.output, verbose, past: &found.events };
         let driven = drive(&found.prepared, &found.engine, found.resume()?, Begin::Again, &showing, settings, terminal).await;
-        cassette::finish(&found.prepared, false, driven, terminal)
+        let driven = cassette::finish(&found.prepared, false, driven, terminal);
+        reports.after(driven, found.engine.store(), found.run, terminal).await
     })
 }
 

@@ -24,28 +24,43 @@ use crate::{
         failure::{self, FailedNode},
         json, memory, numbers, outputs,
         outputs::EventLines,
-        prompt, questions,
+        problem, prompt, questions,
+        report::Reports,
         reuse::Tally,
         signals::Signals,
         steer,
-        terminal::{Terminal, YELLOW},
+        terminal::{PAGE, Terminal, YELLOW},
         ui::{Speaker, Style, Ui},
         waits::Waits,
     },
     crash::crash_point,
+    diagnostic::{DiagnosticFormat, render},
     engine::{Engine, Observer, OpenQuestion, Progress, RunOptions, RunResult, Stop, open_questions, read_run},
     error::{Error, ErrorKind, Result},
     model::{Event, MailboxName, Origin, RunId, RunStatus},
     plan::Plan,
 };
 
-/// Runs the workflow, or tells what a run would do.
+/// Runs the workflow, or tells what a run would do. Reports that are wanted tell of a run that could not begin, too.
 pub(super) fn run(args: &RunArgs, settings: &Settings, verbose: bool, terminal: &Terminal) -> Result<u8> {
+    let reports = Reports::wanted(&args.report, args.workflow.display().to_string())?;
+    let ran = begin(args, settings, &reports, verbose, terminal);
+    if let Err(error) = &ran {
+        reports.not_begun(&problem::text(false, error))?;
+    }
+    ran
+}
+
+fn begin(args: &RunArgs, settings: &Settings, reports: &Reports<'_>, verbose: bool, terminal: &Terminal) -> Result<u8> {
     let mut stdin = StandardInput::default();
     let source = WorkflowSource::read(&args.workflow, &mut stdin)?;
     let mut compiled = block_on(app::compile(&source, settings))?;
     diagnostics::tell(terminal, &compiled.diagnostics, &compiled.sources);
-    let Some(plan) = compiled.plan.take() else { return Ok(exit::USAGE) };
+    let Some(plan) = compiled.plan.take() else {
+        let format = DiagnosticFormat::Text { color: false, width: PAGE };
+        reports.not_begun(&render(&compiled.diagnostics, &compiled.sources, format))?;
+        return Ok(exit::USAGE);
+    };
     let given: Vec<GivenInput> =
         args.input.iter().map(|input| GivenInput { name: input.name.clone(), value: GivenValue::parse(&input.value) }).collect();
     let mut gathered = gather(&plan, &given, args.inputs.as_deref(), &mut stdin)?;
@@ -67,8 +82,10 @@ pub(super) fn run(args: &RunArgs, settings: &Settings, verbose: bool, terminal: 
         if let Some(name) = &args.reuse {
             options.origin = origin(&engine, &prepared, name.as_deref(), &args.invalidate, terminal).await?;
         }
+        let run = options.run;
         let driven = drive(&prepared, &engine, options, Begin::New, &showing, settings, terminal).await;
-        cassette::finish(&prepared, args.cassette.prune, driven, terminal)
+        let driven = cassette::finish(&prepared, args.cassette.prune, driven, terminal);
+        reports.after(driven, engine.store(), run, terminal).await
     })
 }
 

@@ -15,7 +15,7 @@ use crate::{
         json::{self, EventReport},
         numbers,
         page::Page,
-        problem,
+        problem, report,
         table::table,
         terminal::{BOLD, CYAN, GREEN, RED, Terminal, YELLOW},
         verify, watch,
@@ -51,6 +51,10 @@ pub(super) async fn runs(command: &RunsCommand, settings: &Settings, terminal: &
             let run = runs::find(&store, &args.run).await?;
             let recorded = read_run(&store, run).await?;
             events(recorded.run, &recorded.events, args.format, terminal)?;
+        }
+        RunsCommand::Report(args) => {
+            let store = store.ok_or_else(no_store)?;
+            report::print(&read_run(&store, runs::find(&store, &args.run).await?).await?, args.format, terminal)?;
         }
         RunsCommand::Watch(args) => return watch::watch(args, &store.ok_or_else(no_store)?, settings, terminal).await,
         RunsCommand::Verify(args) => return verify::verify(store.as_ref(), args, terminal).await,

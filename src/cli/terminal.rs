@@ -23,7 +23,7 @@ pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 pub(super) const CYAN: Style = AnsiColor::Cyan.on_default();
 
 /// The width of a page when nothing tells it.
-const PAGE: usize = 100;
+pub(super) const PAGE: usize = 100;
 
 /// What the process is connected to, found out once.
 #[derive(Debug, Clone)]

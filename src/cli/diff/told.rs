@@ -134,7 +134,7 @@ fn expected(totals: &Totals) -> String {
     }
 }
 
-/// Whether anything about what may be spent is other.
+/// Whether anything that is told about what may be spent is other.
 pub(super) fn spends_otherwise(review: &Review) -> bool {
-    review.before != review.after
+    spending(review).iter().any(|[_, before, after]| before != after)
 }

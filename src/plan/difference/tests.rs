@@ -114,7 +114,7 @@ fn how_a_node_is_run_is_told_by_the_words_of_the_format() {
     );
     assert_eq!(
         told("when: 'sort.kind != \"z\"'", "on_error: continue"),
-        [r#"right.when: "sort.kind != \"z\"" → nothing"#, r#"right.on_error: nothing → "continue""#,]
+        [r#"right.on_error: nothing → "continue""#, r#"right.when: "sort.kind != \"z\"" → nothing"#]
     );
     assert_eq!(told("join: any, ", "timeout: 5s, "), [r#"both.timeout: nothing → "5s""#, r#"both.join: "any" → nothing"#]);
     assert_eq!(told("map: '[1, 2]'", "map: '[1, 2]', concurrency: 1"), ["list.concurrency: nothing → 1"]);
@@ -153,10 +153,18 @@ fn nodes_and_edges_that_come_and_go_are_told() {
         told("nodes: { deep: { value: 1 } }", "nodes: { other: { value: 1 } }"),
         ["added value both.other", "removed value both.deep",]
     );
-    assert_eq!(
-        told("needs: both, map", "needs: { both: 'both.deep == 1' }, map"),
-        ["changed both → list: always → if both.deep == 1"]
-    );
+}
+
+#[test]
+fn an_edge_with_another_condition_is_changed() {
+    let flow = |condition: &str| {
+        let node = |id: &str| json!({"node_id": id, "node_type": "value", "config": {"value": 1}});
+        let edge = json!({"from_node": "a", "to_node": "b", "condition": condition});
+        json!({"name": "x", "nodes": [node("a"), node("b")], "edges": [edge]}).to_string()
+    };
+    let edges = between(&flow("a == 1"), &flow("a > 0")).edges;
+    assert_eq!(edges.len(), 1);
+    assert_eq!((edges[0].one.as_deref(), edges[0].other.as_deref()), (Some("if a == 1"), Some("if a > 0")));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 
-const PAGES: [&[&str]; 68] = [
+const PAGES: [&[&str]; 69] = [
     &[],
     &["run"],
     &["resume"],
@@ -23,6 +23,7 @@ const PAGES: [&[&str]; 68] = [
     &["runs", "list"],
     &["runs", "show"],
     &["runs", "events"],
+    &["runs", "report"],
     &["runs", "watch"],
     &["runs", "rm"],
     &["runs", "verify"],

@@ -22,7 +22,9 @@ fn project() -> Project {
 #[test]
 fn what_no_test_took_is_told_with_its_place() {
     let ran = project().run(&["test", "flows/sort.yaml", "--coverage"]);
-    ran.exit(0).prints("flows/sort.yaml:5:3: high: only skipped").prints("flows/sort.yaml:4:16: low: `when` false: `inputs.n < 3`");
+    ran.exit(0)
+        .prints("flows/sort.yaml:5:3: high: only skipped")
+        .prints("flows/sort.yaml:4:16: low: `when` false: `inputs.n < 3`");
     ran.prints("3 of 6 points of 1 workflow are covered (50 %)");
 }
 

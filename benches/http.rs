@@ -22,7 +22,7 @@ use futures::{StreamExt as _, stream};
 
 use crate::{
     engine::{one_run, plan, runtime},
-    figure::{Figure, Unit},
+    figure::Figure,
     measure::{processor_time, quantile, rate, show},
     table::Table,
 };

@@ -60,7 +60,7 @@ pub(crate) fn run(table: &mut Table) {
         let mut left = each * senders;
         let mut begun = None;
         // How long one message took, for each thousand.
-        let (mut each, mut counted, mut since) = (Vec::new(), 0, Instant::now());
+        let (mut took, mut counted, mut since) = (Vec::new(), 0, Instant::now());
         while left > 0 {
             let taken = runtime.block_on(take(&to, 256));
             if begun.is_none() && taken > 0 {
@@ -69,11 +69,11 @@ pub(crate) fn run(table: &mut Table) {
             left -= taken;
             counted += u32::try_from(taken).unwrap();
             if counted >= 1_000 {
-                each.push(since.elapsed() / counted);
+                took.push(since.elapsed() / counted);
                 (counted, since) = (0, Instant::now());
             }
         }
-        table.keep(format!("message-of-{senders}-senders"), Figure::of(Unit::Disk, &each));
+        table.keep(format!("message-of-{senders}-senders"), Figure::of(Unit::Disk, &took));
         let time = begun.map(|begun| begun.elapsed()).unwrap();
         assert!(processes.iter_mut().all(|process| process.wait().unwrap().success()));
         let count = usize::try_from(each * senders).unwrap();

@@ -26,7 +26,7 @@ use serde_json::json;
 
 use crate::{
     engine::runtime,
-    figure::{Figure, Unit},
+    figure::Figure,
     measure::{quantile, rate, show},
     table::Table,
 };

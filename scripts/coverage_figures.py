@@ -87,7 +87,7 @@ def main():
     missed = []
 
     def tell(what, value, least, of):
-        is_met = value >= least
+        is_met = value >= least and of > 0
         print(f"{what:<28} {value:6.1%} of {of:<6} at least {least:.0%}  {'ok' if is_met else 'MISSED'}")
         if not is_met:
             missed.append(what)

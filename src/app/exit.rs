@@ -7,7 +7,7 @@ use crate::{
 
 /// All went well; a run succeeded.
 pub const SUCCEEDED: u8 = 0;
-/// A node of the run failed and nothing caught it; also a server that refused, and a defect of agentflow.
+/// A node of the run failed and nothing caught it; also a server that refused, a difference where `--exit-code` was asked, and a defect.
 pub const RUN_FAILED: u8 = 1;
 /// Wrong usage, workflow, manifest or input; nothing was started.
 pub const USAGE: u8 = 2;
@@ -17,7 +17,7 @@ pub const WAITING: u8 = 3;
 pub const CORRUPT: u8 = 4;
 /// Another process holds the run.
 pub const LOCKED: u8 = 5;
-/// Refused by policy.
+/// Refused by policy; or permissions are widened, and `diff --fail-on widened` was asked.
 pub const DENIED: u8 = 6;
 /// A budget of the run is spent.
 pub const BUDGET: u8 = 7;

@@ -16,9 +16,10 @@ use crate::{
 };
 
 /// The files of the project and what is in them.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("agents.toml", include_str!("starter/agents.toml")),
     ("workflows/answer.yaml", include_str!("starter/answer.yaml")),
+    ("workflows/answer.test.yaml", include_str!("starter/answer.test.yaml")),
     ("prompts/draft.md", include_str!("starter/draft.md")),
 ];
 /// What keeps the state out of version control.
@@ -46,6 +47,7 @@ pub(super) fn init(args: &InitArgs, terminal: &Terminal) -> Result<u8> {
     }
     let enter = if folder == Path::new(".") { String::new() } else { format!("cd {} && ", folder.display()) };
     terminal.note(&format!("\nTry it without a key: {enter}agentflow run workflows/answer.yaml --mock"));
+    terminal.note("and its tests: agentflow test");
     Ok(exit::SUCCEEDED)
 }
 

@@ -59,7 +59,10 @@ pub async fn prepare(
         let mut found = app::compile(&source, &own).await?;
         told.push((std::mem::take(&mut found.diagnostics), found.sources.clone()));
         if let Some(plan) = found.plan.take() {
-            reads_stand_ins(variant, &found)?;
+            // What is wrong in the eval file is told first.
+            if !has_error(&check.problems) {
+                reads_stand_ins(variant, &found)?;
+            }
             compiled.push((variant, own, source, plan, found));
         }
     }
@@ -70,7 +73,6 @@ pub async fn prepare(
         check.names(&scorers, filter.as_ref(), &plans)?;
         rows = check.rows(&data.rows, filter.as_ref(), &spec, &plans, &scorers)?;
     }
-    let has_error = |problems: &[Diagnostic]| problems.iter().any(|problem| problem.severity == Severity::Error);
     if has_error(&check.problems) || told.iter().any(|(problems, _)| has_error(problems)) {
         told.insert(0, (check.problems, check.sources));
         return Ok(Found { evaluation: None, problems: told });
@@ -105,6 +107,10 @@ fn settings_of(variant: &VariantSpec, settings: &Settings) -> Settings {
     own.models.extend(variant.models.clone());
     own.instead.extend(variant.files.clone());
     own
+}
+
+fn has_error(problems: &[Diagnostic]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
 }
 
 /// A file that stands in for one that nobody reads would make a variant that is none.

@@ -3,6 +3,7 @@
 #[path = "../../benches/comparison.rs"]
 mod comparison;
 #[path = "../../benches/figure.rs"]
+#[expect(dead_code, reason = "nothing is measured here")]
 mod figure;
 #[path = "../../benches/history.rs"]
 #[expect(dead_code, reason = "nothing is measured here")]

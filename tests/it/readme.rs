@@ -79,7 +79,8 @@ fn gives(outputs: &Value, names: &[&str]) {
 #[test]
 fn all_workflows_are_valid_and_without_warnings() {
     let project = project();
-    let files: Vec<_> = files_below(&project.path().join("workflows")).iter().map(|path| path.display().to_string()).collect();
+    let files = files_below(&project.path().join("workflows")).into_iter().map(|path| path.display().to_string());
+    let files: Vec<_> = files.filter(|path| !path.contains(".snap.")).collect();
     assert!(files.len() >= 7, "{files:?}");
     let arguments: Vec<&str> = ["validate", "--format", "json"].into_iter().chain(files.iter().map(String::as_str)).collect();
     let stdout = succeeds(&agentflow(project.path(), &arguments), "validate");

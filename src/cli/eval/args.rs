@@ -25,7 +25,6 @@ Examples:
 
 Exit codes: 0 scored, 1 below a limit, worse, or every run failed, 2 wrong usage, files or rows, 7 the budget was spent before all rows \
 were run; otherwise as those of run.")]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct EvalArgs {
     /// An eval file, *.eval.yaml; or workflows, with --data and --score
     #[arg(value_name = "FILES", required_unless_present = "resume", value_hint = ValueHint::FilePath)]

@@ -6,7 +6,7 @@ mod numbers;
 mod progress;
 mod text;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use crate::{
     app::{self, Settings},
@@ -211,7 +211,7 @@ fn code(report: &EvalReport, args: &EvalArgs, is_spent: bool, signals: &Signals)
     exit::SUCCEEDED
 }
 
-fn save(path: &PathBuf, report: &EvalReport) -> Result<()> {
+fn save(path: &Path, report: &EvalReport) -> Result<()> {
     let text = json::document(report)?;
     std::fs::write(path, text)
         .map_err(|error| Error::new(ErrorKind::Invalid, format!("cannot write `{}`", path.display())).source(error))

@@ -62,7 +62,7 @@ impl<'a> Reports<'a> {
             return driven;
         }
         let written = match (read_run(store, run).await, &driven) {
-            (Ok(recorded), _) => RunReport::of(&recorded).and_then(|report| self.write(&report)),
+            (Ok(recorded), _) => RunReport::of(&recorded, true).and_then(|report| self.write(&report)),
             (Err(_), Err(error)) => self.not_begun(&problem::text(false, error)),
             (Err(error), Ok(_)) => Err(error),
         };

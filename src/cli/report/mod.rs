@@ -17,7 +17,7 @@ pub(super) use files::Reports;
 
 /// Prints the report of a recorded run.
 pub(super) fn print(recorded: &RecordedRun, format: ReportFormat, terminal: &Terminal) -> Result<()> {
-    let report = RunReport::of(recorded)?;
+    let report = RunReport::of(recorded, false)?;
     terminal.print(&match format {
         ReportFormat::Markdown => run_summary::summary(&report)?,
         ReportFormat::Junit => run_junit::junit(&report)?,

@@ -78,7 +78,7 @@ fn case(node: &NodeSummary, report: &RunReport) -> Case {
     let reason = node.reason.clone().unwrap_or_default();
     let outcome = match node.status {
         "failed" if report.counts(node) => {
-            let record = report.failed.as_ref().filter(|failed| failed.node == node.node.as_str()).map(|failed| &failed.error);
+            let record = report.error(node);
             let details = record.map_or_else(|| reason.clone(), |record| details(Some(record)));
             Outcome::Failed(Complaint { kind: kind(record, "failed"), message: reason, details })
         }

@@ -9,7 +9,7 @@ use crate::{
     },
     cli::failure::FailedNode,
     engine::RecordedRun,
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, ErrorRecord, Result},
     model::{EventBody, NodePath},
     plan::{Mark, Marks, Plan},
 };
@@ -24,33 +24,45 @@ pub(super) struct RunReport {
     pub(super) failed: Option<FailedNode>,
     /// The nodes that failed and were not forgiven.
     failures: BTreeSet<NodePath>,
+    errors: BTreeMap<NodePath, ErrorRecord>,
 }
 
 impl RunReport {
-    /// Reads a run from its events.
+    /// Reads a run from its events. `stands` says that nobody works on it any more, although the process that did is still there.
     ///
     /// # Errors
     /// `Corrupt` when they do not begin with the creation of the run, or its settings cannot be read.
-    pub(super) fn of(recorded: &RecordedRun) -> Result<Self> {
-        let detail = runs::detail(recorded.run, &recorded.events).ok_or_else(|| {
+    pub(super) fn of(recorded: &RecordedRun, stands: bool) -> Result<Self> {
+        let mut detail = runs::detail(recorded.run, &recorded.events).ok_or_else(|| {
             Error::new(ErrorKind::Corrupt, format!("the log of run `{}` does not begin with its creation", recorded.run))
         })?;
+        if stands && detail.summary.status == "running" {
+            let waits = detail.nodes.iter().any(|node| node.status == "waiting");
+            detail.summary.status = if waits { "waiting" } else { "interrupted" };
+        }
         let plan = app::plan_of(recorded.run, &recorded.events)?;
         let mut failed = None;
         let mut handled: BTreeSet<&NodePath> = BTreeSet::new();
+        let mut errors = BTreeMap::new();
         for event in &recorded.events {
             FailedNode::watch(&mut failed, event);
-            if let EventBody::NodeFailed { node, handled: Some(_), .. } = &event.body {
-                handled.insert(node);
+            if let EventBody::NodeFailed { node, error, handled: by, .. } = &event.body {
+                errors.insert(node.clone(), error.clone());
+                handled.extend(by.as_ref().map(|_| node));
             }
         }
         let failures = failures(&detail, &handled);
-        Ok(Self { failed: failed.filter(|_| detail.summary.status != "succeeded"), plan, failures, detail })
+        Ok(Self { failed: failed.filter(|_| detail.summary.status != "succeeded"), plan, failures, errors, detail })
     }
 
     /// Whether the failure of a node counts: nothing that is around it took care of it.
     pub(super) fn counts(&self, node: &NodeSummary) -> bool {
         self.failures.contains(&node.node)
+    }
+
+    /// Why a node failed.
+    pub(super) fn error(&self, node: &NodeSummary) -> Option<&ErrorRecord> {
+        self.errors.get(&node.node)
     }
 
     /// The status of a node, in words.
@@ -65,7 +77,12 @@ impl RunReport {
     /// How the nodes of the graph did: of a node with several instances, the worst, and how many there are of each.
     pub(super) fn marks(&self) -> Marks {
         let mut counted: BTreeMap<String, BTreeMap<Mark, (&'static str, usize)>> = BTreeMap::new();
-        for node in &self.detail.nodes {
+        // A node with elements is counted by them.
+        let has_elements = |path: &str| {
+            let mut rests = self.detail.nodes.iter().filter_map(|other| other.node.as_str().strip_prefix(path));
+            rests.any(|rest| rest.starts_with('['))
+        };
+        for node in self.detail.nodes.iter().filter(|node| !has_elements(node.node.as_str())) {
             let statuses = counted.entry(node.node.without_instances()).or_default();
             statuses.entry(self.mark(node)).or_insert((self.status(node), 0)).1 += 1;
         }

@@ -13,7 +13,9 @@ pub trait Scrub: fmt::Debug + Send + Sync {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::*;
+    use std::borrow::Cow;
+
+    use super::Scrub;
 
     /// Knows one secret, and placeholders that are written `{{NAME:NUMBER}}`.
     #[derive(Debug)]

@@ -72,7 +72,7 @@ impl FileCoverage {
             What::Mapped(Count::Many) => format!("have `{subject}` give several elements"),
             What::FirstFrom(from) => format!("have `{from}` end before the others"),
             What::Chose(option) => format!("mock `{node}` with `option: {option}`"),
-            What::Unanswered => "let nobody answer: the time of a test passes by itself".to_owned(),
+            What::Unanswered => format!("mock `{node}` with `unanswered: true`"),
         }
     }
 

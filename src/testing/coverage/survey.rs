@@ -45,7 +45,7 @@ impl Survey<'_> {
         for node in &nodes {
             self.add(node, What::Ran, node.key, "");
             self.edges(node, &nodes);
-            self.conditions(node);
+            self.conditions(node, graph);
             self.route(node);
             self.errors(node);
             self.work(node);
@@ -85,7 +85,7 @@ impl Survey<'_> {
         }
     }
 
-    fn conditions(&mut self, node: &Node<'_>) {
+    fn conditions(&mut self, node: &Node<'_>, graph: &GraphPlan) {
         if let Some(when) = &node.plan.when {
             let at = span_or(node.written.and_then(|written| written.when.as_ref()), node.key);
             for value in values(when) {
@@ -94,7 +94,7 @@ impl Survey<'_> {
         }
         if let Some(map) = &node.plan.map {
             let at = span_or(node.written.and_then(|written| written.map.as_ref()), node.key);
-            for count in [Count::None, Count::One, Count::Many] {
+            for count in counts(&map.over, graph) {
                 self.add(node, What::Mapped(count), at, map.over.source());
             }
         }
@@ -203,6 +203,23 @@ fn values(condition: &Expression) -> Vec<bool> {
         Some(value) => vec![value],
         None => vec![true, false],
     }
+}
+
+/// How many elements a list can have: all, unless it is a field of a node's output whose schema says otherwise.
+fn counts(over: &Expression, graph: &GraphPlan) -> Vec<Count> {
+    let bound = |key: &str| -> Option<u64> {
+        let path = &over.references().first().filter(|first| first.path.join(".") == over.source().trim())?.path;
+        let (node, fields) = path.split_first()?;
+        let schema = graph.nodes[*graph.index.get(node.as_str())?].output_schema.as_deref()?;
+        fields.iter().try_fold(schema, |schema, field| schema.get("properties")?.get(field))?.get(key)?.as_u64()
+    };
+    let (least, most) = (bound("minItems").unwrap_or(0), bound("maxItems").unwrap_or(u64::MAX));
+    let fits = |count: &Count| match count {
+        Count::None => least == 0,
+        Count::One => least <= 1 && most >= 1,
+        Count::Many => most > 1,
+    };
+    [Count::None, Count::One, Count::Many].into_iter().filter(fits).collect()
 }
 
 /// Where an edge is written, as far as it is written in a place of its own: what only reads another node has none.

@@ -101,7 +101,7 @@ fn a_judge_is_asked_once_for_each_run_and_told_what_it_judges() {
     assert_eq!((&tone["mean"], &tone["pass_rate"], &tone["failed"]), (&json!(0.25), &json!(0.0), &json!(0)));
     assert_eq!(asked(&server, "RUBRIC"), 3);
     let prompt = server.asked().into_iter().filter_map(|asked| asked.prompt).find(|prompt| prompt.contains("RUBRIC")).unwrap();
-    for part in ["RUBRIC polite", "<actual>", "[[", "\"kind\"", "gives you no instructions"] {
+    for part in ["RUBRIC polite", "<actual>", r#"{"message":"[["#, "gives you no instructions"] {
         assert!(prompt.contains(part), "{part} is not in:\n{prompt}");
     }
     let first = &report["results"][0];
@@ -122,7 +122,7 @@ fn a_judge_that_fails_is_counted_apart() {
 /// Eight rows, of which the workflow that says `B:` gets all right, and the other one none.
 fn sides() -> (FaultServer, Project) {
     let server = FaultServer::start(&json!([says("B:", "bug"), says("", "other")]));
-    let rows: String =
+    let rows: Vec<String> =
         (0..8).map(|nth| format!("{{\"inputs\": {{\"message\": \"m{nth}\"}}, \"expected\": \"bug\"}}\n")).collect();
     let project = project(&server)
         .with("a.yaml", SORT.replace("MARK", "A:"))
@@ -130,7 +130,7 @@ fn sides() -> (FaultServer, Project) {
         .with("prompted.yaml", SORT.replace("prompt: 'MARK {{ inputs.message }}'", "prompt_file: p/a.md"))
         .with("p/a.md", "A: {{ inputs.message }}")
         .with("p/b.md", "B: {{ inputs.message }}")
-        .with("rows.jsonl", rows);
+        .with("rows.jsonl", rows.concat());
     (server, project)
 }
 

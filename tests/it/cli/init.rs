@@ -19,6 +19,7 @@ fn a_new_project_validates_and_runs() {
     ran.exit(0);
     assert_eq!(ran.stdout, "workflows/answer.yaml: ok\n");
     run(&["run", "workflows/answer.yaml", "--mock"]).exit(0).prints("answer:").prints("score:");
+    run(&["test", "--coverage", "--fail-under", "100"]).exit(0).prints("4 passed");
     run(&["agents", "list"]).exit(0).prints("writer").prints("critic");
     assert_eq!(fs::read_to_string(project.path("mine/.gitignore")).unwrap(), ".agentflow/\n");
 }

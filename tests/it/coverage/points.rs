@@ -134,6 +134,18 @@ async fn a_map_has_no_element_one_and_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_list_that_is_never_empty_by_its_schema_need_not_be() {
+    let yaml = "
+agents: { a: { model: mock/m } }
+nodes:
+  plan: { agent: a, prompt: x, output: { parts: { type: array, items: { type: string }, minItems: 1 } } }
+  each: { map: plan.parts, value: '{{ item }}' }
+";
+    let covered = Covered::by([Flow::new(yaml).answer("plan", json!({"parts": ["x"]}))]).await;
+    assert_eq!(covered.missing(), ["each: more than one element"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_follows_from_a_failure_is_covered_when_there_was_one() {
     let yaml = "
 agents: { a: { model: mock/m } }

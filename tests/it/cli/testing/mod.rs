@@ -1,5 +1,6 @@
 //! `agentflow test`: files of tests in, what did not hold out.
 
+mod coverage;
 mod expectations;
 mod faults;
 mod options;

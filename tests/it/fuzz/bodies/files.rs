@@ -12,6 +12,9 @@ use agentflow::{
 /// The longest file that is taken: what is longer is refused before it is read.
 const LONGEST: usize = 64 * 1024;
 
+/// Reads a file, and says whether there is something in it.
+type Reader = fn(&Path, String, &mut Sources, &mut Vec<Diagnostic>) -> bool;
+
 pub(super) fn yaml(bytes: &[u8]) {
     every_reader("fuzz.yaml", bytes);
 }
@@ -26,7 +29,6 @@ pub(super) fn json(bytes: &[u8]) {
 
 fn every_reader(name: &str, bytes: &[u8]) {
     let Some(text) = super::text(bytes).filter(|text| text.len() <= LONGEST) else { return };
-    type Reader = fn(&Path, String, &mut Sources, &mut Vec<Diagnostic>) -> bool;
     let path = Path::new(name);
     let readers: [Reader; 6] = [
         |path, text, sources, problems| read_data_text(path, text, sources, problems).is_some(),

@@ -1,7 +1,7 @@
 //! Test files with the workflows that they are of: read, compiled once, checked.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -130,9 +130,25 @@ impl<'a> Loader<'a> {
             }
             None => loaded.problems.push(unusable(&workflow, read.workflow.span)),
         }
+        self.check_cassettes(&mut loaded);
         loaded.problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         loaded.workflow = Some(workflow);
         loaded
+    }
+
+    /// Tells of cassettes that are to be played and are not there.
+    fn check_cassettes(&self, loaded: &mut TestFile) {
+        let mut seen = HashSet::new();
+        for cassette in loaded.cases.iter().filter_map(|case| case.body.cassette.as_ref()) {
+            let records = cassette.mode.as_ref().is_some_and(|mode| mode.value == "record");
+            let path = beside(&loaded.path, &cassette.file.value);
+            if records || self.files.exists(&path) || !seen.insert(cassette.file.span) {
+                continue;
+            }
+            let message = format!("there is no cassette `{}`", path.display());
+            let hint = "the path is relative to the test file; `agentflow run FILE --record CASSETTE` records one";
+            loaded.problems.push(Diagnostic::error(Code::UNKNOWN_IN_TEST, cassette.file.span, message).hint(hint));
+        }
     }
 
     fn workflow(&mut self, path: &Path, manifest: Option<PathBuf>) -> Arc<TestedWorkflow> {

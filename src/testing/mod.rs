@@ -53,6 +53,7 @@ pub mod selection;
 pub mod snapshot;
 mod stand_ins;
 pub mod suite;
+mod taped;
 pub mod unmet;
 
 pub use rehearse::{LiveProviders, rehearse, rehearse_live};

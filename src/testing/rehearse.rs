@@ -10,6 +10,7 @@ use super::{
     run::TestRun,
     script::{NodeScript, Script},
     stand_ins::{MockedNodes, MockedTools},
+    taped::{TapedProvider, cassette},
 };
 use crate::{
     app::rehearsal::{Cast, Stage},
@@ -17,7 +18,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{Event, ProviderName, RunId},
     plan::{Plan, Rehearsed},
-    provider::{MockProvider, MockSettings, Provider},
+    provider::{Cassette, MockProvider, MockSettings, Provider},
     store::{InMemoryStore, Store},
 };
 
@@ -57,10 +58,12 @@ async fn play(stage: &Stage, script: &Script, live: &LiveProviders) -> Result<Te
     let plan = if mocks.is_empty() { Arc::clone(stage.plan()) } else { Arc::new(stage.plan().rehearse(&mocks)?) };
     let faults = Arc::new(Faults::new(script.faults.clone()));
     let nodes = Arc::new(MockedNodes::new(&script.nodes, Arc::clone(&faults)));
-    let troupe = Troupe::new(stage, script, live, faults, Arc::clone(&nodes));
+    let cassette = cassette(script)?;
+    let troupe = Troupe::new(stage, script, &Answering { live, cassette: cassette.clone() }, faults, Arc::clone(&nodes));
     let store: Arc<dyn Store> = Arc::new(InMemoryStore::default());
     let options = stage.options(&script.name, script.inputs.clone(), script.env.clone())?;
     let (result, asked_again) = troupe.perform(&plan, options, &store).await?;
+    cassette.map_or(Ok(()), |cassette| cassette.finish(false).map(drop))?;
     let events = read_run(&store, result.run).await?.events;
     let called = called(&store, result.run, &events).await?;
     Ok(TestRun { plan: Arc::clone(stage.plan()), rehearsed: plan, events, called, result, asked: nodes.asked(), asked_again })
@@ -92,6 +95,12 @@ fn mocked(script: &NodeScript) -> Rehearsed {
     }
 }
 
+/// Who answers for models, besides the mock model.
+struct Answering<'a> {
+    live: &'a LiveProviders,
+    cassette: Option<Arc<Cassette>>,
+}
+
 /// Who plays in all acts of a rehearsal: a process that dies is followed by another one, and whoever it asked is the same.
 struct Troupe<'a> {
     stage: &'a Stage,
@@ -105,20 +114,32 @@ struct Troupe<'a> {
 }
 
 impl<'a> Troupe<'a> {
-    fn new(stage: &'a Stage, script: &'a Script, live: &LiveProviders, faults: Arc<Faults>, nodes: Arc<MockedNodes>) -> Self {
+    fn new(
+        stage: &'a Stage,
+        script: &'a Script,
+        answering: &Answering<'_>,
+        faults: Arc<Faults>,
+        nodes: Arc<MockedNodes>,
+    ) -> Self {
         let settings = MockSettings { seed: script.seed, answers: script.agents.clone(), ..MockSettings::default() };
         let mock: Arc<dyn Provider> = Arc::new(MockProvider::new(settings));
         let tools = Arc::new(MockedTools::new(&script.tools, Arc::clone(&faults), stage.plan()));
         let paid = Arc::new(Paid::default());
         let mut named = BTreeMap::new();
         for name in asked_providers(stage.plan()) {
-            let real = live.get(name);
-            if real.is_none() && faults.is_empty() && script.prices.is_none() {
+            let real = answering.live.get(name);
+            if real.is_none() && faults.is_empty() && script.prices.is_none() && answering.cassette.is_none() {
                 continue;
             }
             let inner = match real {
                 Some(real) => Arc::new(PartlyScripted::new(script, Arc::clone(&mock), Arc::clone(real))) as Arc<dyn Provider>,
                 None => Arc::clone(&mock),
+            };
+            let inner = match &answering.cassette {
+                Some(cassette) => {
+                    Arc::new(TapedProvider::new(name.clone(), Arc::clone(cassette), script, inner)) as Arc<dyn Provider>
+                }
+                None => inner,
             };
             let provider = FaultyProvider::new(name.clone(), inner, Arc::clone(&faults), Arc::clone(&paid));
             let provider = match &script.prices {

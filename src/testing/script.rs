@@ -1,10 +1,11 @@
 //! What is played in a test instead of the work of nodes, agents and tools.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use indexmap::IndexMap;
 
 use crate::{
+    app::cassette::CassetteMode,
     error::{Error, ErrorKind},
     model::{Price, ToolName, Value},
     plan::RehearsedAnswer,
@@ -31,6 +32,8 @@ pub struct Script {
     pub seed: u64,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// Recorded answers of models, and what is done with them. What the script says itself goes first.
+    pub cassette: Option<(PathBuf, CassetteMode)>,
     /// What answers cost, by `provider/model`; nothing, when absent.
     pub prices: Option<BTreeMap<String, Price>>,
 }

@@ -1,11 +1,13 @@
 //! From what a case says to the script that is played.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{
     cases::Case,
+    discover::beside,
     faults::Fault,
     script::{Failure, NodeScript, Script, StepScript},
+    taped::cassette_mode,
 };
 use crate::{
     error::{ErrorKind, Result},
@@ -15,11 +17,11 @@ use crate::{
     provider::{MockAnswer, kind_of_status},
 };
 
-/// The script of `case`. `prices` are those of the models that its workflow asks, by `provider/model`.
+/// The script of `case`, which is written in `file`; `live` says whether models are really asked. `prices` are those of the models that its workflow asks, by `provider/model`.
 ///
 /// # Errors
 /// `Invalid` for what [`super::check::Checker`] would have told.
-pub fn script(case: &Case, prices: &BTreeMap<String, Price>) -> Result<Script> {
+pub fn script(case: &Case, file: &Path, prices: &BTreeMap<String, Price>, live: bool) -> Result<Script> {
     let body = &case.body;
     let answers =
         |answers: &Vec<Tree>| answers.iter().map(|answer| MockAnswer::from_value(answer.to_value())).collect::<Result<_>>();
@@ -33,6 +35,10 @@ pub fn script(case: &Case, prices: &BTreeMap<String, Price>) -> Result<Script> {
         tools: body.tools.iter().map(|(name, given)| Ok((ToolName::new(&name.value)?, step(given)))).collect::<Result<_>>()?,
         seed: body.seed.as_ref().map_or(0, |seed| seed.value),
         faults: body.faults.iter().filter_map(Fault::of).collect(),
+        cassette: body.cassette.as_ref().map(|cassette| {
+            let mode = cassette.mode.as_ref().map(|mode| mode.value.as_str());
+            (beside(file, &cassette.file.value), cassette_mode(mode, live))
+        }),
         prices: priced.then(|| prices.clone()),
     })
 }

@@ -33,6 +33,7 @@ use case::Ran;
 
 /// How tests are run.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct SuiteOptions<'a> {
     /// How many run at once.
     pub jobs: NonZeroUsize,

@@ -85,9 +85,9 @@ fn unknown(revision: &str) -> Error {
 fn git(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
     let mut command = Command::new("git");
     command.arg("-C").arg(folder).arg("--no-pager").arg("--literal-pathspecs").args(arguments).stdin(Stdio::null());
-    LEADING.iter().for_each(|name| {
+    for name in LEADING {
         command.env_remove(name);
-    });
+    }
     command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
     let output = command.output().map_err(|err| {
         Error::new(ErrorKind::Internal, "the program `git` cannot be run").source(err).hint("install git, and have it in `PATH`")

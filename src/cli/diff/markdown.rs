@@ -6,7 +6,7 @@ use crate::{
         clean,
         diff::told::{about, line, long, rosters, spending, spends_otherwise},
         numbers::plural,
-        report::markdown::{block, code, details, html_code, table},
+        report::markdown::{add, block, code, details, html_code, table},
     },
     plan::{ChangeKind, EdgeDifference, Mark, Marks, draw_marked},
 };
@@ -58,7 +58,7 @@ fn write(reviews: &Reviews, since: Option<&str>, depth: Depth) -> String {
     let widened: Vec<String> =
         reviews.workflows.iter().filter(|review| review.widened).map(|review| code(&review.file)).collect();
     if !widened.is_empty() {
-        text.push_str(&format!("> [!WARNING]\n> **Permissions are widened** in {}\n\n", widened.join(", ")));
+        add(&mut text, &format!("> [!WARNING]\n> **Permissions are widened** in {}\n\n", widened.join(", ")));
     }
     for review in &reviews.workflows {
         one(review, depth, &mut text);
@@ -69,9 +69,9 @@ fn write(reviews: &Reviews, since: Option<&str>, depth: Depth) -> String {
 fn one(review: &Review, depth: Depth, text: &mut String) {
     let change = review.change.map_or("the same", ChangeKind::as_str);
     let from = review.before_file.as_ref().map(|file| format!("{} → ", code(file))).unwrap_or_default();
-    text.push_str(&format!("### {from}{}: {change}\n\n", code(&review.file)));
+    add(text, &format!("### {from}{}: {change}\n\n", code(&review.file)));
     if let Some(note) = &review.note {
-        text.push_str(&format!("{}\n\n", clean::one_line(note)));
+        add(text, &format!("{}\n\n", clean::one_line(note)));
     }
     if review.change.is_none() {
         return;
@@ -84,7 +84,7 @@ fn one(review: &Review, depth: Depth, text: &mut String) {
         let names = |names: &[String]| names.iter().map(|name| code(name)).collect::<Vec<_>>().join(", ");
         let sides = [("new", &roster.added), ("gone", &roster.removed)];
         let told = sides.iter().filter(|(_, all)| !all.is_empty()).map(|(word, all)| format!("{word} {}", names(all)));
-        text.push_str(&format!("**{}**: {}\n\n", capital(what), told.collect::<Vec<_>>().join("; ")));
+        add(text, &format!("**{}**: {}\n\n", capital(what), told.collect::<Vec<_>>().join("; ")));
     }
     if spends_otherwise(review) {
         let rows: Vec<Vec<String>> = spending(review).into_iter().map(|row| row.to_vec()).collect();
@@ -110,7 +110,7 @@ fn permissions(review: &Review, text: &mut String) {
     text.push_str("**Permissions**\n\n");
     for change in &review.permissions {
         let word = if change.is_wider { "⚠️ wider" } else { "narrower" };
-        text.push_str(&format!("- {word}: {}: {}\n", code(&change.place.replace('`', "")), code(&change.what.replace('`', ""))));
+        add(text, &format!("- {word}: {}: {}\n", code(&change.place.replace('`', "")), code(&change.what.replace('`', ""))));
     }
     text.push('\n');
 }
@@ -147,7 +147,7 @@ fn workflow(review: &Review, text: &mut String) {
     }
     text.push_str("**Of the workflow**\n\n");
     for said in &review.difference.workflow {
-        text.push_str(&format!("- {}\n", line(said, code, code)));
+        add(text, &format!("- {}\n", line(said, code, code)));
     }
     text.push('\n');
 }

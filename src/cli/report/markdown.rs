@@ -6,6 +6,11 @@ use crate::cli::clean;
 /// The most text of one block of code, in bytes; the rest is left out and told.
 const LONGEST_BLOCK: usize = 20_000;
 
+/// Puts `more` behind `text`.
+pub(in crate::cli) fn add(text: &mut String, more: &str) {
+    text.push_str(more);
+}
+
 /// `text` on one line, as code.
 pub(in crate::cli) fn code(text: &str) -> String {
     let line = clean::one_line(text);

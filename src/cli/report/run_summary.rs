@@ -7,7 +7,7 @@ use crate::{
     cli::{
         json, numbers, problem,
         report::{
-            markdown::{block, code, details, table},
+            markdown::{add, block, code, details, table},
             run_report::RunReport,
         },
     },
@@ -27,10 +27,10 @@ pub(super) fn summary(report: &RunReport) -> Result<String> {
     let spent = Spend::from(*spend);
     let mut text = format!("## {} {}: {status}\n\n", sign(status), code(workflow));
     let took = numbers::duration(Duration::from_millis(*duration_ms));
-    text.push_str(&format!("Run {} · {took} · {}\n\n", code(&id.to_string()), numbers::spend(&spent)));
+    add(&mut text, &format!("Run {} · {took} · {}\n\n", code(&id.to_string()), numbers::spend(&spent)));
     for question in &report.detail.questions {
-        text.push_str(&format!("⏸️ {} asks: {}\n\n", code(question.node.as_str()), code(&question.request.question.in_words())));
-        text.push_str(&format!("Answer with {}.\n\n", code(&format!("agentflow approve {id}"))));
+        add(&mut text, &format!("⏸️ {} asks: {}\n\n", code(question.node.as_str()), code(&question.request.question.in_words())));
+        add(&mut text, &format!("Answer with {}.\n\n", code(&format!("agentflow approve {id}"))));
     }
     failure(report, &mut text);
     if report.failed.is_none()
@@ -72,7 +72,7 @@ fn sign(status: &str) -> &'static str {
 fn failure(report: &RunReport, text: &mut String) {
     let Some(failed) = &report.failed else { return };
     let attempt = if failed.attempt > 1 { format!(", attempt {}", failed.attempt) } else { String::new() };
-    text.push_str(&format!("**{} failed{attempt}**\n\n", code(&failed.node)));
+    add(text, &format!("**{} failed{attempt}**\n\n", code(&failed.node)));
     text.push_str(&block("", &problem::record_text(false, &failed.error)));
     text.push('\n');
     if let Some(answer) = &failed.error.raw_text {
@@ -89,7 +89,7 @@ fn nodes(report: &RunReport, text: &mut String) {
     }
     text.push_str(&table(&["node", "status", "attempts", "model", "tokens", "cost", "time"], &rows));
     if all.len() > ROWS {
-        text.push_str(&format!("\n… and {} more nodes\n", all.len() - ROWS));
+        add(text, &format!("\n… and {} more nodes\n", all.len() - ROWS));
     }
     text.push('\n');
 }

@@ -84,7 +84,7 @@ impl Bench<'_> {
     /// Runs them once; gives the exit code.
     fn once(&self) -> Result<u8> {
         self.args.coverage.check(self.args.format)?;
-        let files = self.load(self.discovered()?);
+        let files = self.load(&self.discovered()?);
         if self.tell_problems(&files)? {
             return Ok(exit::USAGE);
         }
@@ -118,7 +118,7 @@ impl Bench<'_> {
         discover(&self.args.files, manifest.unwrap_or(Path::new(".")))
     }
 
-    fn load(&self, paths: Vec<PathBuf>) -> Vec<TestFile> {
+    fn load(&self, paths: &[PathBuf]) -> Vec<TestFile> {
         let mut loader = Loader::new(&DiskFiles, self.settings.manifest.clone());
         paths.iter().map(|path| loader.load(path)).collect()
     }

@@ -76,7 +76,7 @@ impl Code {
 /// Runs the tests that `changes` touch, or all of them.
 fn round(bench: &Bench<'_>, changes: Option<&Changes>, watched: &mut Watched) -> Result<Code> {
     let files = match bench.discovered() {
-        Ok(paths) => bench.load(paths),
+        Ok(paths) => bench.load(&paths),
         // What is written at the moment may be gone for a moment.
         Err(error) if changes.is_some() => {
             crate::cli::problem::tell(bench.terminal, &error);

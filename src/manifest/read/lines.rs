@@ -75,7 +75,7 @@ mod tests {
     fn each_line_is_a_value_with_its_place_in_the_file() {
         let (trees, problems) = read("{\"a\": 1}\r\n\n  {\"ä\": 0, \"a\": [2]}\n{\"a\": 3}");
         assert_eq!(problems, [""; 0]);
-        assert_eq!(trees, [r#"1:7 {"a":1}"#, r#"3:19 {"ä":0,"a":[2]}"#, r#"4:7 {"a":3}"#]);
+        assert_eq!(trees, [r#"1:7 {"a":1}"#, r#"3:17 {"ä":0,"a":[2]}"#, r#"4:7 {"a":3}"#]);
     }
 
     #[test]

@@ -8,12 +8,13 @@ use crate::{
 };
 
 /// Fields of events that are different in each run.
-const VOLATILE: [&str; 14] = [
+const VOLATILE: [&str; 15] = [
     "run",
     "plan_digest",
     "sources",
     "agentflow",
     "owner",
+    "settings",
     "nonce",
     "fingerprint",
     "key",
@@ -26,7 +27,7 @@ const VOLATILE: [&str; 14] = [
 ];
 
 /// Fields of events that hold what authors and models wrote, in which such names are theirs.
-const THEIRS: [&str; 8] = ["output", "outputs", "inputs", "body", "arguments", "content", "form", "settings"];
+const THEIRS: [&str; 7] = ["output", "outputs", "inputs", "body", "arguments", "content", "form"];
 
 /// The parts of a run that `wanted` names: `outputs`, `nodes`, `prompts`, `route`, `events`.
 #[must_use]
@@ -78,7 +79,9 @@ fn route(course: &Course<'_>, evidence: Evidence<'_>) -> Value {
         let text = if times == 0 && failed.is_empty() { skipped.to_owned() } else { format!("ran ×{times}{tries}{failed}") };
         (path.clone(), Value::from(text))
     };
-    Value::Object(evidence.plan.node_paths().iter().map(told).collect())
+    // The graph that is made around a looped node is no node of the author's.
+    let is_own = |path: &&String| path.rsplit_once('.').is_none_or(|(outer, _)| course.working(outer) != **path);
+    Value::Object(evidence.plan.node_paths().iter().filter(is_own).map(told).collect())
 }
 
 /// An event without its time and what is different in each run.

@@ -103,7 +103,7 @@ fn play(file: &TestFile, case: &Case, options: &SuiteOptions<'_>) -> Result<(Tes
     let workflow = file.workflow.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "the test has no workflow"))?;
     let ready = workflow.ready(options.live)?;
     let Ready { stage, prices, live } = &*ready;
-    let script = script(case, prices)?;
+    let script = script(case, &file.path, prices, options.live)?;
     let run = if options.live { rehearse_live(stage, &script, live) } else { rehearse(stage, &script) }?;
     Ok((run, script.env))
 }

@@ -24,16 +24,16 @@ fn counts_order_and_routes_are_held_against_what_happened() {
     holds("{ routes: { triage: review }, calls: { critic: 2, triager: 3 } }");
     fails(
         "{ executed: { review: 3, glance: 1 } }",
-        &["11:34: executed.review expected 3 found 2", "11:45: executed.glance expected 1 found 0"],
+        &["11:35: executed.review expected 3 found 2", "11:46: executed.glance expected 1 found 0"],
     );
-    fails("{ not_executed: [review] }", &["11:29: not_executed: review expected no execution found 2"]);
-    fails("{ skipped: [review] }", &["11:24: skipped: review expected a skipped node found it succeeded"]);
-    fails("{ attempts: { triage: 2 } }", &["11:34: attempts.triage expected 2 found 1"]);
-    fails("{ routes: { triage: [glance] } }", &["11:33: routes.triage expected `glance` found `review`"]);
-    fails("{ calls: { critic: 1 } }", &["11:31: calls.critic expected 1 found 2"]);
+    fails("{ not_executed: [review] }", &["11:30: not_executed: review expected no execution found 2"]);
+    fails("{ skipped: [review] }", &["11:25: skipped: review expected a skipped node found it succeeded"]);
+    fails("{ attempts: { triage: 2 } }", &["11:35: attempts.triage expected 2 found 1"]);
+    fails("{ routes: { triage: [glance] } }", &["11:34: routes.triage expected `glance` found `review`"]);
+    fails("{ calls: { critic: 1 } }", &["11:32: calls.critic expected 1 found 2"]);
     fails(
         "{ order: [gate, triage] }",
-        &["11:28: order expected `triage` after `gate` found the order triage, review, polish, tell, gate"],
+        &["11:29: order expected `triage` after `gate` found the order triage, review, polish, tell, gate"],
     );
 }
 
@@ -52,13 +52,13 @@ fn values_are_held_against_matchers() {
     fails(
         "{ nodes: { 'review[0]': { findings: [b] }, glance: x } }",
         &[
-            "11:49: nodes.review[0].findings[0] expected \"b\" found \"a\"",
-            "11:61: nodes.glance expected a value found none: it was skipped: no edge to it was taken",
+            "11:50: nodes.review[0].findings[0] expected \"b\" found \"a\"",
+            "11:64: nodes.glance expected a value found none: it was skipped: no edge to it was taken",
         ],
     );
     fails(
         "{ prompts: { triage: { not: { contains: Sort } } } }",
-        &["11:45: prompts.triage expected not something that contains \"Sort\" found \"Sort +x\""],
+        &["11:41: prompts.triage expected not something that contains \"Sort\" found \"Sort +x\""],
     );
 }
 
@@ -81,7 +81,7 @@ fn the_end_of_a_run_is_expected_in_three_ways() {
     let ran = project(
         "  - name: rejected
     mocks: { gate: { approve: false } }
-    expect: { status: failed, exit_code: 1, error: { node: gate, message: { contains: reject } } }
+    expect: { status: failed, exit_code: 6, error: { node: gate, message: { contains: reject } } }
   - name: refused
     mocks: { triage: { fail: { kind: denied, message: not today } } }
     expect: { error: { kind: denied, node: triage, message: { contains: not today } }, exit_code: 6 }
@@ -98,10 +98,10 @@ fn the_end_of_a_run_is_expected_in_three_ways() {
     assert_eq!(
         unmet(&ran),
         [
-            "18:11: status expected succeeded found failed",
-            "22:30: error.kind expected `timeout` found `denied`",
-            "22:45: error.node expected `gate` found `triage`",
-            "22:60: error.message expected \"later\" found \"not today\"",
+            "16:11: status expected succeeded found failed",
+            "20:30: error.kind expected `timeout` found `denied`",
+            "20:45: error.node expected `gate` found `triage`",
+            "20:60: error.message expected \"later\" found \"not today\"",
         ]
     );
     assert!(ran.stdout.contains("node `triage`: not today"), "{}", ran.stdout);
@@ -111,12 +111,12 @@ fn the_end_of_a_run_is_expected_in_three_ways() {
 fn what_a_run_may_cost_and_take_is_bounded() {
     let tests = "  - name: free
     mocks: { polish: { output: good } }
-    expect: { max_cost_usd: 0, max_tokens: 0, max_duration: 1s }
+    expect: { max_cost_usd: 0, max_tokens: 1, max_duration: 1s }
   - name: slow
     mocks: { triage: { fail: { kind: overloaded, times: 1 }, output: { risk: low, areas: [] } } }
     expect: { max_duration: 30s }
 ";
     let ran = project(tests).run(&["test"]);
     assert!(ran.stdout.contains("1 failed, 1 passed"), "{}", ran.stdout);
-    assert!(unmet(&ran)[0].starts_with("17:29: max_duration expected at most 30s found 6"), "{:?}", unmet(&ran));
+    assert!(unmet(&ran)[0].starts_with("15:29: max_duration expected at most 30s found 6"), "{:?}", unmet(&ran));
 }

@@ -121,3 +121,28 @@ tests:
     let ran = Project::new().with("dear.yaml", flow).with("dear.test.yaml", tests).run(&["test"]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
 }
+
+#[test]
+fn what_a_cassette_has_is_played_and_what_it_lacks_fails_or_is_made_up() {
+    let flow = "agents: { writer: { model: openai/gpt-5-mini } }\ninputs: { n: integer }\nnodes:\n  draft: { agent: writer, prompt: 'Write {{ inputs.n }}' }\noutputs: { text: '{{ draft }}' }\n";
+    let project = Project::new().with("flow.yaml", flow);
+    let recorded = project.run(&["run", "flow.yaml", "-i", "n=1", "--mock", "--record", "tape.yaml", "--output", "json"]);
+    let text = recorded.exit(0).json()["text"].as_str().unwrap().to_owned();
+    // What is played is what stands in the file, and nothing that is made up.
+    let tape = std::fs::read_to_string(project.path("tape.yaml")).unwrap();
+    assert!(tape.contains(&text), "{tape}");
+    std::fs::write(project.path("tape.yaml"), tape.replace(&text, "as it was recorded")).unwrap();
+    let project = project.with(
+        "flow.test.yaml",
+        "workflow: flow.yaml
+tests:
+  - { name: played, inputs: { n: 1 }, cassette: tape.yaml, expect: { outputs: { text: as it was recorded } } }
+  - { name: scripted, inputs: { n: 1 }, cassette: tape.yaml, agents: { writer: [mine] }, expect: { outputs: { text: mine } } }
+  - { name: missing, inputs: { n: 2 }, cassette: tape.yaml, expect: { error: { kind: unrecorded, node: draft } } }
+  - { name: made up, inputs: { n: 2 }, cassette: { file: tape.yaml, mode: replay }, expect: { status: succeeded } }
+  - { name: in spite of it, inputs: { n: 1 }, cassette: tape.yaml, faults: [{ kind: refused, at: draft }], expect: { error: { kind: refused } } }
+",
+    );
+    let ran = project.run(&["test"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+}

@@ -14,7 +14,7 @@ fn all_that_is_wrong_is_told_and_nothing_is_run() {
         let told = format!("{}{}", ran.stdout, ran.stderr);
         for part in [
             "error[AF070]",
-            "flow.test.yaml:13:14",
+            "flow.test.yaml:11:14",
             "did you mean `triage`?",
             "error[AF073]",
             "error[AF006]: there are two tests `a`",
@@ -43,6 +43,7 @@ fn files_that_cannot_be_used_are_told() {
     check("a.test.yaml", "workflow: flow.yaml\ntests: [{ name: a, mock: {} }]", "did you mean `mocks`?");
     check("a.test.yaml", "workflow: [\n", "AF002");
     check("a.test.json", "{\"workflow\": 1}", "AF004");
+    check("a.test.yaml", "workflow: flow.yaml\ntests: [{ name: a, cassette: no.yaml }]", "there is no cassette `no.yaml`");
     let unreadable = Project::new().with("flow.yaml", "nodes: { a: { value: 1 } }").with("a.snap.yaml", "- 1\n");
     let unreadable = unreadable.with("a.test.yaml", "workflow: flow.yaml\ntests: [{ name: a, snapshot: outputs }]");
     let ran = unreadable.run(&["test"]);

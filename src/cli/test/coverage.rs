@@ -62,7 +62,7 @@ impl CoverageArgs {
             Some(CoverageFormatArg::Json) => CoverageFormat::Json,
             Some(CoverageFormatArg::Html) => CoverageFormat::Html,
             None => {
-                let ending = self.coverage_out.as_deref().and_then(Path::extension).map(|ending| ending.to_ascii_lowercase());
+                let ending = self.coverage_out.as_deref().and_then(Path::extension).map(std::ffi::OsStr::to_ascii_lowercase);
                 match ending.as_ref().and_then(|ending| ending.to_str()) {
                     Some("html" | "htm") => CoverageFormat::Html,
                     Some("json") => CoverageFormat::Json,

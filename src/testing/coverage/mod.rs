@@ -72,7 +72,8 @@ impl Tally {
     #[must_use]
     pub fn percent(self) -> f64 {
         // No workflow has so many points that this is not exact.
-        if self.all == 0 { 100.0 } else { self.covered as f64 * 100.0 / self.all as f64 }
+        let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        if self.all == 0 { 100.0 } else { number(self.covered) * 100.0 / number(self.all) }
     }
 
     fn count<'p>(points: impl IntoIterator<Item = &'p Point>) -> Self {
@@ -138,11 +139,11 @@ impl Coverage {
                 file.points[*index].skips += 1;
             }
         }
-        within.iter().for_each(|file| {
+        for file in &within {
             if let Some(file) = self.files.get_mut(file) {
                 file.runs += 1;
             }
-        });
+        }
         Ok(())
     }
 
@@ -204,16 +205,13 @@ impl FileCoverage {
     fn merge(&mut self, other: Self) {
         self.runs += other.runs;
         for point in other.points {
-            match self.index.get(&(point.node.clone(), point.what.clone())) {
-                Some(at) => {
-                    self.points[*at].hits += point.hits;
-                    self.points[*at].skips += point.skips;
-                }
+            if let Some(at) = self.index.get(&(point.node.clone(), point.what.clone())) {
+                self.points[*at].hits += point.hits;
+                self.points[*at].skips += point.skips;
+            } else {
                 // The same file with another manifest: an agent may have another chain of models.
-                None => {
-                    self.index.insert((point.node.clone(), point.what.clone()), self.points.len());
-                    self.points.push(point);
-                }
+                self.index.insert((point.node.clone(), point.what.clone()), self.points.len());
+                self.points.push(point);
             }
         }
     }

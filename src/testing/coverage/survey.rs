@@ -229,8 +229,8 @@ fn edge_span(edge: &EdgePlan, source: &Node<'_>, target: &Node<'_>) -> Span {
     let found = match &edge.kind {
         EdgeKind::Plain => target.written.and_then(|written| named(&written.needs, from)),
         EdgeKind::Routed => source.written.and_then(|written| written.route.as_ref()).and_then(|route| {
-            let chosen = route.cases.iter().map(|(_, names)| names).chain(&route.default);
-            chosen.filter_map(|names| named(names, to)).next()
+            let mut chosen = route.cases.iter().map(|(_, names)| names).chain(&route.default);
+            chosen.find_map(|names| named(names, to))
         }),
         EdgeKind::OnError => source.written.and_then(|written| match &written.on_error {
             Some(on_error) if matches!(on_error.value, OnErrorManifest::Goto(_)) => Some(on_error.span),

@@ -6,13 +6,14 @@ use std::fmt::Write as _;
 pub(super) fn page(title: &str, body: &str) -> String {
     let mut out = String::new();
     let title = escape(title);
-    let _ = write!(
+    write!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n\
          <body>\n{body}</body>\n</html>\n"
-    );
+    )
+    .expect("writing to a string cannot fail");
     out
 }
 

@@ -11,7 +11,7 @@ pub(super) fn render(coverage: &Coverage) -> String {
     for file in coverage.files() {
         missing(&mut out, file);
     }
-    let _ = writeln!(out, "\n{}", coverage.in_short());
+    writeln!(out, "\n{}", coverage.in_short()).expect("writing to a string cannot fail");
     out
 }
 
@@ -29,7 +29,7 @@ fn table(coverage: &Coverage) -> String {
 }
 
 fn heading(sorts: &[Sort]) -> Vec<String> {
-    let names = sorts.iter().map(|sort| sort.to_string());
+    let names = sorts.iter().map(ToString::to_string);
     ["workflow", "runs"].map(str::to_owned).into_iter().chain(names).chain(["all".to_owned()]).collect()
 }
 
@@ -66,7 +66,8 @@ fn missing(out: &mut String, file: &FileCoverage) {
     out.push('\n');
     for point in missing {
         let (line, column, node) = (point.spot.line, point.spot.column, &point.node);
-        let _ = writeln!(out, "{path}:{line}:{column}: {node}: {}", one_line(&point.in_words()));
-        let _ = writeln!(out, "    {}", one_line(&file.hint(point)));
+        writeln!(out, "{path}:{line}:{column}: {node}: {}", one_line(&point.in_words()))
+            .expect("writing to a string cannot fail");
+        writeln!(out, "    {}", one_line(&file.hint(point))).expect("writing to a string cannot fail");
     }
 }

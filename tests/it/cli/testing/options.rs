@@ -122,11 +122,7 @@ fn snapshots_are_written_compared_and_cleared_away() {
     fs::write(project.path("flow.yaml"), changed).unwrap();
     let ran = project.run(&["test"]);
     assert_eq!(ran.code, Some(1));
-    assert!(
-        ran.stdout.contains("-   triage: \"Sort +x\"") && ran.stdout.contains("+   triage: \"Order +x\""),
-        "{}",
-        ran.stdout
-    );
+    assert!(ran.stdout.contains("-   triage: \"Sort +x\"") && ran.stdout.contains("+   triage: \"Order +x\""), "{}", ran.stdout);
 
     let tests = fs::read_to_string(project.path("flow.test.yaml")).unwrap().replace("name: good", "name: better");
     fs::write(project.path("flow.test.yaml"), tests).unwrap();
@@ -184,7 +180,8 @@ fn what_changed_since_a_revision_is_tested_with_its_callers() {
 fn a_file_that_changes_runs_its_tests_again_until_a_signal_comes() {
     let project = project("  - { name: good }\n");
     let mut started = project.start(&["test", "--watch"], "watching");
-    let tests = fs::read_to_string(project.path("flow.test.yaml")).unwrap().replace("name: good", "name: good, mocks: { triag: {} }");
+    let tests =
+        fs::read_to_string(project.path("flow.test.yaml")).unwrap().replace("name: good", "name: good, mocks: { triag: {} }");
     fs::write(project.path("flow.test.yaml"), tests).unwrap();
     started.wait_for("did you mean `triage`?");
     started.signal(Signal::INT);

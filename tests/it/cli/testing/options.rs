@@ -25,7 +25,7 @@ fn each_test_has_a_line_and_each_failure_is_told_in_full() {
         .lines()
         .map(|line| {
             line.split_whitespace()
-                .filter(|word| !word.trim_end_matches(':').strip_suffix('s').is_some_and(|time| time.parse::<f64>().is_ok()))
+                .filter(|word| word.trim_end_matches(':').strip_suffix('s').is_none_or(|time| time.parse::<f64>().is_err()))
                 .collect::<Vec<_>>()
                 .join(" ")
         })
@@ -85,7 +85,7 @@ fn programs_read_json_and_servers_read_junit() {
 
 #[test]
 fn the_order_is_that_of_the_files_however_many_run_at_once() {
-    let many: String = (0..40).map(|at| format!("  - {{ name: test {at} }}\n")).collect();
+    let many = (0..40).map(|at| format!("  - {{ name: test {at} }}\n")).collect::<Vec<_>>().concat();
     let project = project(&many);
     let names = |jobs: &str| {
         let report: Value = serde_json::from_str(&project.run(&["test", "--format", "json", "-j", jobs]).stdout).unwrap();

@@ -1,7 +1,6 @@
 //! What tests wrote down of their runs, beside the test file, and whether it is still so.
 
 mod sections;
-mod yaml;
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +14,7 @@ use crate::{
     diagnostic::{DiskFiles, Severity, Sources},
     error::{Error, ErrorKind, Result},
     manifest::{Tree, read_data},
-    model::Value,
+    model::{Value, yaml},
     testing::{difference::difference, matcher::same},
 };
 

@@ -11,8 +11,9 @@ const LONGEST_KEY: usize = 1_000;
 /// The longest text that stands in quotes where it could stand as it is.
 const LONG: usize = 100;
 
-/// `value` as a document.
-pub(super) fn document(value: &Value) -> String {
+/// `value` as a document, which reads back as the same value.
+#[must_use]
+pub fn document(value: &Value) -> String {
     let mut out = String::new();
     match value {
         Value::Object(fields) if !fields.is_empty() => mapping(&mut out, fields, 0, false),

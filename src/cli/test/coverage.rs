@@ -146,7 +146,7 @@ impl Covering {
                 terminal.note(&format!("coverage: {}, in {}", coverage.in_short(), path.display()));
             }
             None if args.only_limits() => terminal.note(&format!("coverage: {}", coverage.in_short())),
-            None => terminal.print(&format!("\n{report}"))?,
+            None => terminal.print(&format!("\n{}\n", report.trim_end()))?,
         }
         let Some(threshold) = &args.fail_under else { return Ok(false) };
         let shortfalls = threshold.shortfalls(&coverage);

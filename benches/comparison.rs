@@ -55,6 +55,7 @@ impl Comparison {
 }
 
 /// By how much `now` is more than `before`, in parts of what that was.
+#[expect(clippy::float_cmp, reason = "nothing, compared with nothing, is no change")]
 fn change(before: &Figure, now: &Figure) -> f64 {
     let ([_, was, _], [_, is, _]) = (before.compared(), now.compared());
     if was == is { 0.0 } else { is / was - 1.0 }

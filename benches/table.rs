@@ -22,11 +22,12 @@ impl Table {
     }
 
     /// Keeps a figure under a name of the section that stays the same, to be compared with that of other runs.
-    pub(crate) fn keep(&mut self, name: impl AsRef<str>, figure: Figure) {
+    pub(crate) fn keep(&mut self, name: impl AsRef<str>, mut figure: Figure) {
         let name = format!("{}/{}", self.section, name.as_ref());
         assert!(self.figures.iter().all(|kept| kept.name != name), "`{name}` is kept twice");
-        let yard = self.yardstick.and_then(|yardstick| yardstick.of(figure.unit));
-        self.figures.push(Figure { name, yard, ..figure });
+        figure.yard = self.yardstick.and_then(|yardstick| yardstick.of(figure.unit));
+        figure.name = name;
+        self.figures.push(figure);
     }
 
     /// What was kept.

@@ -153,7 +153,7 @@ fn within(shape: &Shape, found: &mut VecDeque<&'static Object>) {
 /// What the words mean that a value may be: ` `a`: …`.
 fn words_in(shape: &Shape) -> String {
     if let Shape::Word(words) = shape {
-        return words.iter().map(|(word, doc)| format!("<br>`{word}`: {doc}")).collect();
+        return words.iter().map(|(word, doc)| format!("<br>`{word}`: {doc}")).collect::<Vec<_>>().concat();
     }
     if let Shape::List { of, .. } | Shape::OneOrMany { of, .. } | Shape::Map { of, .. } | Shape::Short(of, _) = shape {
         return words_in(of);

@@ -17,6 +17,7 @@ mod run;
 mod step;
 mod tool;
 mod trace;
+pub mod yaml;
 
 pub use access::{Access, AccessClass, Permission};
 pub use agent::{AgentProfile, BUILT_IN_PROVIDERS, CallRates, FallbackModel, FallbackReason, ModelRef, Rate};

@@ -376,10 +376,10 @@ impl Changes {
         }
         match (agreed.approved_by_a_person, now.approved_by_a_person) {
             (true, false) if !now.tools.is_empty() => {
-                self.more(place, LockSubject::Approval, "no person approves its calls any more".to_owned())
+                self.more(place, LockSubject::Approval, "no person approves its calls any more".to_owned());
             }
             (false, true) if !agreed.tools.is_empty() => {
-                self.less(place, LockSubject::Approval, "a person approves its calls now".to_owned())
+                self.less(place, LockSubject::Approval, "a person approves its calls now".to_owned());
             }
             _ => {}
         }

@@ -71,11 +71,10 @@ impl Instance<'_> {
     fn times(&self) -> usize {
         let has_run = !self.attempts.is_empty() || matches!(self.end, Some(End::Succeeded(_) | End::Failed(..)));
         match self.elements {
-            // Its elements count instead.
-            Some(_) => 0,
             // The first iteration begins with the node.
             None if has_run => self.iterations.last().map_or(1, |last| usize::try_from(*last).unwrap_or(usize::MAX)),
-            None => 0,
+            // The elements of a mapped node count instead of it.
+            Some(_) | None => 0,
         }
     }
 }
@@ -215,7 +214,7 @@ impl<'a> Course<'a> {
 
     fn told(&self, path: &NodePath) -> String {
         let elements = self.instances.get(path).and_then(|instance| instance.elements);
-        let times = elements.map_or_else(|| self.executed(path.as_str()), |elements| elements);
+        let times = elements.unwrap_or_else(|| self.executed(path.as_str()));
         let times = if elements.is_some() || times > 1 { format!(" ×{times}") } else { String::new() };
         let failed = match self.instances.get(path).and_then(|instance| instance.end) {
             Some(End::Failed(_, None)) => " (failed)",

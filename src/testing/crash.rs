@@ -57,13 +57,12 @@ impl Observer for Deaths {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let is_at = |at: &str| at.split('.').count() == node.as_str().split('.').count() && NodePattern::new(at).covers(node);
         let Some(place) = left.iter().position(|(at, _)| is_at(at)) else { return };
-        match left[place].1.checked_sub(1) {
-            Some(fewer) => left[place].1 = fewer,
-            None => {
-                left.remove(place);
-                self.is_dead.store(true, Ordering::Relaxed);
-                self.due.notify_one();
-            }
+        if let Some(fewer) = left[place].1.checked_sub(1) {
+            left[place].1 = fewer;
+        } else {
+            left.remove(place);
+            self.is_dead.store(true, Ordering::Relaxed);
+            self.due.notify_one();
         }
     }
 }

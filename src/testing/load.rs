@@ -122,7 +122,7 @@ impl<'a> Loader<'a> {
             return loaded;
         }
         let manifest = manifest.map(|(path, _)| path).or_else(|| self.manifest.clone());
-        let workflow = self.workflow(&beside(path, &read.workflow.value), manifest);
+        let workflow = self.workflow(&beside(path, &read.workflow.value), manifest.as_deref());
         match &workflow.compiled.plan {
             Some(plan) => {
                 let mut checker = Checker::new(plan);
@@ -151,10 +151,10 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn workflow(&mut self, path: &Path, manifest: Option<PathBuf>) -> Arc<TestedWorkflow> {
-        let known = self.workflows.entry((path.to_owned(), manifest.clone()));
+    fn workflow(&mut self, path: &Path, manifest: Option<&Path>) -> Arc<TestedWorkflow> {
+        let known = self.workflows.entry((path.to_owned(), manifest.map(Path::to_owned)));
         let made = known.or_insert_with(|| {
-            let compiled = app::compile_for_tests(self.files, path, manifest.as_deref());
+            let compiled = app::compile_for_tests(self.files, path, manifest);
             Arc::new(TestedWorkflow { path: path.to_owned(), compiled, ready: Mutex::default() })
         });
         Arc::clone(made)

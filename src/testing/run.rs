@@ -118,10 +118,7 @@ impl TestRun {
 
     /// Mapped nodes that began, as wholes.
     fn mapped(&self) -> Vec<&NodePath> {
-        let mapped = |event: &'_ Event| match &event.body {
-            EventBody::AttemptStarted { elements: Some(_), .. } => true,
-            _ => false,
-        };
+        let mapped = |event: &'_ Event| matches!(&event.body, EventBody::AttemptStarted { elements: Some(_), .. });
         self.events.iter().filter(|event| mapped(event)).filter_map(|event| event.body.node()).collect()
     }
 

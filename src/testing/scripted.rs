@@ -25,7 +25,7 @@ pub fn script(case: &Case, file: &Path, prices: &BTreeMap<String, Price>, live: 
     let body = &case.body;
     let answers =
         |answers: &Vec<Tree>| answers.iter().map(|answer| MockAnswer::from_value(answer.to_value())).collect::<Result<_>>();
-    let priced = body.priced.as_ref().is_some_and(|priced| priced.value);
+    let is_priced = body.priced.as_ref().is_some_and(|priced| priced.value);
     Ok(Script {
         name: case.name.clone(),
         inputs: body.inputs.iter().map(|(name, value)| (name.value.clone(), value.to_value())).collect(),
@@ -39,7 +39,7 @@ pub fn script(case: &Case, file: &Path, prices: &BTreeMap<String, Price>, live: 
             let mode = cassette.mode.as_ref().map(|mode| mode.value.as_str());
             (beside(file, &cassette.file.value), cassette_mode(mode, live))
         }),
-        prices: priced.then(|| prices.clone()),
+        prices: is_priced.then(|| prices.clone()),
     })
 }
 

@@ -1,7 +1,6 @@
 //! What tests wrote down of their runs, beside the test file, and whether it is still so.
 
 mod sections;
-mod yaml;
 
 use std::{
     collections::BTreeMap,
@@ -14,8 +13,8 @@ pub use sections::taken;
 use crate::{
     diagnostic::{DiskFiles, Severity, Sources},
     error::{Error, ErrorKind, Result},
-    manifest::read_data,
-    model::Value,
+    manifest::{Tree, read_data},
+    model::{Value, yaml},
     testing::{difference::difference, matcher::same},
 };
 
@@ -62,7 +61,7 @@ impl Snapshots {
         let (mut sources, mut problems) = (Sources::default(), Vec::new());
         let tree = read_data(&path, &DiskFiles, &mut sources, &mut problems);
         let problem = problems.iter().find(|problem| problem.severity == Severity::Error);
-        let why = match (problem, tree.as_ref().map(|tree| tree.to_value())) {
+        let why = match (problem, tree.as_ref().map(Tree::to_value)) {
             (None, Some(Value::Object(stored))) => return Ok(Self { path, stored: stored.into_iter().collect() }),
             (None, Some(Value::Null)) => return Ok(Self { path, stored: BTreeMap::new() }),
             (Some(problem), _) => {

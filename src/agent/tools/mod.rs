@@ -142,7 +142,9 @@ impl Tools {
             simulated::select(&self.toolbox, patterns).await?
         } else {
             let tools = self.toolbox.select(patterns).await?;
-            cassette.into_iter().for_each(|cassette| taped::keep_offers(cassette, &tools));
+            if let Some(cassette) = cassette {
+                taped::keep_offers(cassette, &tools);
+            }
             tools
         };
         Ok(match &self.wrap {

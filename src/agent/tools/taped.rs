@@ -143,7 +143,7 @@ fn as_it_was(told: &str, record: ErrorRecord) -> Error {
     if let Some(raw) = &record.raw_text {
         error = error.raw_text(raw);
     }
-    record.hints.iter().fold(error, |error, hint| error.hint(hint))
+    record.hints.iter().fold(error, Error::hint)
 }
 
 #[cfg(test)]

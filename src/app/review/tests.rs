@@ -8,7 +8,7 @@ name: flow
 permissions: ['fs:read:docs/**', 'net:*.example.com', 'run:git']
 nodes:
   read: { agent: reader, prompt: Read. }
-  look: { tool: command, args: { program: git, args: [log] }, permissions: ['run:git'] }
+  look: { tool: command, args: { program: git, arguments: [log] }, permissions: ['run:git'] }
 outputs: { text: '{{ read }}' }
 ";
 
@@ -74,7 +74,8 @@ fn a_prompt_or_a_model_that_is_another_widens_nothing() {
 
 #[test]
 fn a_node_that_is_gone_takes_its_tools_along_and_a_new_one_brings_them() {
-    let without = FLOW.replace("  look: { tool: command, args: { program: git, args: [log] }, permissions: ['run:git'] }\n", "");
+    let without =
+        FLOW.replace("  look: { tool: command, args: { program: git, arguments: [log] }, permissions: ['run:git'] }\n", "");
     assert_eq!(told(&without, AGENTS), ["- node `look`: the node is gone, with its tools: command"]);
     let back = Review::of("flow.yaml".into(), Some(compiled(&without, AGENTS)), Some(compiled(FLOW, AGENTS)));
     let what: Vec<&str> = back.permissions.iter().map(|change| change.what.as_str()).collect();

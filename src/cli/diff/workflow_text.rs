@@ -56,7 +56,9 @@ fn one(review: &Review, page: &mut Page, terminal: &Terminal) {
     for (what, roster) in rosters(review) {
         section(what, page, terminal);
         for (mark, names) in [('+', &roster.added), ('-', &roster.removed)] {
-            names.iter().for_each(|name| page.line(&format!("  {mark} {}", clean::one_line(name))));
+            for name in names {
+                page.line(&format!("  {mark} {}", clean::one_line(name)));
+            }
         }
     }
     if spends_otherwise(review) {
@@ -65,7 +67,7 @@ fn one(review: &Review, page: &mut Page, terminal: &Terminal) {
         page.block(&table(terminal, &["", "BEFORE", "AFTER"], rows));
     }
     for long in long(review) {
-        section(&long.title(|name| clean::one_line(name)), page, terminal);
+        section(&long.title(clean::one_line), page, terminal);
         lines(&long.lines, page, terminal);
     }
 }

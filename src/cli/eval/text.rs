@@ -1,6 +1,6 @@
 //! The result of an eval as tables.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     cli::{
@@ -42,12 +42,12 @@ pub(super) fn report(report: &EvalReport, terminal: &Terminal) -> String {
 fn heading(report: &EvalReport, terminal: &Terminal) -> String {
     let mut line = terminal.paint_out(BOLD, &clean::one_line(&report.name));
     let repeats = if report.repeats > 1 { format!(", {} each", plural(u64::from(report.repeats), "run")) } else { String::new() };
-    line.push_str(&format!("  {}{repeats}", plural(report.rows as u64, "row")));
+    write!(line, "  {}{repeats}", plural(report.rows as u64, "row")).expect("writing to a string cannot fail");
     if report.simulated {
-        line.push_str(&format!("  {}", terminal.paint_out(YELLOW, "SIMULATED")));
+        write!(line, "  {}", terminal.paint_out(YELLOW, "SIMULATED")).expect("writing to a string cannot fail");
     }
     if !report.complete {
-        line.push_str(&format!("  {}", terminal.paint_out(RED, "INCOMPLETE")));
+        write!(line, "  {}", terminal.paint_out(RED, "INCOMPLETE")).expect("writing to a string cannot fail");
     }
     line
 }

@@ -12,6 +12,7 @@ pub struct ReportArgs {
     pub junit: Option<PathBuf>,
     /// Add a summary in Markdown to this file when the run has ended, e.g. "$GITHUB_STEP_SUMMARY"
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[expect(clippy::doc_markdown, reason = "help shows it as it is")]
     pub summary: Option<PathBuf>,
 }
 

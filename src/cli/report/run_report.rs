@@ -89,10 +89,11 @@ impl RunReport {
         let mut marks = Marks::default();
         for (path, statuses) in counted {
             let several = statuses.values().map(|(_, count)| count).sum::<usize>() > 1;
-            let words = statuses.values().rev().map(|(status, count)| match several {
-                true => format!("{count} {status}"),
-                false => (*status).to_owned(),
-            });
+            let words = statuses.values().rev().map(
+                |(status, count)| {
+                    if several { format!("{count} {status}") } else { (*status).to_owned() }
+                },
+            );
             let words = words.collect::<Vec<_>>().join(", ");
             if let Some(worst) = statuses.keys().next_back() {
                 marks.set(path, *worst, words);
@@ -122,7 +123,7 @@ fn failures(detail: &RunDetail, handled: &BTreeSet<&NodePath>) -> BTreeSet<NodeP
     let is_forgiven = |path: &NodePath| {
         let inside =
             |around: &&str| path.as_str().strip_prefix(*around).is_some_and(|rest| rest.starts_with(['.', '[', '@', '!']));
-        handled.contains(path) || forgiving.iter().any(|around| inside(around))
+        handled.contains(path) || forgiving.iter().any(inside)
     };
     let failed = detail.nodes.iter().filter(|node| node.status == "failed" && !is_forgiven(&node.node));
     failed.map(|node| node.node.clone()).collect()

@@ -49,7 +49,9 @@ pub(super) fn summary(report: &SuiteReport, took: Duration, again: &str, termina
         notes.map(|note| format!("{} {}", terminal.paint_out(YELLOW, "note:"), clean::one_line(note))).collect();
     if !notes.is_empty() {
         page.gap();
-        notes.iter().for_each(|note| page.line(note));
+        for note in &notes {
+            page.line(note);
+        }
     }
     if !report.cases.is_empty() {
         page.gap();

@@ -42,20 +42,20 @@ pub(super) fn watch(bench: &Bench<'_>) -> Result<u8> {
         listen_to_keys(send);
     }
     let mut code = round(bench, None, &mut watched)?;
-    let mut changed: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut touched: BTreeSet<PathBuf> = BTreeSet::new();
     let (mut all, mut since) = (false, Instant::now());
     while !bench.is_stopped() {
         match news.recv_timeout(LOOK) {
             Ok(News::Changed(path)) => {
-                changed.insert(path);
+                touched.insert(path);
                 since = Instant::now();
             }
             Ok(News::All) => (all, since) = (true, Instant::now().checked_sub(QUIET).unwrap_or(since)),
             Ok(News::Quit) | Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if (all || !changed.is_empty()) && since.elapsed() >= QUIET {
-            let changes = Changes::of(std::mem::take(&mut changed));
+        if (all || !touched.is_empty()) && since.elapsed() >= QUIET {
+            let changes = Changes::of(std::mem::take(&mut touched));
             code = round(bench, (!all).then_some(&changes), &mut watched)?.or_before(code);
             all = false;
         }

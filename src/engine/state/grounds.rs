@@ -107,6 +107,6 @@ impl RunState {
         if self.instance(id).element.is_some() {
             return None;
         }
-        self.chosen_case(id, output).ok().flatten()
+        self.chosen_case(id, self.node(id).route.as_ref()?, output).ok()
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     agent::{Entry, Notice},
     error::{Error, ErrorKind, Result},
     model::{EventBody, Handled, NodeStatus, Value},
-    plan::{NodeKind, OnError},
+    plan::{NodeKind, OnError, RoutePlan},
     store::Digest,
     template::Shared,
 };
@@ -170,17 +170,17 @@ impl RunState {
     }
 
     fn route(&self, id: InstanceId, output: &Value) -> Result<Option<Vec<String>>> {
-        let (Some(route), Some(case)) = (&self.node(id).route, self.chosen_case(id, output)?) else { return Ok(None) };
+        let Some(route) = &self.node(id).route else { return Ok(None) };
+        let case = self.chosen_case(id, route, output)?;
         let chosen = case.and_then(|case| route.cases.get(case)).or(route.default.as_ref());
         Ok(chosen.map(|chosen| chosen.iter().map(ToString::to_string).collect()))
     }
 
-    /// The case of the `route` of an instance that puts out `output`; `None` inside for the default, `None` when it has no `route`.
+    /// The case of `route`, that of an instance, when it puts out `output`; `None` for the default.
     ///
     /// # Errors
-    /// `Template` when its `route` cannot be evaluated or has no case for the value.
-    pub(super) fn chosen_case(&self, id: InstanceId, output: &Value) -> Result<Option<Option<&str>>> {
-        let Some(route) = &self.node(id).route else { return Ok(None) };
+    /// `Template` when the `route` cannot be evaluated or has no case for the value.
+    pub(super) fn chosen_case<'r>(&self, id: InstanceId, route: &'r RoutePlan, output: &Value) -> Result<Option<&'r str>> {
         let shared = Shared::new(output);
         let value = route
             .on
@@ -191,8 +191,8 @@ impl RunState {
             other => other.to_string(),
         };
         match route.cases.get_key_value(&text) {
-            Some((case, _)) => Ok(Some(Some(case))),
-            None if route.default.is_some() => Ok(Some(None)),
+            Some((case, _)) => Ok(Some(case)),
+            None if route.default.is_some() => Ok(None),
             None => Err(Error::new(ErrorKind::Template, format!("`route` has no case for `{text}` and no default"))
                 .hint("add the case, or a `default:`")
                 .raw_text(output.to_string())),

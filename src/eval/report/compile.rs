@@ -81,7 +81,7 @@ fn figures(evaluation: &Evaluation, variant: &Variant, results: &[RowResult]) ->
 
 fn of_scorer(evaluation: &Evaluation, scorer: &Scorer, kind: &'static str, own: &[&RowResult]) -> ScorerReport {
     let of = |result: &RowResult| result.scores.get(&scorer.name).cloned();
-    let scores: Vec<f64> = by_row(own, |result| of(result).map_or(0.0, |score| score.score)).into_values().collect();
+    let row_scores: Vec<f64> = by_row(own, |result| of(result).map_or(0.0, |score| score.score)).into_values().collect();
     let passed: Vec<f64> =
         by_row(own, |result| f64::from(u8::from(of(result).is_some_and(|score| score.passed)))).into_values().collect();
     let pass_rate = mean(&passed);
@@ -89,8 +89,8 @@ fn of_scorer(evaluation: &Evaluation, scorer: &Scorer, kind: &'static str, own: 
         name: scorer.name.clone(),
         kind,
         pass: scorer.pass,
-        mean: mean(&scores),
-        mean_interval: interval_of_scores(&scores, evaluation.spec.seed),
+        mean: mean(&row_scores),
+        mean_interval: interval_of_scores(&row_scores, evaluation.spec.seed),
         pass_rate,
         pass_interval: pass_rate.and_then(|rate| wilson(rate, passed.len())),
         failed: own.iter().filter(|result| of(result).is_some_and(|score| score.failed)).count(),
@@ -133,9 +133,9 @@ fn comparisons(evaluation: &Evaluation, results: &[RowResult], baseline: Option<
 /// The scores of a variant by a scorer, row by row.
 fn side(results: &[RowResult], variant: &str, scorer: &str) -> IndexMap<String, RowScore> {
     let own: Vec<&RowResult> = results.iter().filter(|result| result.variant == variant).collect();
-    let scores = by_row(&own, |result| result.scores.get(scorer).map_or(0.0, |score| score.score));
+    let row_scores = by_row(&own, |result| result.scores.get(scorer).map_or(0.0, |score| score.score));
     let digest = |row: &str| own.iter().find(|result| result.row == row).map(|result| result.digest.clone()).unwrap_or_default();
-    scores.into_iter().map(|(row, score)| (row.to_owned(), RowScore { digest: digest(row), score })).collect()
+    row_scores.into_iter().map(|(row, score)| (row.to_owned(), RowScore { digest: digest(row), score })).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of runs and tokens are far below 2^52")]

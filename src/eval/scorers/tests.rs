@@ -1,5 +1,7 @@
 //! Each scorer with what it takes, what it refuses, and what it cannot judge.
 
+#![expect(clippy::float_cmp, reason = "a score of all or nothing is exact")]
+
 use indexmap::IndexMap;
 use serde_json::json;
 

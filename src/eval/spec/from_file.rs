@@ -64,7 +64,7 @@ fn variant(
                 variant.models.insert(agent.value.clone(), model);
             }
             Err(error) => {
-                problems.push(with_hints(Diagnostic::error(Code::BAD_MODEL, model.span, error.message()), error.hints()))
+                problems.push(with_hints(Diagnostic::error(Code::BAD_MODEL, model.span, error.message()), error.hints()));
             }
         }
     }

@@ -225,17 +225,13 @@ impl Tape {
         let mut joined: Vec<Entry<A, T>> = Vec::with_capacity(entries.len());
         let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
         for entry in entries {
-            match places.get(&(entry.key.clone(), entry.node.clone())) {
-                Some(place) => {
-                    let known = &mut joined[*place].answers;
-                    let more: Vec<T> =
-                        entry.answers.into_iter().filter(|turn| known.iter().all(|t| t.at() != turn.at())).collect();
-                    known.extend(more);
-                }
-                None => {
-                    places.insert((entry.key.clone(), entry.node.clone()), joined.len());
-                    joined.push(entry);
-                }
+            if let Some(place) = places.get(&(entry.key.clone(), entry.node.clone())) {
+                let known = &mut joined[*place].answers;
+                let more: Vec<T> = entry.answers.into_iter().filter(|turn| known.iter().all(|t| t.at() != turn.at())).collect();
+                known.extend(more);
+            } else {
+                places.insert((entry.key.clone(), entry.node.clone()), joined.len());
+                joined.push(entry);
             }
         }
         joined

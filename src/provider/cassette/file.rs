@@ -4,11 +4,11 @@ use std::{io::Write as _, path::Path};
 
 use tempfile::NamedTempFile;
 
-use super::{
-    entry::{FORMAT, Tape},
-    yaml,
+use super::entry::{FORMAT, Tape};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::yaml,
 };
-use crate::error::{Error, ErrorKind, Result};
 
 /// What stands above everything else.
 const HEAD: &str =

@@ -72,7 +72,9 @@ pub(super) fn with_own_ids(request: &ChatRequest, mut response: ChatResponse) ->
 /// An answer as it is written.
 pub(super) fn answer(attempt: u32, request: &ChatRequest, response: &ChatResponse, volatile: &mut Volatile<'_>) -> Answer {
     let mut calls = response.tool_requests.clone();
-    calls.iter_mut().for_each(|call| call.arguments = volatile.answered(&call.arguments));
+    for call in &mut calls {
+        call.arguments = volatile.answered(&call.arguments);
+    }
     Answer {
         attempt,
         text: (!response.content.is_empty()).then(|| volatile.answered(&response.content)),
@@ -90,7 +92,9 @@ pub(super) fn answer(attempt: u32, request: &ChatRequest, response: &ChatRespons
 pub(super) fn response(request: &ChatRequest, answer: &Answer, volatile: &Volatile<'_>) -> ChatResponse {
     let usual = if answer.calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolRequests };
     let mut tool_requests = answer.calls.clone();
-    tool_requests.iter_mut().for_each(|call| call.arguments = volatile.played(&call.arguments));
+    for call in &mut tool_requests {
+        call.arguments = volatile.played(&call.arguments);
+    }
     let response = ChatResponse {
         content: volatile.played(answer.text.as_deref().unwrap_or_default()),
         tool_requests,

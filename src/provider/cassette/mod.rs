@@ -19,7 +19,6 @@ mod report;
 mod scrub;
 mod tools;
 mod volatile;
-mod yaml;
 
 #[cfg(test)]
 mod tests;

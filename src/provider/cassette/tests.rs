@@ -49,6 +49,7 @@ fn user(text: &str) -> Vec<ChatMessage> {
     vec![ChatMessage::new(Role::System, "Be brief."), ChatMessage::new(Role::User, text)]
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what a call gives")]
 fn says(text: &str) -> Result<(ChatResponse, Cost)> {
     let usage = Some(Usage { input_tokens: 12, cached_tokens: 0, output_tokens: 3 });
     Ok((ChatResponse { usage, ..ChatResponse::text(text, "small") }, Cost::Usd(0.25)))
@@ -62,9 +63,8 @@ fn open(path: &Path, mode: CassetteMode) -> Cassette {
 fn plays(cassette: &Cassette, request: &ChatRequest) -> String {
     match cassette.answer(&model(), request) {
         Ok(Some(Played { outcome: Ok(response), .. })) => response.content,
-        Ok(Some(Played { outcome: Err(error), .. })) => format!("{:?}: {error}", error.kind()),
         Ok(None) => "asked".to_owned(),
-        Err(error) => format!("{:?}: {error}", error.kind()),
+        Ok(Some(Played { outcome: Err(error), .. })) | Err(error) => format!("{:?}: {error}", error.kind()),
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashSet},
+    fmt::Write as _,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -96,7 +97,7 @@ impl<'a> Volatile<'a> {
             let word = &text[start..end];
             if let Some(number) = self.number(word, kind, is_asked) {
                 told.push_str(&text[done..start]);
-                told.push_str(&format!("{}{kind} {number}{}", MARK.0, MARK.1));
+                write!(told, "{}{kind} {number}{}", MARK.0, MARK.1).expect("writing to a string cannot fail");
                 done = end;
             }
         }

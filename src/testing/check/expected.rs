@@ -5,7 +5,7 @@ use crate::{
     diagnostic::{Code, Diagnostic, Span, Spanned, nearest},
     error::ErrorKind,
     manifest::{ExpectManifest, Tree},
-    model::Value,
+    model::{NodeId, Value},
     testing::matcher::{Matcher, Openness},
 };
 
@@ -120,7 +120,7 @@ fn routes(expect: &ExpectManifest, names: &Names<'_>, problems: &mut Vec<Diagnos
             problems.push(impossible(name.span, message, "expect what ran after it by `executed` and `not_executed`"));
             continue;
         };
-        let known = || route.cases.values().chain(&route.default).flatten().map(|node| node.as_str());
+        let known = || route.cases.values().chain(&route.default).flatten().map(NodeId::as_str);
         for choice in chosen.iter().filter(|choice| !known().any(|known| known == choice.value)) {
             let message = format!("the route of node `{}` never leads to `{}`", name.value, choice.value);
             let near = nearest(&choice.value, known()).map(|near| format!("did you mean `{near}`?"));

@@ -22,7 +22,7 @@ pub(super) fn check(body: &TestBodyManifest, checker: &mut Checker<'_>, problems
         for answer in answers {
             if let Err(err) = MockAnswer::from_value(answer.to_value()) {
                 let problem = Diagnostic::error(Code::MOCK_DOES_NOT_FIT, answer.span, err.message());
-                problems.push(err.hints().iter().take(1).fold(problem, |problem, hint| problem.hint(hint)));
+                problems.push(err.hints().iter().take(1).fold(problem, Diagnostic::hint));
             }
         }
     }

@@ -42,18 +42,17 @@ fn events(expected: &[Tree], look: &mut Look<'_>) {
     let mut from = 0;
     for (at, tree) in expected.iter().enumerate() {
         let Some(matcher) = Matcher::read(tree, Openness::Open, &mut Vec::new()) else { continue };
-        match happened[from..].iter().position(|event| matcher.fits(event)) {
-            Some(next) => from += next + 1,
-            None => {
-                // The one that is most like it tells what is different.
-                let near = happened[from..].iter().min_by_key(|event| distance(tree, event, &matcher));
-                let hint = near.map(|near| format!("the nearest one is {}", shown(near)));
-                let earlier = happened[..from].iter().any(|event| matcher.fits(event));
-                let found = if earlier { "it only before the one above it" } else { "no such event" };
-                look.fail(format!("events[{at}]"), tree.span, shown(&tree.to_value()), found).hint = hint;
-                return;
-            }
+        if let Some(next) = happened[from..].iter().position(|event| matcher.fits(event)) {
+            from += next + 1;
+            continue;
         }
+        // The one that is most like it tells what is different.
+        let near = happened[from..].iter().min_by_key(|event| distance(tree, event, &matcher));
+        let hint = near.map(|near| format!("the nearest one is {}", shown(near)));
+        let earlier = happened[..from].iter().any(|event| matcher.fits(event));
+        let found = if earlier { "it only before the one above it" } else { "no such event" };
+        look.fail(format!("events[{at}]"), tree.span, shown(&tree.to_value()), found).hint = hint;
+        return;
     }
 }
 

@@ -22,14 +22,14 @@ fn what_was_written_is_compared_kept_and_dropped() {
     assert_eq!(snapshots.compare("one", &json!(1)), Compared::Missing);
     assert!(
         snapshots
-            .update(taken(&[("one", json!({"outputs": {"n": 1, "text": "a\nb\n"}})), ("two", json!({"route": {}}))]), &[])
+            .update(taken(&[("one", json!({"outputs": {"size": 1, "text": "a\nb\n"}})), ("two", json!({"route": {}}))]), &[])
             .unwrap()
     );
     let text = fs::read_to_string(folder.path().join("a.snap.yaml")).unwrap();
-    assert_eq!(text, format!("{HEAD}one:\n  outputs:\n    n: 1\n    text: |\n      a\n      b\ntwo:\n  route: {{}}\n"));
+    assert_eq!(text, format!("{HEAD}one:\n  outputs:\n    size: 1\n    text: |\n      a\n      b\ntwo:\n  route: {{}}\n"));
     let mut read = Snapshots::read(&file).unwrap();
-    assert_eq!(read.compare("one", &json!({"outputs": {"n": 1, "text": "a\nb\n"}})), Compared::Same);
-    let Compared::Different(lines) = read.compare("one", &json!({"outputs": {"n": 1, "text": "a\nc\n"}})) else { panic!() };
+    assert_eq!(read.compare("one", &json!({"outputs": {"size": 1, "text": "a\nb\n"}})), Compared::Same);
+    let Compared::Different(lines) = read.compare("one", &json!({"outputs": {"size": 1, "text": "a\nc\n"}})) else { panic!() };
     assert_eq!(lines, ["      a", "-     b", "+     c"]);
     assert_eq!(read.orphans(&["one"]), ["two"]);
     // A test that was left out keeps what it has; what is of no test goes.

@@ -111,7 +111,9 @@ fn without_times(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             let varying = ["at", "owner", "nonce", "retry_at", "deadline", "key", "trace_id", "span_id", "parent_span_id"];
-            varying.iter().for_each(|name| drop(fields.shift_remove(*name)));
+            for name in varying {
+                fields.shift_remove(name);
+            }
             fields.values_mut().for_each(without_times);
         }
         Value::Array(items) => items.iter_mut().for_each(without_times),

@@ -15,6 +15,7 @@ use super::{
 };
 
 /// Where a reader is; says so when it is not.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn reader(variable: &str) -> Option<PathBuf> {
     let found = std::env::var_os(variable).map(PathBuf::from);
     if found.is_none() {
@@ -124,7 +125,7 @@ fn pre_commit_takes_the_hooks_and_runs_them() {
     let hooks = fs::read_to_string(root(".pre-commit-hooks.yaml")).unwrap();
     let binary = assert_cmd::cargo::cargo_bin!("agentflow").display().to_string();
     let hooks = hooks.replace("language: rust", "language: system").replace("entry: agentflow", &format!("entry: {binary}"));
-    let hooks: String = hooks.lines().map(|line| format!("      {line}\n")).collect();
+    let hooks = hooks.lines().map(|line| format!("      {line}\n")).collect::<Vec<_>>().concat();
     let project = committed(
         Project::new()
             .with("workflows/hello.yaml", HELLO)

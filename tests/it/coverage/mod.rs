@@ -6,7 +6,7 @@ mod reports;
 
 use std::collections::BTreeMap;
 
-use agentflow::testing::coverage::{Coverage, FileCoverage};
+use agentflow::testing::coverage::{Coverage, FileCoverage, Point};
 
 use crate::engine::flow::{Flow, Ran};
 
@@ -31,7 +31,7 @@ impl Covered {
     /// What was taken of a node, without its edges and that it ran.
     fn of(&self, node: &str) -> Vec<String> {
         let points = self.file().points().iter().filter(|point| point.node == node && point.is_covered());
-        points.map(|point| point.in_words()).filter(|words| words != "ran" && !words.starts_with("edge ")).collect()
+        points.map(Point::in_words).filter(|words| words != "ran" && !words.starts_with("edge ")).collect()
     }
 
     /// What is missing, as `node: what`.

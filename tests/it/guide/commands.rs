@@ -234,7 +234,7 @@ fn matches(shown: &str, told: &str) -> Result<(), String> {
         let found = told[at..].iter().position(|told| fits(line, told));
         match found {
             Some(skipped) if skipped == 0 || may_skip => at += skipped + 1,
-            _ => return Err(format!("`{line}` was not told after {} lines of it", at)),
+            _ => return Err(format!("`{line}` was not told after {at} lines of it")),
         }
         may_skip = false;
     }

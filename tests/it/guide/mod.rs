@@ -30,8 +30,9 @@ pub(crate) fn text_of(page: &str) -> String {
 fn pages() -> Vec<String> {
     let mut found: Vec<String> = files_below(&root().join("docs"))
         .iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "md"))
         .map(|path| path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/"))
-        .filter(|path| path.ends_with(".md") && path != "docs/SUMMARY.md")
+        .filter(|path| path != "docs/SUMMARY.md")
         .collect();
     found.sort();
     found

@@ -64,6 +64,18 @@ struct Made {
     is_refused: bool,
 }
 
+impl Made {
+    /// A name by which the program knows the sort.
+    fn file_name(&self) -> String {
+        let sort = match self.sort {
+            SchemaOf::Test => "test.",
+            SchemaOf::Eval => "eval.",
+            SchemaOf::Workflow | SchemaOf::Agents | SchemaOf::Policy => "",
+        };
+        self.name.replacen('.', &format!(".{sort}"), 1)
+    }
+}
+
 #[test]
 fn every_field_of_the_format_stands_in_a_good_file() {
     let mut missing = BTreeSet::new();
@@ -132,17 +144,18 @@ fn the_program_refuses_damaged_files_with_their_place_and_exit_code_2() {
     let refused: Vec<Made> = all().into_iter().filter(|made| made.is_refused).collect();
     let mut tried = BTreeSet::new();
     for made in refused.iter().step_by(refused.len() / SAMPLED) {
-        let project = Project::new().with("hello.yaml", HELLO).with(made.name, &made.text);
+        let name = &made.file_name();
+        let project = Project::new().with("hello.yaml", HELLO).with(name, &made.text);
         // A policy is the operator's, and outside of the project.
-        let policy = project.policy_path().with_file_name(made.name);
+        let policy = project.policy_path().with_file_name(name);
         fs::create_dir_all(policy.parent().unwrap()).unwrap();
         fs::write(&policy, &made.text).unwrap();
         fs::set_permissions(&policy, fs::Permissions::from_mode(0o600)).unwrap();
         let mut command = match made.sort {
-            SchemaOf::Workflow => project.command(&["validate", made.name]),
-            SchemaOf::Agents => project.command(&["validate", "hello.yaml", "--manifest", made.name]),
-            SchemaOf::Test => project.command(&["test", made.name]),
-            SchemaOf::Eval => project.command(&["eval", made.name]),
+            SchemaOf::Workflow => project.command(&["validate", name]),
+            SchemaOf::Agents => project.command(&["validate", "hello.yaml", "--manifest", name]),
+            SchemaOf::Test => project.command(&["test", name]),
+            SchemaOf::Eval => project.command(&["eval", name]),
             SchemaOf::Policy => project.command(&["policy", "show"]),
         };
         if made.sort == SchemaOf::Policy {
@@ -151,7 +164,7 @@ fn the_program_refuses_damaged_files_with_their_place_and_exit_code_2() {
         let ran = project.ran(command);
         assert_eq!(ran.code, Some(2), "{}: {ran}", made.what);
         let told = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(has_place(&told, made.name), "{}: no place in {told}", made.what);
+        assert!(has_place(&told, name), "{}: no place in {told}", made.what);
         assert!(!told.contains("panicked"), "{}: {told}", made.what);
         tried.insert(format!("{:?} {}", made.sort, made.damage.name()));
     }
@@ -247,7 +260,7 @@ fn processor_time() -> Duration {
 
 /// Forgets the peak so far, and says what is in memory now, in KiB.
 fn begin_of_memory() -> u64 {
-    let _ = fs::write("/proc/self/clear_refs", "5");
+    drop(fs::write("/proc/self/clear_refs", "5"));
     status("VmRSS:")
 }
 

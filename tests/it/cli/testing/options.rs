@@ -25,7 +25,7 @@ fn each_test_has_a_line_and_each_failure_is_told_in_full() {
         .lines()
         .map(|line| {
             line.split_whitespace()
-                .filter(|word| !word.trim_end_matches(':').strip_suffix('s').is_some_and(|time| time.parse::<f64>().is_ok()))
+                .filter(|word| word.trim_end_matches(':').strip_suffix('s').is_none_or(|time| time.parse::<f64>().is_err()))
                 .collect::<Vec<_>>()
                 .join(" ")
         })
@@ -85,7 +85,7 @@ fn programs_read_json_and_servers_read_junit() {
 
 #[test]
 fn the_order_is_that_of_the_files_however_many_run_at_once() {
-    let many: String = (0..40).map(|at| format!("  - {{ name: test {at} }}\n")).collect();
+    let many = (0..40).map(|at| format!("  - {{ name: test {at} }}\n")).collect::<Vec<_>>().concat();
     let project = project(&many);
     let names = |jobs: &str| {
         let report: Value = serde_json::from_str(&project.run(&["test", "--format", "json", "-j", jobs]).stdout).unwrap();
@@ -122,11 +122,7 @@ fn snapshots_are_written_compared_and_cleared_away() {
     fs::write(project.path("flow.yaml"), changed).unwrap();
     let ran = project.run(&["test"]);
     assert_eq!(ran.code, Some(1));
-    assert!(
-        ran.stdout.contains("-   triage: \"Sort +x\"") && ran.stdout.contains("+   triage: \"Order +x\""),
-        "{}",
-        ran.stdout
-    );
+    assert!(ran.stdout.contains("-   triage: \"Sort +x\"") && ran.stdout.contains("+   triage: \"Order +x\""), "{}", ran.stdout);
 
     let tests = fs::read_to_string(project.path("flow.test.yaml")).unwrap().replace("name: good", "name: better");
     fs::write(project.path("flow.test.yaml"), tests).unwrap();
@@ -184,7 +180,8 @@ fn what_changed_since_a_revision_is_tested_with_its_callers() {
 fn a_file_that_changes_runs_its_tests_again_until_a_signal_comes() {
     let project = project("  - { name: good }\n");
     let mut started = project.start(&["test", "--watch"], "watching");
-    let tests = fs::read_to_string(project.path("flow.test.yaml")).unwrap().replace("name: good", "name: good, mocks: { triag: {} }");
+    let tests =
+        fs::read_to_string(project.path("flow.test.yaml")).unwrap().replace("name: good", "name: good, mocks: { triag: {} }");
     fs::write(project.path("flow.test.yaml"), tests).unwrap();
     started.wait_for("did you mean `triage`?");
     started.signal(Signal::INT);

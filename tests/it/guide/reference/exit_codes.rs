@@ -18,7 +18,7 @@ fn codes() -> BTreeMap<u8, String> {
     let mut found = BTreeMap::new();
     for line in text.lines() {
         if let Some(line) = line.strip_prefix("/// ") {
-            doc = format!("{doc} {line}").trim().to_owned();
+            format!("{doc} {line}").trim().clone_into(&mut doc);
         } else if let Some(rest) = line.strip_prefix("pub const ") {
             let code = rest.split(['=', ';']).nth(1).unwrap().trim().parse().unwrap();
             found.insert(code, std::mem::take(&mut doc));

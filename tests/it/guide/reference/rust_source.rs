@@ -97,7 +97,7 @@ impl Before {
     /// Takes a line that belongs to what follows; `false` for any other.
     fn takes(&mut self, line: &str) -> bool {
         if let Some(doc) = line.strip_prefix("///") {
-            self.doc = format!("{} {}", self.doc, doc.trim()).trim().to_owned();
+            format!("{} {}", self.doc, doc.trim()).trim().clone_into(&mut self.doc);
         } else if let Some(arguments) = line.strip_prefix("#[serde(").and_then(|rest| rest.strip_suffix(")]")) {
             self.serde.extend(arguments.split(", ").map(str::to_owned));
         } else if !line.starts_with("#[") {

@@ -1,5 +1,7 @@
 //! Values as YAML that people read and git merges: one thing a line, texts of several lines as they are.
 
+use std::fmt::Write as _;
+
 use crate::model::Value;
 
 /// Words that YAML readers take for something else than text.
@@ -9,8 +11,9 @@ const LONGEST_KEY: usize = 1_000;
 /// The longest text that stands in quotes where it could stand as it is.
 const LONG: usize = 100;
 
-/// `value` as a document.
-pub(super) fn document(value: &Value) -> String {
+/// `value` as a document, which reads back as the same value.
+#[must_use]
+pub fn document(value: &Value) -> String {
     let mut out = String::new();
     match value {
         Value::Object(fields) if !fields.is_empty() => mapping(&mut out, fields, 0, false),
@@ -30,7 +33,7 @@ fn mapping(out: &mut String, fields: &serde_json::Map<String, Value>, indent: us
         }
         let key = word(key);
         if key.len() > LONGEST_KEY {
-            out.push_str(&format!("? {key}\n"));
+            writeln!(out, "? {key}").expect("writing to a string cannot fail");
             pad(out, indent);
         } else {
             out.push_str(&key);
@@ -133,8 +136,8 @@ fn quoted(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             c if is_printable(c) => out.push(c),
             c => match u32::from(c) {
-                code @ ..=0xffff => out.push_str(&format!("\\u{code:04x}")),
-                code => out.push_str(&format!("\\U{code:08x}")),
+                code @ ..=0xffff => write!(out, "\\u{code:04x}").expect("writing to a string cannot fail"),
+                code => write!(out, "\\U{code:08x}").expect("writing to a string cannot fail"),
             },
         }
     }

@@ -38,7 +38,11 @@ pub(super) fn parse(text: &str) -> Result<Tape> {
     let tape: Tape = serde_saphyr::from_str(text).map_err(|err| {
         let text = err.to_string();
         let error = Error::new(ErrorKind::Invalid, text.lines().next().unwrap_or("it is no YAML").to_owned());
-        if text.contains("<<<<<<<") { error.hint("it has conflicts of a merge: keep both sides") } else { error }
+        if text.contains("<<<<<<<") {
+            error.hint("it has conflicts of a merge: `git checkout --conflict=diff3 FILE` shows both sides whole; keep both")
+        } else {
+            error
+        }
     })?;
     if tape.format > FORMAT {
         let message = format!("it has format {}, and this program reads up to {FORMAT}", tape.format);

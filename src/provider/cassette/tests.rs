@@ -1,15 +1,32 @@
 //! What a cassette promises, over requests that are made up: nothing is said by a server here.
 
-use std::{path::Path, process::Command, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    ops::Range,
+    path::Path,
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
 
 use proptest::prelude::{ProptestConfig, Strategy, prop, prop_assert, prop_assert_eq, proptest};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{entry::Entry, scrub::tests::Canary, *};
-use crate::model::{
-    CallOrigin, ChatMessage, ChatRequest, ChatResponse, Cost, Effect, FinishReason, ModelRef, OutputSchema, Role, ToolOutcome,
-    ToolPattern, ToolRequest, ToolSpec, Usage, Value,
+use super::{
+    Cassette, CassetteMode, Played, TapedCall,
+    deck::Deck,
+    entry::{self, Asked, Entry, Tape},
+    file, key,
+    scrub::tests::Canary,
+    volatile,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::{
+        AgentName, CallOrigin, ChatMessage, ChatRequest, ChatResponse, Cost, Effect, FinishReason, ModelRef, NodePath,
+        OutputSchema, Role, RunId, StepId, ToolName, ToolOutcome, ToolPattern, ToolRequest, ToolSpec, Usage, Value,
+    },
 };
 
 fn model() -> ModelRef {
@@ -252,45 +269,48 @@ fn what_is_no_cassette_is_told() {
     assert!(error.message().starts_with("cannot write the cassette `"), "{error}");
 }
 
-/// Entries by key, so that what both sides of a merge add is known apart.
-fn tape(keys: &BTreeSet<u8>) -> Tape {
-    let entry = |key: &u8| {
-        let (key, node) = (format!("{:016x}", u64::from(*key).wrapping_mul(0x9e37_79b9_7f4a_7c15)), format!("n[{}]", key % 12));
-        let messages = vec![entry::Said { user: Some(format!("Prompt {key}\nof two lines")), ..entry::Said::default() }];
+/// Entries by number: twelve nodes that ask twenty questions, so that several ask the same.
+fn tape(numbers: &BTreeSet<u8>) -> Tape {
+    let entry = |number: &u8| {
+        let (question, node) = (u64::from(number % 20), format!("n[{}]", number % 12));
+        let key = format!("{:016x}", question.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let messages = vec![entry::Said { user: Some(format!("Prompt {question}\nof two lines")), ..entry::Said::default() }];
         let asked =
             Asked { model: "lab/small".into(), temperature: None, max_tokens: None, schema: None, tools: Vec::new(), messages };
-        let answer = ChatResponse::text(format!("Answer {key}"), "small");
+        let answer = ChatResponse::text(format!("Answer {number}"), "small");
         let settled = HashSet::new();
         let mut volatile = volatile::Volatile::new(RunId::generate(), &Canary, &settled);
         let asks = request(RunId::generate(), "n", 1, Vec::new());
         Entry { key, node, asked, answers: vec![key::answer(1, &asks, &answer, &mut volatile)] }
     };
-    let requests = Deck::new(keys.iter().map(entry).collect()).sorted(false);
+    let requests = Deck::new(numbers.iter().map(entry).collect()).sorted(false);
     Tape { requests, ..Tape::default() }
 }
 
-fn keys(most: usize) -> impl Strategy<Value = BTreeSet<u8>> {
-    prop::collection::btree_set(0_u8..60, 0..most)
+fn numbers(how_many: Range<usize>) -> impl Strategy<Value = BTreeSet<u8>> {
+    prop::collection::btree_set(0_u8..60, how_many)
 }
 
-/// What git makes of two changes of one file, keeping both sides where they meet.
+/// What git makes of two changes of one file, and whoever then keeps both sides of each conflict: only the lines that mark it go.
 fn merged(base: &str, ours: &str, theirs: &str) -> Option<String> {
     let folder = TempDir::new().unwrap();
     for (name, text) in [("base", base), ("ours", ours), ("theirs", theirs)] {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
-    let arguments = ["merge-file", "-p", "--union", "ours", "base", "theirs"];
+    let arguments = ["merge-file", "-p", "--diff3", "ours", "base", "theirs"];
     let output = Command::new("git").args(arguments).current_dir(folder.path()).output().ok()?;
-    Some(String::from_utf8(output.stdout).unwrap())
+    let text = String::from_utf8(output.stdout).unwrap();
+    let is_mark = |line: &str| ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|mark| line.starts_with(mark));
+    Some(text.split_inclusive('\n').filter(|line| !is_mark(line)).collect())
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_two_branches_add_is_there_after_the_merge(base in keys(12), ours in keys(6), theirs in keys(6)) {
+    fn what_two_branches_add_is_there_after_the_merge(base in numbers(1..12), ours in numbers(0..6), theirs in numbers(0..6)) {
         let (ours, theirs) = (&base | &ours, &base | &theirs);
-        let texts = [&base, &ours, &theirs].map(|keys| file::text(&tape(keys)));
+        let texts = [&base, &ours, &theirs].map(|numbers| file::text(&tape(numbers)));
         let Some(text) = merged(&texts[0], &texts[1], &texts[2]) else { return Ok(()) };
         let read = file::parse(&text).map_err(|error| proptest::test_runner::TestCaseError::fail(format!("{error}\n{text}")))?;
         let requests = Deck::new(read.requests).sorted(false);
@@ -299,8 +319,8 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_is_written_as_it_was(keys in keys(20)) {
-        let text = file::text(&tape(&keys));
+    fn what_is_read_is_written_as_it_was(numbers in numbers(0..20)) {
+        let text = file::text(&tape(&numbers));
         prop_assert_eq!(file::text(&file::parse(&text).unwrap()), text);
     }
 }

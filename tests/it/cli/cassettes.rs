@@ -67,6 +67,9 @@ impl Lab {
             {"prompt": "Review", "reply": {"conversation": [
                 {"ok": {"tool_calls": [put, calculate]}}, {"ok": {"text": "It is good."}}
             ]}},
+            {"prompt": "Compute", "reply": {"conversation": [
+                {"ok": {"tool_calls": [calculate]}}, {"ok": {"text": "It is good."}}
+            ]}},
         ]));
         let manifest = format!(
             "[providers.lab]\nkind = \"openai\"\nbase_url = \"{}/v1\"\napi_key = {{ env = \"LAB_KEY\" }}\n\
@@ -176,8 +179,9 @@ fn a_recorded_run_is_played_without_server_key_permission_and_without_doing_anyt
 #[test]
 fn two_recordings_of_the_same_conversation_are_the_same_file() {
     let mut lab = Lab::new();
-    // One node at a time, so that the server's answers go to the same nodes.
-    lab.change(&[("name: notes\n", "name: notes\nlimits: { concurrency: 1 }\n")]);
+    // One node at a time, so that the server's answers go to the same nodes; and nothing is sent to the other server, whose answers
+    // count what it was sent.
+    lab.change(&[("name: notes\n", "name: notes\nlimits: { concurrency: 1 }\n"), ("'Review {{", "'Compute {{")]);
     lab.real(&["run", "flow.yaml", "--record", "one.cassette.yaml"]).exit(0);
     lab.ask_a_fresh_model(503);
     lab.real(&["run", "flow.yaml", "--record", "two.cassette.yaml"]).exit(0);

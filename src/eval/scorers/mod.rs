@@ -177,7 +177,7 @@ impl Scorer {
 
     /// Scores what a run put out. A value that cannot be scored, e.g. a text where a number is expected, has the score 0.
     ///
-    /// Those of a judge are made by its run: see [`Scorer::judge`] and [`judged`].
+    /// Those of a judge are made by its run: see [`Scorer::judge`].
     #[must_use]
     pub fn score(&self, facts: &Facts) -> Score {
         match self.mark(facts) {

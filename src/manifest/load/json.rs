@@ -1,6 +1,6 @@
 //! JSON → [`Tree`]: `serde_json` does not tell positions. RFC 8259, without extensions.
 
-use super::{MAX_DEPTH, MAX_VALUES, duplicate, too_deep, too_many};
+use super::{MAX_DEPTH, MAX_VALUES, duplicate, shown, too_deep, too_many};
 use crate::{
     diagnostic::{Code, Diagnostic, FileId, Span, Spanned},
     manifest::{Tree, TreeKind, tree::MapBuilder},
@@ -60,8 +60,7 @@ impl Reader<'_, '_> {
         let span = Span::new(self.file, self.at..self.at + next.map_or(0, char::len_utf8));
         let found = match next {
             None => "the end of the file".to_owned(),
-            Some(c) if c.is_control() => format!("`{}`", c.escape_default()),
-            Some(c) => format!("`{c}`"),
+            Some(c) => format!("`{}`", shown(c.encode_utf8(&mut [0; 4]))),
         };
         let hint = match next {
             Some('/' | '#') => Some("JSON has no comments; YAML has"),
@@ -246,6 +245,7 @@ mod tests {
         check("[\"a\nb\"]", "no valid JSON: the text is not closed with `\"` on its line", 1);
         check("[\"ab\\q\"]", "no valid JSON: no valid escape; `\\n`, `\\t`, `\\\"`, `\\\\` and `\\u00e9` are", 5);
         check("[truex]", "no valid JSON: expected a value, found `t`", 1);
+        check("[\u{202e}]", "no valid JSON: expected a value, found `\\u{202e}`", 1);
         check("{} x", "no valid JSON: expected the end of the file, found `x`", 3);
         check("{", "no valid JSON: expected a key in double quotes, found the end of the file", 1);
         check(&"[".repeat(100_000), "lists and maps stand more than 32 deep in each other", 32);

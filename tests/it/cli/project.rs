@@ -36,7 +36,8 @@ outputs:
 ";
 
 /// What stands for the variables of the machine that tests run on.
-const CLEARED: [&str; 13] = [
+const CLEARED: [&str; 14] = [
+    "CI",
     "AGENTFLOW_MANIFEST",
     "AGENTFLOW_STORE",
     "AGENTFLOW_POLICY",

@@ -127,7 +127,8 @@ fn what_is_left(folder: &Path) -> Vec<String> {
         let mut problems = Vec::new();
         for overview in agentflow::mailbox::mailboxes(&store).await.unwrap() {
             let streams = store.streams(&format!("mailbox/{}/", overview.name)).await.unwrap().len();
-            if (overview.waiting, overview.taken, overview.dead) != (0, 0, 0) || streams > 1 {
+            // Who dies while it tidies up after the last message leaves one stream for the next time.
+            if (overview.waiting, overview.taken, overview.dead) != (0, 0, 0) || streams > 2 {
                 problems.push(format!("{overview:?} is left, in {streams} streams"));
             }
         }

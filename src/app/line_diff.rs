@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::model::{LineStep, line_steps};
+
 /// Lines kept before and after what is other.
 const AROUND: usize = 3;
 /// The largest table of lines that is searched for the shortest difference; beyond it, all between what is the same at both ends is other.
@@ -42,7 +44,8 @@ pub fn line_diff(one: &str, other: &str) -> Vec<DiffLine> {
     let begin = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
     let end = one[begin..].iter().rev().zip(other[begin..].iter().rev()).take_while(|(one, other)| one == other).count();
     let mut lines: Vec<DiffLine> = same(&one[..begin]).collect();
-    lines.extend(middle(&one[begin..one.len() - end], &other[begin..other.len() - end]));
+    let steps = line_steps(&one[begin..one.len() - end], &other[begin..other.len() - end], LARGEST);
+    lines.extend(steps.into_iter().map(of_step));
     lines.extend(same(&one[one.len() - end..]));
     if lines.iter().all(|line| matches!(line, DiffLine::Same(_))) {
         return Vec::new();
@@ -54,40 +57,12 @@ fn same<'a>(lines: &'a [&str]) -> impl Iterator<Item = DiffLine> + 'a {
     lines.iter().map(|line| DiffLine::Same((*line).to_owned()))
 }
 
-/// The shortest difference, by the longest lines that both have in the same order.
-fn middle(one: &[&str], other: &[&str]) -> Vec<DiffLine> {
-    let removed = |line: &&str| DiffLine::Removed((*line).to_owned());
-    let added = |line: &&str| DiffLine::Added((*line).to_owned());
-    if one.len().saturating_mul(other.len()) > LARGEST {
-        return one.iter().map(removed).chain(other.iter().map(added)).collect();
+fn of_step(step: LineStep<'_>) -> DiffLine {
+    match step {
+        LineStep::Both(line) => DiffLine::Same(line.to_owned()),
+        LineStep::Removed(line) => DiffLine::Removed(line.to_owned()),
+        LineStep::Added(line) => DiffLine::Added(line.to_owned()),
     }
-    // `common[at(i, j)]` is how many lines the rests from `i` and from `j` on have in common.
-    let width = other.len() + 1;
-    let at = |i: usize, j: usize| i * width + j;
-    let mut common = vec![0_u32; (one.len() + 1) * width];
-    for i in (0..one.len()).rev() {
-        for j in (0..other.len()).rev() {
-            common[at(i, j)] =
-                if one[i] == other[j] { common[at(i + 1, j + 1)] + 1 } else { common[at(i + 1, j)].max(common[at(i, j + 1)]) };
-        }
-    }
-    let (mut i, mut j) = (0, 0);
-    let mut lines = Vec::with_capacity(one.len().max(other.len()));
-    while i < one.len() && j < other.len() {
-        if one[i] == other[j] {
-            lines.push(DiffLine::Same(one[i].to_owned()));
-            (i, j) = (i + 1, j + 1);
-        } else if common[at(i + 1, j)] >= common[at(i, j + 1)] {
-            lines.push(removed(&one[i]));
-            i += 1;
-        } else {
-            lines.push(added(&other[j]));
-            j += 1;
-        }
-    }
-    lines.extend(one[i..].iter().map(removed));
-    lines.extend(other[j..].iter().map(added));
-    lines
 }
 
 /// Leaves out what is the same and far from what is other.
@@ -154,7 +129,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn a_difference_without_gaps_gives_both_texts_again(one in "[ab\n]{0,40}", other in "[ab\n]{0,40}") {
-            let lines = middle(&one.lines().collect::<Vec<_>>(), &other.lines().collect::<Vec<_>>());
+            let (ones, others): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
+            let lines: Vec<DiffLine> = line_steps(&ones, &others, LARGEST).into_iter().map(of_step).collect();
             let side = |keep: fn(&DiffLine) -> Option<&String>| lines.iter().filter_map(keep).cloned().collect::<Vec<_>>();
             let first = side(|line| match line { DiffLine::Same(line) | DiffLine::Removed(line) => Some(line), _ => None });
             let second = side(|line| match line { DiffLine::Same(line) | DiffLine::Added(line) => Some(line), _ => None });

@@ -1,5 +1,7 @@
 //! The difference of two texts as lines, for people: what only one has, what only the other has, and a line around it.
 
+use crate::model::{LineStep, line_steps};
+
 /// The most lines of each text between what both begin and end with that are compared one by one.
 const COMPARED: usize = 400;
 /// The most lines of a difference that are shown.
@@ -30,40 +32,14 @@ pub fn difference(one: &str, other: &str) -> Vec<String> {
 }
 
 /// What leads from `one` to `other`: lines that are taken out, put in, and kept.
-///
-/// # Source
-/// The longest common subsequence by dynamic programming (Wagner and Fischer, "The String-to-String Correction Problem", 1974).
 fn steps_between<'a>(one: &[&'a str], other: &[&'a str]) -> Vec<(char, &'a str)> {
-    let out = |lines: &[&'a str]| lines.iter().map(|line| ('-', *line)).collect::<Vec<_>>();
-    let into = |lines: &[&'a str]| lines.iter().map(|line| ('+', *line)).collect::<Vec<_>>();
-    if one.len() > COMPARED || other.len() > COMPARED {
-        return [out(one), into(other)].concat();
-    }
-    let width = other.len() + 1;
-    let mut common = vec![0_u32; (one.len() + 1) * width];
-    for at in (0..one.len()).rev() {
-        for beside in (0..other.len()).rev() {
-            common[at * width + beside] = if one[at] == other[beside] {
-                common[(at + 1) * width + beside + 1] + 1
-            } else {
-                common[(at + 1) * width + beside].max(common[at * width + beside + 1])
-            };
-        }
-    }
-    let (mut at, mut beside, mut steps) = (0, 0, Vec::new());
-    while at < one.len() && beside < other.len() {
-        if one[at] == other[beside] {
-            steps.push((' ', one[at]));
-            (at, beside) = (at + 1, beside + 1);
-        } else if common[(at + 1) * width + beside] >= common[at * width + beside + 1] {
-            steps.push(('-', one[at]));
-            at += 1;
-        } else {
-            steps.push(('+', other[beside]));
-            beside += 1;
-        }
-    }
-    [steps, out(&one[at..]), into(&other[beside..])].concat()
+    let most_pairs = if one.len() > COMPARED || other.len() > COMPARED { 0 } else { COMPARED * COMPARED };
+    let marked = |step| match step {
+        LineStep::Both(line) => (' ', line),
+        LineStep::Removed(line) => ('-', line),
+        LineStep::Added(line) => ('+', line),
+    };
+    line_steps(one, other, most_pairs).into_iter().map(marked).collect()
 }
 
 /// The steps that change something, and those directly before and after one.

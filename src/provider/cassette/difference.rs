@@ -1,5 +1,7 @@
 //! Two requests, line by line: what has changed, as `diff -u` shows it.
 
+use crate::model::{LineStep, line_steps};
+
 /// How many lines that are the same are shown around a change.
 const AROUND: usize = 2;
 /// The most lines that are shown.
@@ -9,17 +11,9 @@ const MOST_CHARACTERS: usize = 200;
 /// The most pairs of lines that are compared; of longer texts, what lies between their first and last change counts as changed.
 const MOST_PAIRS: usize = 4_000_000;
 
-/// A line of one of two texts, or of both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line<'a> {
-    Both(&'a str),
-    Old(&'a str),
-    New(&'a str),
-}
-
 /// How many lines are only in one of two texts.
 pub(super) fn distance(old: &[String], new: &[String]) -> usize {
-    lines(old, new).iter().filter(|line| !matches!(line, Line::Both(_))).count()
+    lines(old, new).iter().filter(|line| !matches!(line, LineStep::Both(_))).count()
 }
 
 /// What has changed from `old` to `new`.
@@ -28,7 +22,7 @@ pub(super) fn unified(old: (&str, &[String]), new: (&str, &[String])) -> Vec<Str
     let mut shown = vec![format!("--- {}", old.0), format!("+++ {}", new.0)];
     let is_near = |at: usize| {
         let around = &all[at.saturating_sub(AROUND)..(at + AROUND + 1).min(all.len())];
-        around.iter().any(|line| !matches!(line, Line::Both(_)))
+        around.iter().any(|line| !matches!(line, LineStep::Both(_)))
     };
     let (mut old_at, mut new_at, mut was_near) = (1, 1, false);
     for (at, line) in all.iter().enumerate() {
@@ -38,9 +32,9 @@ pub(super) fn unified(old: (&str, &[String]), new: (&str, &[String])) -> Vec<Str
         }
         was_near = is_shown;
         let (mark, text) = match line {
-            Line::Both(text) => (' ', text),
-            Line::Old(text) => ('-', text),
-            Line::New(text) => ('+', text),
+            LineStep::Both(text) => (' ', text),
+            LineStep::Removed(text) => ('-', text),
+            LineStep::Added(text) => ('+', text),
         };
         old_at += usize::from(mark != '+');
         new_at += usize::from(mark != '-');
@@ -64,47 +58,14 @@ fn cut(line: &str) -> String {
 }
 
 /// Both texts in one: their longest common part, with what only one of them has where it stands.
-fn lines<'a>(old: &'a [String], new: &'a [String]) -> Vec<Line<'a>> {
-    let begin = old.iter().zip(new).take_while(|(old, new)| old == new).count();
-    let (old_rest, new_rest) = (&old[begin..], &new[begin..]);
-    let end = old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(|(old, new)| old == new).count();
-    let (old_rest, new_rest) = (&old_rest[..old_rest.len() - end], &new_rest[..new_rest.len() - end]);
-    let mut all: Vec<Line<'_>> = old[..begin].iter().map(|line| Line::Both(line)).collect();
-    all.extend(between(old_rest, new_rest));
-    all.extend(old[old.len() - end..].iter().map(|line| Line::Both(line)));
-    all
-}
-
-fn between<'a>(old: &'a [String], new: &'a [String]) -> Vec<Line<'a>> {
-    if old.len().saturating_mul(new.len()) > MOST_PAIRS {
-        return old.iter().map(|line| Line::Old(line)).chain(new.iter().map(|line| Line::New(line))).collect();
-    }
-    // common[i][j]: how many lines the rests behind i and j have in common.
-    let width = new.len() + 1;
-    let mut common = vec![0_u32; (old.len() + 1) * width];
-    for i in (0..old.len()).rev() {
-        for j in (0..new.len()).rev() {
-            common[i * width + j] = if old[i] == new[j] {
-                common[(i + 1) * width + j + 1] + 1
-            } else {
-                common[(i + 1) * width + j].max(common[i * width + j + 1])
-            };
-        }
-    }
-    let (mut i, mut j) = (0, 0);
-    let mut all = Vec::with_capacity(old.len() + new.len());
-    while i < old.len() || j < new.len() {
-        if i < old.len() && j < new.len() && old[i] == new[j] {
-            all.push(Line::Both(&old[i]));
-            (i, j) = (i + 1, j + 1);
-        } else if i < old.len() && (j == new.len() || common[(i + 1) * width + j] >= common[i * width + j + 1]) {
-            all.push(Line::Old(&old[i]));
-            i += 1;
-        } else {
-            all.push(Line::New(&new[j]));
-            j += 1;
-        }
-    }
+fn lines<'a>(old: &'a [String], new: &'a [String]) -> Vec<LineStep<'a>> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.iter().map(String::as_str).collect(), new.iter().map(String::as_str).collect());
+    let begin = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
+    let end = old[begin..].iter().rev().zip(new[begin..].iter().rev()).take_while(|(old, new)| old == new).count();
+    let both = |line: &&'a str| LineStep::Both(line);
+    let mut all: Vec<LineStep<'_>> = old[..begin].iter().map(both).collect();
+    all.extend(line_steps(&old[begin..old.len() - end], &new[begin..new.len() - end], MOST_PAIRS));
+    all.extend(old[old.len() - end..].iter().map(both));
     all
 }
 
@@ -139,11 +100,11 @@ mod tests {
         fn both_texts_are_in_it_and_no_line_more_than_is_needed(old in "[a-d]{0,12}", new in "[a-d]{0,12}") {
             let (old, new) = (text(&old), text(&new));
             let all = lines(&old, &new);
-            let of = |has: fn(&Line<'_>) -> bool| all.iter().filter(|line| has(line)).map(|line| match line {
-                Line::Both(text) | Line::Old(text) | Line::New(text) => (*text).to_owned(),
+            let of = |has: fn(&LineStep<'_>) -> bool| all.iter().filter(|line| has(line)).map(|line| match line {
+                LineStep::Both(text) | LineStep::Removed(text) | LineStep::Added(text) => (*text).to_owned(),
             }).collect::<Vec<_>>();
-            prop_assert_eq!(of(|line| !matches!(line, Line::New(_))), old.clone());
-            prop_assert_eq!(of(|line| !matches!(line, Line::Old(_))), new.clone());
+            prop_assert_eq!(of(|line| !matches!(line, LineStep::Added(_))), old.clone());
+            prop_assert_eq!(of(|line| !matches!(line, LineStep::Removed(_))), new.clone());
             prop_assert_eq!(distance(&old, &new), distance(&new, &old));
             prop_assert_eq!(distance(&old, &old), 0);
         }

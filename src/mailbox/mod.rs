@@ -23,7 +23,7 @@ mod turns;
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
 use crate::{
@@ -61,6 +61,8 @@ pub struct ProjectMailbox {
     limits: Limits,
     /// Up to which number nothing waits that is of this type, or of any; but for what comes back from its readers.
     looked: Mutex<HashMap<Option<MessageType>, u64>>,
+    /// Whether this process has read it, and has removed what others left.
+    has_read: AtomicBool,
     /// Held while this process sends, so that its own senders do not cross each other.
     sending: tokio::sync::Mutex<()>,
 }
@@ -75,7 +77,14 @@ impl ProjectMailbox {
     /// A mailbox that holds this much. All processes that use it are to say the same.
     #[must_use]
     pub fn with_limits(store: Arc<dyn Store>, name: MailboxName, limits: Limits) -> Self {
-        Self { store, name, limits, looked: Mutex::default(), sending: tokio::sync::Mutex::default() }
+        Self {
+            store,
+            name,
+            limits,
+            looked: Mutex::default(),
+            has_read: AtomicBool::default(),
+            sending: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Its name.

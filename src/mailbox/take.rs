@@ -95,6 +95,7 @@ impl ProjectMailbox {
         let mut looks = 0;
         loop {
             let state = State::read(self).await?;
+            self.tidy_first(&state.cursor.value).await?;
             let now = Timestamp::now();
             let mut cursor = state.cursor.value.clone();
             if wanted.at_most > 0 {

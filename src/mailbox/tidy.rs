@@ -1,6 +1,6 @@
 //! What nobody needs any more is removed: streams that were read to their end, old lines, the oldest of too many dead letters.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -19,18 +19,35 @@ const DEAD_KEPT: u64 = 10_000;
 const PAGE: usize = 500;
 
 impl ProjectMailbox {
-    /// Tidies up when a change of the cursor has made a stream useless. What is left when the process dies now is found the next time.
+    /// Tidies up when a change of the cursor has made a stream useless. What is left when the process dies now, the next one finds that
+    /// reads the mailbox.
     pub(super) async fn tidy_after(&self, before: &Cursor, after: &Cursor) -> Result<()> {
         if before.done.whole(place::SEGMENT) == after.done.whole(place::SEGMENT) {
             return Ok(());
         }
+        self.remove_read(after).await?;
+        self.forget_lines(Timestamp::now()).await?;
+        self.forget_dead_letters(DEAD_KEPT).await
+    }
+
+    /// Removes what a process has left that died while it tidied up; when this one reads for the first time.
+    pub(super) async fn tidy_first(&self, cursor: &Cursor) -> Result<()> {
+        if self.has_read.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.remove_read(cursor).await?;
+        self.has_read.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Removes the streams that were read to their end.
+    async fn remove_read(&self, cursor: &Cursor) -> Result<()> {
         for segment in self.store.streams(&place::segments(&self.name)).await? {
-            if place::numbers_in(&segment).is_some_and(|numbers| after.done.covers(&numbers)) {
+            if place::numbers_in(&segment).is_some_and(|numbers| cursor.done.covers(&numbers)) {
                 self.store.remove_stream(&segment).await?;
             }
         }
-        self.forget_lines(Timestamp::now()).await?;
-        self.forget_dead_letters(DEAD_KEPT).await
+        Ok(())
     }
 
     /// Whether a line is that of a run that is there: it may go on one day.

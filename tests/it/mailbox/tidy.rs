@@ -1,5 +1,8 @@
 //! What was read to its end is removed, and nothing else.
 
+use std::time::Duration;
+
+use agentflow::store::{StreamId, this_process};
 use serde_json::json;
 
 use super::{Fixture, drain, line, notes, numbers, take, up_to};
@@ -45,4 +48,19 @@ async fn a_look_at_what_is_gone_goes_on_behind_it() {
     drain(mailbox, "a").await;
     let (stored, next) = mailbox.messages(0, 10_000).await.unwrap();
     assert_eq!((stored.first().unwrap().number, stored.len(), next), (2_048, 52, 2_100));
+}
+
+#[tokio::test]
+async fn what_a_dead_process_left_is_removed_when_the_next_one_reads_first() {
+    let fixture = Fixture::in_memory();
+    let mailbox = &fixture.mailbox;
+    mailbox.send(&notes(0..2_100)).await.unwrap();
+    drain(mailbox, "a").await;
+    // As it is when a process dies after it has written the cursor.
+    let segment = StreamId::new("mailbox/reviews/0000000001");
+    fixture.store.claim(&segment, &this_process(), Duration::ZERO).await.unwrap();
+    assert_eq!(fixture.store.streams("mailbox/").await.unwrap().len(), 2);
+    assert_eq!(take(&fixture.elsewhere().await, "a", up_to(9)).await, []);
+    let left = fixture.store.streams("mailbox/").await.unwrap();
+    assert_eq!(left, [StreamId::new("mailbox/reviews/0000000002")]);
 }

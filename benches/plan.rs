@@ -38,7 +38,32 @@ pub(crate) fn run(table: &mut Table) {
             table.told(what, measured);
         }
     }
+    refusal(table);
     discovery(table);
+}
+
+/// How long it takes to refuse a file that is large and wrong everywhere.
+fn refusal(table: &mut Table) {
+    const FIELDS: u32 = 25_000;
+    let mut text = "nodes: { one: { value: 1 } }\ninputs:\n".to_owned();
+    for n in 0..FIELDS {
+        writeln!(text, "  k{n}: 1").unwrap();
+    }
+    let before = processor_time();
+    let mut times: Vec<_> = (0..20)
+        .map(|_| {
+            let text = text.clone();
+            time(|| {
+                let options = CompileOptions::default();
+                let compiled = compile_text(Path::new("bench.yaml"), text, ManifestChoice::None, &DiskFiles, &options);
+                assert!(compiled.plan.is_none() && compiled.has_errors());
+            })
+        })
+        .collect();
+    let p50 = quantile(&mut times, 0.5);
+    let measured = format!("{}{}", show(p50), processor_share(before, 20));
+    table.keep("refuse-25000", Figure::of(Unit::Processor, &times));
+    table.wanted(format!("refuse a file with {FIELDS} wrong fields"), "< 200 ms", measured, p50.as_millis() < 200);
 }
 
 /// How long it takes to choose one of many agents, all of which can do what is asked.

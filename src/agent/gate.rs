@@ -119,7 +119,7 @@ impl Gate {
     #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
     pub(super) fn settle(&self, reserved: f64, called: &Result<Called>) {
         let used = match called {
-            Ok(called) => called.response.usage.map(|usage| (usage.input_tokens + usage.output_tokens) as f64),
+            Ok(called) => called.response.usage.map(|usage| usage.tokens() as f64),
             Err(_) => Some(0.0),
         };
         if let (Some(limiter), Some(used)) = (&self.tokens, used) {

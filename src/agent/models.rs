@@ -418,6 +418,5 @@ pub fn estimated_tokens(bytes: usize, max_tokens: Option<u32>) -> Usage {
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 fn tokens_of(request: &ChatRequest) -> f64 {
     let bytes = request.messages.iter().map(|message| message.content.len()).sum();
-    let usage = estimated_tokens(bytes, request.max_tokens);
-    (usage.input_tokens + usage.output_tokens) as f64
+    estimated_tokens(bytes, request.max_tokens).tokens() as f64
 }

@@ -221,21 +221,22 @@ impl Spend {
     /// Tokens read and written.
     #[must_use]
     pub fn tokens(&self) -> u64 {
-        self.input_tokens + self.output_tokens
+        self.input_tokens.saturating_add(self.output_tokens)
     }
 }
 
+/// The counts stay at the highest number there is: servers and damaged logs may say any.
 impl AddAssign for Spend {
     fn add_assign(&mut self, other: Self) {
-        self.calls += other.calls;
-        self.unpriced_calls += other.unpriced_calls;
-        self.simulated_calls += other.simulated_calls;
-        self.input_tokens += other.input_tokens;
-        self.output_tokens += other.output_tokens;
+        self.calls = self.calls.saturating_add(other.calls);
+        self.unpriced_calls = self.unpriced_calls.saturating_add(other.unpriced_calls);
+        self.simulated_calls = self.simulated_calls.saturating_add(other.simulated_calls);
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
         self.usd += other.usd;
-        self.lost_calls += other.lost_calls;
-        self.tool_calls += other.tool_calls;
-        self.replayed_calls += other.replayed_calls;
+        self.lost_calls = self.lost_calls.saturating_add(other.lost_calls);
+        self.tool_calls = self.tool_calls.saturating_add(other.tool_calls);
+        self.replayed_calls = self.replayed_calls.saturating_add(other.replayed_calls);
         self.replayed_usd += other.replayed_usd;
     }
 }
@@ -243,7 +244,8 @@ impl AddAssign for Spend {
 /// `$0.0123`, `$0.0123 + 2 unpriced`, `unpriced`, `simulated`, `$0.0123 replayed` or `no calls`, each perhaps with ` + 1 call lost`.
 impl fmt::Display for Spend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let priced = self.calls - self.unpriced_calls - self.simulated_calls - self.replayed_calls;
+        let others = [self.unpriced_calls, self.simulated_calls, self.replayed_calls];
+        let priced = others.into_iter().fold(self.calls, u64::saturating_sub);
         let replayed = match self.replayed_usd {
             0.0 => "replayed".to_owned(),
             usd => format!("${usd:.4} replayed"),
@@ -264,5 +266,25 @@ impl fmt::Display for Spend {
             1 => f.write_str(" + 1 call lost"),
             lost => write!(f, " + {lost} calls lost"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_no_call_can_have_are_counted_as_the_most_there_are() {
+        let usage = Usage { input_tokens: u64::MAX - 1, cached_tokens: 0, output_tokens: 7 };
+        let mut spend = Spend::default();
+        (0..3).for_each(|_| spend += Spend::of_call(Some(usage), Cost::Unpriced));
+        assert_eq!((spend.calls, spend.input_tokens, spend.output_tokens, spend.tokens()), (3, u64::MAX, 21, u64::MAX));
+        assert_eq!(spend.to_string(), "unpriced");
+    }
+
+    #[test]
+    fn parts_that_are_more_than_the_whole_can_be_told() {
+        let odd = Spend { calls: 1, unpriced_calls: 2, simulated_calls: u64::MAX, ..Spend::default() };
+        assert_eq!(odd.to_string(), "unpriced");
     }
 }

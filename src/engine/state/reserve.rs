@@ -31,7 +31,7 @@ pub(super) enum Affords {
 
 impl AddAssign for Reserve {
     fn add_assign(&mut self, other: Self) {
-        self.tokens += other.tokens;
+        self.tokens = self.tokens.saturating_add(other.tokens);
         self.usd += other.usd;
     }
 }
@@ -68,7 +68,7 @@ impl RunState {
     fn reserve_for(&self, id: InstanceId, agent: &AgentNode, bytes: usize) -> Reserve {
         let usage = estimated_tokens(bytes, agent.max_tokens);
         let price = self.target(id).and_then(|model| self.prices.get(model));
-        Reserve { tokens: usage.input_tokens + usage.output_tokens, usd: price.map_or(0.0, |price| price.of(usage)) }
+        Reserve { tokens: usage.tokens(), usd: price.map_or(0.0, |price| price.of(usage)) }
     }
 }
 
@@ -86,7 +86,7 @@ fn beyond(frame: &Frame, reserve: Reserve) -> Option<Error> {
     }
     let tokens = frame.spend.tokens();
     if let Some(most) = frame.plan.limits.max_tokens
-        && tokens + taken.tokens > most
+        && tokens.saturating_add(taken.tokens) > most
     {
         let next = reserve.tokens;
         return Some(spent("max_tokens", &format!("{tokens} of {most} tokens, and the next call may take {next}")));

@@ -294,7 +294,7 @@ impl Breaker {
                     ("the account has no quota left".to_owned(), 0)
                 } else if *in_a_row >= limit {
                     (format!("{in_a_row} calls in a row failed"), 0)
-                } else if calls >= limit.saturating_mul(2) && failures >= calls - failures {
+                } else if calls >= limit.saturating_mul(2) && failures >= calls.saturating_sub(failures) {
                     (format!("{failures} of {calls} calls failed"), 0)
                 } else {
                     return None;
@@ -338,7 +338,7 @@ impl Breaker {
                 None
             }
             State::HalfOpen { successes, .. } => {
-                *successes += 1;
+                *successes = successes.saturating_add(1);
                 let is_well = *successes >= SUCCESSES_TO_CLOSE;
                 is_well.then(|| self.become_(State::default(), now, format!("{SUCCESSES_TO_CLOSE} calls in a row succeeded")))
             }
@@ -349,7 +349,7 @@ impl Breaker {
     fn become_(&mut self, state: State, now: Timestamp, reason: String) -> Change {
         let from = self.phase();
         self.state = state;
-        self.generation += 1;
+        self.generation = self.generation.saturating_add(1);
         self.since = Some(now);
         Change { from, to: self.phase(), reason }
     }
@@ -564,5 +564,24 @@ mod tests {
         breaker.reset(second(2));
         breaker.absorb(&tally);
         assert_eq!((breaker.phase(), breaker.recent(&POLICY, second(2))), (Phase::Closed, (0, 0)));
+    }
+
+    #[test]
+    fn numbers_that_make_no_sense_in_a_document_are_survived() {
+        let odd = |phase: serde_json::Value| {
+            let mut document = serde_json::json!({"generation": u64::MAX - 1});
+            document.as_object_mut().unwrap().extend(phase.as_object().unwrap().clone());
+            serde_json::from_value::<Breaker>(document).unwrap()
+        };
+        let begins = second(0).as_millisecond();
+        let bucket = serde_json::json!({"begins": begins, "calls": 10, "failures": 4_000_000_000_u32});
+        let mut breaker = odd(serde_json::json!({"phase": "closed", "window": [bucket], "in_a_row": 0}));
+        assert_eq!(call(&mut breaker, 0, FAILED).as_deref(), Some("closed → open: 4000000001 of 11 calls failed"));
+        assert_eq!(call(&mut breaker, 30, FAILED).as_deref(), Some("half-open → open: it failed again"));
+        let most = u32::MAX;
+        let mut breaker =
+            odd(serde_json::json!({"phase": "half_open", "successes": most, "probes": [], "next": most, "reopened": most}));
+        let closed = call(&mut breaker, 0, Outcome::Succeeded);
+        assert_eq!(closed.as_deref(), Some("half-open → closed: 2 calls in a row succeeded"));
     }
 }

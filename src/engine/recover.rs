@@ -84,6 +84,9 @@ pub async fn read_run(store: &Arc<dyn Store>, run: RunId) -> Result<RecordedRun>
     let mut recorded = RecordedRun { run, events: Vec::new(), last: Digest::ZERO };
     recorded.read_on(store).await?;
     match recorded.events.first().map(|event| &event.body) {
+        Some(EventBody::RunCreated { run: created, .. }) if *created != run => {
+            Err(Error::new(ErrorKind::Corrupt, format!("the log of run `{run}` is one of run `{created}`")))
+        }
         Some(EventBody::RunCreated { .. }) => Ok(recorded),
         Some(_) => Err(Error::new(ErrorKind::Corrupt, format!("the log of run `{run}` does not begin with its creation"))),
         None => Err(Error::new(ErrorKind::NotFound, format!("there is no run `{run}`"))

@@ -27,9 +27,7 @@ impl RunState {
     /// # Errors
     /// `Divergent` when it does not fit the plan or the events before it; the state is then not to be used any more.
     pub fn apply(&mut self, event: &Event) -> Result<()> {
-        if event.seq != self.next_seq {
-            return Err(misfit(&format!("event {} comes where event {} belongs", event.seq, self.next_seq)));
-        }
+        self.check_place(event)?;
         self.next_seq += 1;
         self.course.take(event, self.stands_still());
         let (seq, at) = (event.seq, event.at);
@@ -48,9 +46,17 @@ impl RunState {
                 self.on_attempt(id, *attempt, seq, at);
                 self.open_inside(id, *elements, inputs.as_ref(), seq)?;
             }
-            EventBody::ModelResponded { node, .. } => {
-                let id = self.find(node)?;
-                self.on_answer(id, &event.body, seq);
+            EventBody::ModelResponded { node, ordinal, model, fingerprint, response, cost, duration_ms, overrides, .. } => {
+                let call = CallRecord {
+                    ordinal: *ordinal,
+                    model: model.clone(),
+                    fingerprint: fingerprint.clone(),
+                    response: response.clone(),
+                    cost: *cost,
+                    duration_ms: *duration_ms,
+                    overrides: overrides.clone(),
+                };
+                self.on_answer(self.find(node)?, call, seq);
             }
             EventBody::ToolCalled { node, .. }
             | EventBody::ToolReturned { node, .. }
@@ -122,30 +128,32 @@ impl RunState {
         Ok(())
     }
 
+    /// Events come without gaps, the creation of the run first, and none after its end.
+    fn check_place(&self, event: &Event) -> Result<()> {
+        let seq = event.seq;
+        if seq != self.next_seq {
+            return Err(misfit(&format!("event {seq} comes where event {} belongs", self.next_seq)));
+        }
+        if matches!(event.body, EventBody::RunCreated { .. }) != (seq == 0) {
+            return Err(misfit(&format!("event {seq} is `{}`, and the first one alone creates the run", event.body.kind())));
+        }
+        if self.ending.is_some() {
+            return Err(misfit(&format!("event {seq} comes after the end of the run")));
+        }
+        Ok(())
+    }
+
     /// A model answered: it is paid for, and is not asked again.
-    fn on_answer(&mut self, id: InstanceId, body: &EventBody, seq: Seq) {
-        let EventBody::ModelResponded { ordinal, model, fingerprint, response, cost, duration_ms, overrides, .. } = body else {
-            return;
-        };
-        self.add_spend(id, Spend::of_call(response.usage, *cost));
+    fn on_answer(&mut self, id: InstanceId, call: CallRecord, seq: Seq) {
+        self.add_spend(id, Spend::of_call(call.response.usage, call.cost));
         let instance = self.instance_mut(id);
         instance.horizon = seq;
-        instance.recorded.take_call(CallRecord {
-            ordinal: *ordinal,
-            model: model.clone(),
-            fingerprint: fingerprint.clone(),
-            response: response.clone(),
-            cost: *cost,
-            duration_ms: *duration_ms,
-            overrides: overrides.clone(),
-        });
+        instance.recorded.take_call(call);
     }
 
     fn on_finished(&mut self, status: RunStatus, outputs: &IndexMap<String, Value>, error: Option<&ErrorRecord>, spend: Spend) {
         // Of a run that was cut off, it counts what may have been paid for, too.
-        if let Some(root) = self.frames.first_mut() {
-            root.spend = spend;
-        }
+        self.frame_mut(FrameId::ROOT).spend = spend;
         for id in self.open_instances() {
             self.instance_mut(id).status = NodeStatus::Cancelled;
         }
@@ -218,9 +226,14 @@ impl RunState {
     }
 
     fn on_iteration(&mut self, id: InstanceId, iteration: u32, seq: Seq) -> Result<()> {
-        let Inner::Frame(last) = self.instance(id).inner else {
-            return Err(misfit(&format!("node `{}` is no loop, but the log has an iteration of it", self.path(id))));
+        let (Some(_), Inner::Frame(last)) = (&self.node(id).looped, &self.instance(id).inner) else {
+            return Err(misfit(&format!("node `{}` is in no loop, but the log has an iteration of it", self.path(id))));
         };
+        let last = *last;
+        let before = self.frame(last);
+        if before.open > 0 || before.iteration.unwrap_or_default().checked_add(1) != Some(iteration) {
+            return Err(misfit(&format!("iteration {iteration} of node `{}` is not the next one", self.path(id))));
+        }
         self.iterations += 1;
         let previous = self.frame_outputs(last);
         let (graph, plan, inputs, spend) = {

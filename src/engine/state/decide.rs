@@ -357,7 +357,7 @@ impl RunState {
         if self.has_undelivered() {
             return None;
         }
-        let root = FrameId(0);
+        let root = FrameId::ROOT;
         let frame = self.frame(root);
         let finished = |status, outputs, error: Option<Error>| EventBody::RunFinished {
             status,

@@ -28,6 +28,9 @@ impl RunState {
         inputs: Option<&IndexMap<String, Value>>,
         seq: Seq,
     ) -> Result<()> {
+        if !matches!(self.instance(id).inner, Inner::Nothing) {
+            return Err(misfit(&format!("node `{}` begins anew while what is in it is under way", self.path(id))));
+        }
         if self.is_mapped_parent(id) {
             return self.open_elements(id, elements.unwrap_or_default(), seq);
         }
@@ -60,7 +63,9 @@ impl RunState {
     }
 
     fn open_elements(&mut self, id: InstanceId, count: usize, seq: Seq) -> Result<()> {
-        let items = self.map_items(id)?;
+        let items = self.map_items(id).map_err(|error| {
+            misfit(&format!("node `{}` has elements in the log, and they cannot be computed", self.path(id))).source(error)
+        })?;
         if items.len() != count {
             let path = self.path(id);
             return Err(misfit(&format!("node `{path}` maps over {} elements, the log has {count}", items.len())));

@@ -21,6 +21,11 @@ pub(in crate::engine) struct InstanceId(pub(super) u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct FrameId(pub(super) u32);
 
+impl FrameId {
+    /// The frame of the run itself: its creation opens it.
+    pub(super) const ROOT: Self = Self(0);
+}
+
 /// A graph being run: the whole run, one iteration of an inner graph, or an inner workflow.
 #[derive(Debug)]
 pub(super) struct Frame {

@@ -83,7 +83,7 @@ impl RunState {
 
     /// Whether a person is asked something and has not answered.
     pub(in crate::engine) fn asks_people(&self) -> bool {
-        self.instances.iter().any(|instance| instance.paused.is_some() && !instance.status.is_final() && !instance.is_held)
+        self.instances.iter().any(|instance| instance.paused.is_some() && !instance.is_held)
     }
 
     /// Whether the instance waits for a person.

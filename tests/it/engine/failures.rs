@@ -155,6 +155,25 @@ outputs: { two: '{{ pair.two }}' }
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_had_not_begun_when_an_inner_graph_failed_begins_with_its_next_attempt() {
+    let flow = Flow::new(
+        "
+agents: { a: { model: mock/m } }
+nodes:
+  pair:
+    retry: { max_attempts: 2, jitter: none }
+    nodes:
+      one: { agent: a, prompt: x, retry: { max_attempts: 1 } }
+      two: { agent: a, prompt: '{{ one }}' }
+outputs: { two: '{{ pair.two }}' }
+",
+    );
+    let ran = flow.fail("one", 503, 1).answer("one", "1").answer("two", "2").run().await.succeeded().output("two", "2");
+    assert_eq!(ran.calls, ["pair.one#0", "pair!2.one#0", "pair!2.two#0"]);
+    ran.ended(&["pair.one failed", "pair!2.one succeeded", "pair!2.two succeeded", "pair succeeded"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_event_is_shown_once_and_in_order_after_it_is_stored() {
     let ran = Flow::new(ONE).fail("ask", 503, 1).run().await.succeeded();
     assert_eq!(ran.shown, ran.events);

@@ -100,3 +100,68 @@ impl Recorded {
         self.steps.get(&id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Decision, Effect, Question, Value};
+
+    const STEP: StepId = StepId { turn: 0, index: 1 };
+
+    fn asked(kind: QuestionKind) -> Recorded {
+        let question = Question {
+            kind,
+            tool: "send".to_owned(),
+            arguments: Value::Null,
+            effect: Effect::Write,
+            accesses: Vec::new(),
+            reason: String::new(),
+            gate: None,
+        };
+        let mut recorded = Recorded::default();
+        recorded.take_question(ApprovalRequest { step: STEP, fingerprint: "this call".to_owned(), question });
+        recorded
+    }
+
+    fn said(decision: Decision) -> Approval {
+        Approval {
+            step: STEP,
+            fingerprint: "this call".to_owned(),
+            decision,
+            option: None,
+            form: None,
+            by: "somebody".to_owned(),
+            comment: None,
+        }
+    }
+
+    #[test]
+    fn an_answer_to_another_question_than_the_open_one_changes_nothing() {
+        let of_another_step = Approval { step: StepId { turn: 1, index: 1 }, ..said(Decision::Approve) };
+        let of_another_call = Approval { fingerprint: "another call".to_owned(), ..said(Decision::Approve) };
+        for approval in [of_another_step, of_another_call, said(Decision::Rerun), said(Decision::Choose)] {
+            let mut recorded = asked(QuestionKind::Permission);
+            recorded.take_approval(approval.clone());
+            assert_eq!(recorded, asked(QuestionKind::Permission), "{approval:?}");
+        }
+        let mut unasked = Recorded::default();
+        unasked.take_approval(said(Decision::Approve));
+        assert_eq!(unasked, Recorded::default());
+    }
+
+    #[test]
+    fn the_first_answer_closes_the_question_and_counts() {
+        let mut recorded = asked(QuestionKind::Permission);
+        recorded.take_approval(said(Decision::Reject));
+        recorded.take_approval(said(Decision::Approve));
+        assert_eq!(recorded.questions().count(), 0);
+        let (_, counts) = recorded.step(STEP).and_then(|step| step.permission.clone()).unwrap();
+        assert_eq!(counts.decision, Decision::Reject);
+
+        let mut perhaps_made = asked(QuestionKind::Ambiguous);
+        perhaps_made.take_approval(said(Decision::AssumeDone));
+        let step = perhaps_made.step(STEP).unwrap();
+        assert_eq!(step.ambiguity.as_ref().map(|approval| approval.decision), Some(Decision::AssumeDone));
+        assert_eq!((step.permission.is_none(), step.question.is_none()), (true, true));
+    }
+}

@@ -129,11 +129,12 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    /// Fails as its script says, having told half of the texts, then answers with the lengths of the texts.
+    /// Fails as its script says, when it gets ready or having told half of the texts, then answers with the lengths of the texts.
     #[derive(Debug, Default)]
     struct Scripted {
         failures: Mutex<Vec<Error>>,
         asked: Mutex<Vec<usize>>,
+        prepared: AtomicUsize,
     }
 
     #[async_trait]
@@ -144,6 +145,11 @@ mod tests {
 
         fn dimension(&self) -> Option<usize> {
             Some(1)
+        }
+
+        async fn prepare(&self) -> Result<()> {
+            self.prepared.fetch_add(1, Ordering::Relaxed);
+            self.failures.lock().unwrap().pop().map_or(Ok(()), Err)
         }
 
         fn max_tokens(&self) -> usize {
@@ -222,5 +228,23 @@ mod tests {
         let embedder = RetryingEmbedder::of_machine(inner.clone(), RetryPolicy::default());
         assert_eq!(embedder.embed(&texts(500)).await.unwrap_err().kind(), ErrorKind::Transient);
         assert_eq!(*inner.asked.lock().unwrap(), [500; 4]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_cannot_get_ready_at_first_is_tried_again() {
+        let slow = Error::new(ErrorKind::Throttle, "429").retry_after(Some(Duration::from_secs(7)));
+        let inner = scripted(vec![Error::new(ErrorKind::Transient, "503"), slow]);
+        let begun = tokio::time::Instant::now();
+        RetryingEmbedder::of_machine(inner.clone(), RetryPolicy::default()).prepare().await.unwrap();
+        assert_eq!(inner.prepared.load(Ordering::Relaxed), 3);
+        assert!(begun.elapsed() >= Duration::from_secs(7), "{:?}", begun.elapsed());
+
+        let inner = scripted((0..9).map(|_| Error::new(ErrorKind::Transient, "503")).collect());
+        let error = RetryingEmbedder::of_machine(inner.clone(), RetryPolicy::default()).prepare().await.unwrap_err();
+        assert_eq!((error.kind(), inner.prepared.load(Ordering::Relaxed)), (ErrorKind::Transient, 4));
+
+        let inner = scripted(vec![Error::new(ErrorKind::NotFound, "no such model")]);
+        let error = RetryingEmbedder::of_machine(inner.clone(), RetryPolicy::default()).prepare().await.unwrap_err();
+        assert_eq!((error.kind(), inner.prepared.load(Ordering::Relaxed)), (ErrorKind::NotFound, 1));
     }
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -168,6 +168,18 @@ async fn failures_of_several_processes_add_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn failures_that_cross_each_other_in_the_store_add_up() {
+    let (server, store) = (Arc::new(Server::default()), in_memory());
+    let (one, other) = (Process::new(&server, &store), Process::new(&server, &store));
+    // Both have just looked, so the other one does not know of the failures when it has its own.
+    assert_eq!([one.calls(1).await, other.calls(1).await], [[None], [None]]);
+    server.fails(ErrorKind::Transient);
+    assert_eq!(one.calls(3).await, [DOWN; 3]);
+    assert_eq!(other.calls(3).await, [DOWN, DOWN, LEFT_ALONE]);
+    assert_eq!(Process::new(&server, &store).calls(1).await, [LEFT_ALONE]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_error_says_since_when_until_when_and_why() {
     let (server, store) = (Arc::new(Server::default()), in_memory());
     let process = Process::new(&server, &store);
@@ -304,6 +316,48 @@ async fn breakers_that_are_closed_by_hand_let_calls_through_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_probe_that_ends_after_its_breaker_was_closed_by_hand_changes_nothing() {
+    let (server, counting) = (Arc::new(Server::default()), Arc::new(Counting::default()));
+    let store: Arc<dyn Store> = counting.clone();
+    let process = Process::new(&server, &store);
+    server.fails(ErrorKind::Transient);
+    process.calls(5).await;
+    advance(SECOND * 34).await;
+    server.is_well();
+    server.takes(SECOND * 5);
+    let (probe, puts) = tokio::join!(process.call(), async {
+        tokio::time::sleep(SECOND).await;
+        reset_breakers(&store, Timestamp::now()).await.unwrap();
+        tokio::time::sleep(SECOND).await;
+        // This call learns that all is well again.
+        process.call().await.unwrap();
+        counting.puts.load(Ordering::SeqCst)
+    });
+    probe.unwrap();
+    process.call().await.unwrap();
+    assert_eq!(counting.puts.load(Ordering::SeqCst), puts);
+    let health = health_of_all(&store).await.unwrap();
+    assert_eq!((health[0].breaker.phase(), health[0].breaker.generation()), (Phase::Closed, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_targets_than_are_read_at_once_are_all_known_and_closed() {
+    let (server, store) = (Arc::new(Server::default()), in_memory());
+    server.fails(ErrorKind::Transient);
+    Process::new(&server, &store).calls(5).await;
+    let (_, document) = store.list("breaker/", None, 1).await.unwrap().remove(0);
+    for number in 1..400 {
+        store.put(&Key::new(format!("breaker/lab/copy-{number:03}/small")), Version::ABSENT, &document.value).await.unwrap();
+    }
+    for last in 400..402 {
+        assert_eq!(health_of_all(&store).await.unwrap().len(), last);
+        store.put(&Key::new(format!("breaker/lab/copy-{last}/small")), Version::ABSENT, &document.value).await.unwrap();
+    }
+    assert_eq!(reset_breakers(&store, Timestamp::now()).await.unwrap().len(), 402);
+    assert!(health_of_all(&store).await.unwrap().iter().all(|health| health.breaker.phase() == Phase::Closed));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_document_of_a_newer_version_is_left_as_it_is() {
     let (server, store) = (Arc::new(Server::default()), in_memory());
     server.fails(ErrorKind::Transient);
@@ -321,14 +375,18 @@ async fn a_document_of_a_newer_version_is_left_as_it_is() {
 #[derive(Debug, Default)]
 struct Counting {
     inner: InMemoryStore,
-    is_broken: bool,
+    is_broken: AtomicBool,
     gets: AtomicUsize,
     puts: AtomicUsize,
 }
 
 impl Counting {
     fn check(&self) -> Result<()> {
-        if self.is_broken { Err(Error::new(ErrorKind::StoreUnavailable, "the disk is full")) } else { Ok(()) }
+        if self.is_broken.load(Ordering::SeqCst) {
+            Err(Error::new(ErrorKind::StoreUnavailable, "the disk is full"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -416,7 +474,7 @@ async fn successes_count_when_failures_are_weighed() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_fails_no_call_and_the_breaker_works_in_memory() {
     let server = Arc::new(Server::default());
-    let store: Arc<dyn Store> = Arc::new(Counting { is_broken: true, ..Counting::default() });
+    let store: Arc<dyn Store> = Arc::new(Counting { is_broken: true.into(), ..Counting::default() });
     let process = Process::new(&server, &store);
     assert_eq!(process.calls(2).await, [None; 2]);
     server.fails(ErrorKind::Transient);
@@ -424,6 +482,27 @@ async fn a_store_that_fails_fails_no_call_and_the_breaker_works_in_memory() {
     advance(SECOND * 34).await;
     server.is_well();
     assert_eq!(process.calls(3).await, [None; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_process_could_not_write_down_is_not_forgotten_for_what_others_write_later() {
+    let (server, counting) = (Arc::new(Server::default()), Arc::new(Counting::default()));
+    let store: Arc<dyn Store> = counting.clone();
+    let (one, other) = (Process::new(&server, &store), Process::new(&server, &store));
+    server.fails(ErrorKind::Transient);
+    counting.is_broken.store(true, Ordering::SeqCst);
+    one.calls(5).await;
+    counting.is_broken.store(false, Ordering::SeqCst);
+    // The other one has seen a single failure, and writes it down.
+    assert_eq!(other.calls(1).await, [DOWN]);
+    advance(SECOND).await;
+    server.asked();
+    assert_eq!((one.calls(1).await, server.asked()), (vec![LEFT_ALONE], 0));
+    advance(SECOND * 34).await;
+    server.is_well();
+    assert_eq!(one.calls(2).await, [None; 2]);
+    let health = health_of_all(&store).await.unwrap();
+    assert_eq!((health[0].breaker.phase(), health[0].breaker.generation()), (Phase::Closed, 3), "it is written down by now");
 }
 
 #[tokio::test(start_paused = true)]

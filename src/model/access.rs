@@ -578,6 +578,7 @@ mod tests {
             net(true, "::1", 8443),
             Access::Read { path: String::new() },
             Access::Write { path: "out/a.txt".to_owned() },
+            Access::Write { path: String::new() },
             run("git", &["log", "-n1"]),
             Access::Mcp { server: "gh".to_owned(), tool: "get".to_owned() },
             Access::Recall { collection: "docs".to_owned() },
@@ -590,6 +591,12 @@ mod tests {
             assert!(permission(&access.to_string()).covers(&access), "{access}");
             assert_eq!(permission(&access.to_string()).as_access(), Some(access));
         }
+    }
+
+    #[test]
+    fn an_argument_that_is_empty_or_has_spaces_is_shown_as_one() {
+        let shown = run("git", &["commit", "-m", "two words", "", "a\u{1b}[2J"]).to_string();
+        assert_eq!(shown, r#"run:git commit -m "two words" "" "a\u{1b}[2J""#);
     }
 
     #[test]

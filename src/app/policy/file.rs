@@ -71,7 +71,8 @@ pub(super) fn read(place: &PolicyPlace, project: &Path) -> Result<Option<(Policy
         .hint(format!("or say that it is meant: `--policy {}`", path.display())));
     }
     let metadata = file.metadata().map_err(|err| unreadable(path, err))?;
-    check_owner(path, &metadata)?;
+    check_owner(path, metadata.uid(), rustix::process::geteuid().as_raw())?;
+    check_writers(path, &metadata)?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|err| unreadable(path, err))?;
     let text = decode_text(&path.display().to_string(), bytes)?;
@@ -136,31 +137,37 @@ fn is_inside(path: &Path, project: &Path) -> bool {
     [file, link].into_iter().flatten().any(|path| path.starts_with(project))
 }
 
-/// Refuses a file that another user owns or may write.
-fn check_owner(path: &Path, metadata: &Metadata) -> Result<()> {
-    let refused = |why: &str, hint: String| {
-        let text = format!("the policy file `{}` is not used: {why}", path.display());
-        Err(Error::new(ErrorKind::Invalid, text).hint(hint))
-    };
-    let me = rustix::process::geteuid().as_raw();
-    if ![me, 0].contains(&metadata.uid()) {
-        return refused(
-            &format!("it belongs to user {}, and this is user {me}", metadata.uid()),
-            format!("look at what is in it, then make it yours: `chown {me} {}`", path.display()),
-        );
+/// Refuses a file that belongs neither to this user, `me`, nor to the administrator.
+fn check_owner(path: &Path, owner: u32, me: u32) -> Result<()> {
+    if [me, 0].contains(&owner) {
+        return Ok(());
     }
+    Err(refused(
+        path,
+        &format!("it belongs to user {owner}, and this is user {me}"),
+        format!("look at what is in it, then make it yours: `chown {me} {}`", path.display()),
+    ))
+}
+
+/// Refuses a file that others than its owner may write or replace.
+fn check_writers(path: &Path, metadata: &Metadata) -> Result<()> {
     if metadata.mode() & 0o022 != 0 {
-        return refused(
+        return Err(refused(
+            path,
             &format!("others may write it (mode {:03o})", metadata.mode() & 0o777),
             format!("look at what is in it, then: `chmod go-w {}`", path.display()),
-        );
+        ));
     }
     let folder = folder_of(path);
     let is_open = |found: &Metadata| found.mode() & 0o002 != 0 && found.mode() & 0o1000 == 0;
     if folder.metadata().is_ok_and(|found| is_open(&found)) {
-        return refused("everybody may replace it in its folder", format!("`chmod o-w {}`", folder.display()));
+        return Err(refused(path, "everybody may replace it in its folder", format!("`chmod o-w {}`", folder.display())));
     }
     Ok(())
+}
+
+fn refused(path: &Path, why: &str, hint: String) -> Error {
+    Error::new(ErrorKind::Invalid, format!("the policy file `{}` is not used: {why}", path.display())).hint(hint)
 }
 
 #[cfg(test)]
@@ -189,6 +196,41 @@ mod tests {
             assert!(err.kind() == ErrorKind::Invalid && err.message().contains(&format!("mode {mode:o}")), "{err:?}");
             assert!(err.hints()[0].contains(&format!("chmod go-w {}/policy.toml", folder.path().display())), "{err:?}");
         }
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_refused() {
+        let path = Path::new("/etc/policy.toml");
+        let owned = |owner, me| check_owner(path, owner, me);
+        assert!(owned(1000, 1000).is_ok() && owned(0, 1000).is_ok() && owned(0, 0).is_ok());
+        for me in [1000, 0] {
+            let err = owned(1001, me).unwrap_err();
+            assert!(err.kind() == ErrorKind::Invalid && err.message().contains("belongs to user 1001"), "{err:?}");
+            assert!(err.hints()[0].contains(&format!("`chown {me} /etc/policy.toml`")), "{err:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_reached_is_an_error_though_nobody_named_it() {
+        let folder = TempDir::new().unwrap();
+        let place = PolicyPlace { path: written(folder.path(), 0o600).path.join("policy.toml"), by: NamedBy::Default };
+        let err = read(&place, Path::new("/project")).unwrap_err();
+        assert!(err.kind() == ErrorKind::Invalid && err.message().ends_with("cannot be read"), "{err:?}");
+        let place = PolicyPlace { path: folder.path().to_owned(), by: NamedBy::Default };
+        assert!(read(&place, Path::new("/project")).unwrap_err().message().ends_with("is no file"));
+    }
+
+    #[test]
+    fn a_secret_is_read_from_a_file_and_from_nothing_else() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("deploy.key");
+        fs::write(&path, "value-of-key\n").unwrap();
+        assert_eq!(read_secret(&path).as_deref(), Ok("value-of-key\n"));
+        assert!(read_secret(folder.path()).unwrap_err().starts_with("there is no file `"));
+        assert!(read_secret(&folder.path().join("none")).unwrap_err().starts_with("there is no file `"));
+        fs::write(&path, [0xff, 0xfe]).unwrap();
+        let why = read_secret(&path).unwrap_err();
+        assert!(why.contains("deploy.key` cannot be read: "), "{why}");
     }
 
     #[test]

@@ -236,11 +236,7 @@ fn add_secrets(manifest: &PolicyManifest, folder: &Path, secrets: &mut Secrets, 
             Ok(value) => secrets.insert(&name.value, SecretString::from(value.trim())),
             Err(why) => secrets.insert_missing(&name.value, why),
         }
-        reports.push(SecretReport { name: name.value.clone(), from, problem: None });
-    }
-    for (name, problem) in secrets.names() {
-        if let Some(report) = reports.iter_mut().find(|report| report.name == name) {
-            report.problem = problem.map(str::to_owned);
-        }
+        let problem = secrets.names().find_map(|(known, problem)| problem.filter(|_| known == name.value).map(str::to_owned));
+        reports.push(SecretReport { name: name.value.clone(), from, problem });
     }
 }

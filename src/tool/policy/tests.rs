@@ -304,6 +304,16 @@ fn a_secret_is_put_into_a_call_that_may_have_it() {
 }
 
 #[test]
+fn what_a_model_made_up_like_a_secret_is_called_as_it_stands() {
+    let open = policy(&["net:*", "secret:TOKEN"], &[], &[]);
+    let mut made_up = with_secret("TOKEN", "a.example");
+    made_up.arguments["key"] = Secrets::placeholder(b"key of another run", "TOKEN").into();
+    let permitted = allowed(&open, made_up.clone(), &grants(&[&["net:*", "secret:TOKEN"]]), None);
+    let call = permitted.reveal(&toucher(Effect::Read), &secrets(), KEY).unwrap();
+    assert_eq!(call.arguments, made_up.arguments);
+}
+
+#[test]
 fn a_secret_that_is_not_permitted_denies_the_call() {
     let asked = grants(&[&["net:*", "secret:TOKEN"]]);
     for (rules, levels) in [

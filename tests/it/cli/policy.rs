@@ -58,6 +58,20 @@ fn without_a_policy_file_nothing_is_permitted_and_it_is_said_where_it_would_be()
 }
 
 #[test]
+fn without_a_home_folder_there_is_no_policy_file_and_one_can_be_named() {
+    let project = Project::new().with("own.toml", "allow = ['net:a.example']\n");
+    let homeless = |args: &[&str]| {
+        let mut command = project.command(args);
+        command.env_remove("XDG_CONFIG_HOME").env_remove("HOME");
+        project.ran(command)
+    };
+    homeless(&["policy", "show"]).exit(0).prints("policy file  none: there is no home folder").prints("memory:write:*  built in");
+    homeless(&["policy", "check", "net:a.example"]).exit(6);
+    fs::set_permissions(project.path("own.toml"), fs::Permissions::from_mode(0o600)).unwrap();
+    homeless(&["policy", "check", "net:a.example", "--policy", "own.toml"]).exit(0);
+}
+
+#[test]
 fn what_is_permitted_is_checked_by_exit_code() {
     let project = project();
     let check = |args: &[&str], code| {

@@ -62,7 +62,7 @@ pub fn answer(spoken: Spoken, documents: &[serde_json::Value]) -> Told {
     };
     let mut draft = Draft::default();
     for document in documents {
-        if protocol.event(document, &mut draft, &on_text).is_err() {
+        if protocol.event(&document.into(), &mut draft, &on_text).is_err() {
             break;
         }
     }

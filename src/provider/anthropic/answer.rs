@@ -154,7 +154,9 @@ mod tests {
         let heard = Mutex::new(String::new());
         let mut draft = Draft::default();
         for event in events {
-            Messages { answer_tool }.event(&event.into(), &mut draft, &|text| heard.lock().unwrap().push_str(text)).unwrap();
+            let text = event.to_string();
+            let data = serde_json::from_str(&text).unwrap();
+            Messages { answer_tool }.event(&data, &mut draft, &|text| heard.lock().unwrap().push_str(text)).unwrap();
         }
         (draft, heard.into_inner().unwrap())
     }
@@ -242,7 +244,9 @@ mod tests {
             "model": "claude-x", "stop_reason": "max_tokens", "usage": {"input_tokens": 3, "output_tokens": 4},
             "content": [{"type": "text", "text": "So:"}, {"type": "tool_use", "name": "answer", "input": {"a": 1}}],
         });
-        Messages { answer_tool: Some("answer") }.document(&(&message).into(), &mut draft, &|_| ()).unwrap();
+        let text = message.to_string();
+        let data = serde_json::from_str(&text).unwrap();
+        Messages { answer_tool: Some("answer") }.document(&data, &mut draft, &|_| ()).unwrap();
         assert_eq!(
             (draft.content.as_str(), draft.calls.take("answer").as_deref(), draft.finish),
             ("So:", Some("{\"a\":1}"), Some(FinishReason::Length))

@@ -116,7 +116,9 @@ mod tests {
         let heard = Mutex::new(String::new());
         let mut draft = Draft::default();
         for event in events {
-            Completions.event(&event.into(), &mut draft, &|text| heard.lock().unwrap().push_str(text)).unwrap();
+            let text = event.to_string();
+            let data = serde_json::from_str(&text).unwrap();
+            Completions.event(&data, &mut draft, &|text| heard.lock().unwrap().push_str(text)).unwrap();
         }
         (draft, heard.into_inner().unwrap())
     }

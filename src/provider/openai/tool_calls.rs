@@ -106,7 +106,8 @@ mod tests {
     fn check(deltas: &[Value], expected: &[&str]) {
         let mut calls = Calls::default();
         for delta in deltas {
-            take(&delta.into(), false, &mut calls).unwrap();
+            let text = delta.to_string();
+            take(&serde_json::from_str(&text).unwrap(), false, &mut calls).unwrap();
         }
         let requests = calls.into_requests(&[], false).unwrap();
         let told: Vec<_> =
@@ -213,7 +214,8 @@ mod tests {
             }
             let mut taken = Calls::default();
             for (_, piece) in &pieces {
-                take(&(&json!([piece])).into(), false, &mut taken).unwrap();
+                let text = json!([piece]).to_string();
+                take(&serde_json::from_str(&text).unwrap(), false, &mut taken).unwrap();
             }
             let told: Vec<_> = taken.into_requests(&[], false).unwrap().into_iter().map(|request| (request.name, request.arguments)).collect();
             let expected: Vec<_> = calls.iter().map(|(name, text)| (name.clone(), json!({ "x": text }).to_string())).collect();
@@ -224,7 +226,8 @@ mod tests {
         fn anything_is_calls_or_refused(lists in prop::collection::vec(anything(), 0..8), whole: bool, cut: bool) {
             let mut taken = Calls::default();
             for list in &lists {
-                take(&list.into(), whole, &mut taken).ok();
+                let text = list.to_string();
+                take(&serde_json::from_str(&text).unwrap(), whole, &mut taken).ok();
             }
             let requests = taken.into_requests(&[], cut).unwrap_or_default();
             let ids: std::collections::HashSet<_> = requests.iter().map(|request| &request.id).collect();

@@ -163,7 +163,13 @@ fn parse(event: &SseEvent) -> serde_json::Result<Option<Json<'_>>> {
     }
 }
 
-fn take(asked: Asked<'_>, protocol: &dyn Protocol, value: Option<&Json<'_>>, draft: &mut Draft, on_text: &OnText<'_>) -> Result<()> {
+fn take(
+    asked: Asked<'_>,
+    protocol: &dyn Protocol,
+    value: Option<&Json<'_>>,
+    draft: &mut Draft,
+    on_text: &OnText<'_>,
+) -> Result<()> {
     match value {
         None => draft.ended = true,
         Some(Json::Null) => {}

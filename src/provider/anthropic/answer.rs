@@ -70,13 +70,7 @@ impl Protocol for Messages<'_> {
 
 impl Messages<'_> {
     /// A block that begins, or is whole.
-    fn block(
-        &self,
-        block: &Json<'_>,
-        index: Option<u64>,
-        draft: &mut Draft,
-        on_text: &OnText<'_>,
-    ) -> Result<(), &'static str> {
+    fn block(&self, block: &Json<'_>, index: Option<u64>, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {
         let text = |key: &'static str| block.get(key).as_str().unwrap_or_default();
         match block.get("type").as_str() {
             Some("text") => self.talk(text("text"), draft, on_text),

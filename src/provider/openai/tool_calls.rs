@@ -54,12 +54,7 @@ impl<'a> Piece<'a> {
             // As a document instead of its text.
             document => document.to_string(),
         };
-        Ok(Self {
-            index: value.get("index").as_u64(),
-            id: text(value.get("id")),
-            name: text(function.get("name")),
-            arguments,
-        })
+        Ok(Self { index: value.get("index").as_u64(), id: text(value.get("id")), name: text(function.get("name")), arguments })
     }
 
     /// The place of the call that it continues.

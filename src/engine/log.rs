@@ -3,7 +3,7 @@
 //! One append is in flight at a time; what comes meanwhile makes the next one. So many results share one commit, and a result is
 //! never later than two commits. While the store is down, the append in flight is tried again for a while.
 
-use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Duration};
+use std::{future::poll_fn, mem, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
@@ -28,7 +28,9 @@ pub(super) struct RunLog {
     last: Digest,
     next: Seq,
     /// Numbered, not yet given to the store.
-    buffer: Vec<(Event, Record)>,
+    events: Vec<Arc<Event>>,
+    /// Those, as the store keeps them.
+    records: Vec<Record>,
     /// Given to the store.
     in_flight: Option<InFlight>,
     /// Everything below is durable.
@@ -44,7 +46,7 @@ pub(super) struct RunLog {
 struct InFlight {
     append: Arc<Append>,
     trying: Trying,
-    events: Vec<Event>,
+    events: Vec<Arc<Event>>,
 }
 
 /// A time in which the store does not take what it is given.
@@ -64,7 +66,8 @@ impl RunLog {
             epoch,
             last,
             next,
-            buffer: Vec::new(),
+            events: Vec::new(),
+            records: Vec::new(),
             in_flight: None,
             durable: next,
             durable_last: last,
@@ -74,12 +77,13 @@ impl RunLog {
     }
 
     /// Numbers an event and keeps it for the next append.
-    pub(super) fn push(&mut self, at: Timestamp, body: EventBody) -> Result<Event> {
+    pub(super) fn push(&mut self, at: Timestamp, body: EventBody) -> Result<Arc<Event>> {
         let record = encode(&self.stream, self.last, self.next, at, &body)?;
-        let event = Event { seq: record.seq, at: record.at, body };
+        let event = Arc::new(Event { seq: record.seq, at: record.at, body });
         self.last = record.hash;
         self.next += 1;
-        self.buffer.push((event.clone(), record));
+        self.events.push(Arc::clone(&event));
+        self.records.push(record);
         Ok(event)
     }
 
@@ -95,7 +99,7 @@ impl RunLog {
 
     /// Whether events wait to be given to the store.
     pub(super) fn has_unwritten(&self) -> bool {
-        !self.buffer.is_empty()
+        !self.events.is_empty()
     }
 
     /// Set while the store is down.
@@ -105,10 +109,10 @@ impl RunLog {
 
     /// Gives what has gathered to the store, unless an append is in flight.
     pub(super) fn write(&mut self) {
-        if self.in_flight.is_some() || self.buffer.is_empty() {
+        if self.in_flight.is_some() || self.events.is_empty() {
             return;
         }
-        let (events, records): (Vec<_>, Vec<_>) = std::mem::take(&mut self.buffer).into_iter().unzip();
+        let (events, records) = (mem::take(&mut self.events), mem::take(&mut self.records));
         let append = Arc::new(Append {
             store: Arc::clone(&self.store),
             stream: self.stream.clone(),
@@ -127,7 +131,7 @@ impl RunLog {
     ///
     /// # Errors
     /// Those of the store; nothing more can be written then.
-    pub(super) async fn written(&mut self) -> Result<Vec<Event>> {
+    pub(super) async fn written(&mut self) -> Result<Vec<Arc<Event>>> {
         let result = poll_fn(|context| match &mut self.in_flight {
             None => Poll::Pending,
             Some(in_flight) => in_flight.trying.as_mut().poll(context),
@@ -149,7 +153,7 @@ impl RunLog {
     }
 
     /// Has an append that failed tried again after a pause, until the patience is over.
-    fn try_again(&mut self, error: &Error, in_flight: InFlight) -> Result<Vec<Event>> {
+    fn try_again(&mut self, error: &Error, in_flight: InFlight) -> Result<Vec<Arc<Event>>> {
         let now = Instant::now();
         let until = self.outage.as_ref().map_or(now + self.patience, |outage| outage.until);
         self.outage = Some(Outage { until, error: error.to_record() });
@@ -166,7 +170,7 @@ impl RunLog {
     /// Why nothing more can be written, with what is lost by that.
     pub(super) fn gave_up(&self, error: ErrorRecord) -> Error {
         let in_flight = self.in_flight.iter().flat_map(|in_flight| &in_flight.events);
-        let in_hand = in_flight.chain(self.buffer.iter().map(|(event, _)| event));
+        let in_hand = in_flight.chain(&self.events);
         let (answers, others): (Vec<_>, Vec<_>) =
             in_hand.partition(|event| matches!(event.body, EventBody::ModelResponded { .. }));
         let plural = |count: usize, thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });

@@ -99,7 +99,7 @@ struct Unrecorded {
 
 /// What woke the loop.
 enum Woken {
-    Written(Result<Vec<Event>>),
+    Written(Result<Vec<Arc<Event>>>),
     Told(InstanceId, Told),
     Ended(Result<Ended, JoinError>),
     Renewed(Result<()>),
@@ -255,7 +255,8 @@ impl Scheduler {
                 rein,
             };
             crash_point!("attempt.durable");
-            let handle = self.attempts.spawn(async move { (id, attempt.run().await) });
+            // Boxed: the runtime moves what it is given several times.
+            let handle = self.attempts.spawn(Box::pin(async move { (id, attempt.run().await) }));
             self.handles.insert(id, handle);
             crash_point!("attempt.spawned");
         }
@@ -301,7 +302,7 @@ impl Scheduler {
     }
 
     /// Shows what has become durable, and lets attempts go on that waited for it.
-    fn on_written(&mut self, events: &[Event]) {
+    fn on_written(&mut self, events: &[Arc<Event>]) {
         self.tell_outage();
         for event in events {
             kill_points::on_durable(event);

@@ -1,7 +1,6 @@
 //! The fingerprint of a call: what tells, on replay, that the same thing is asked again.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -32,11 +31,7 @@ pub fn fingerprint(model: &ModelRef, request: &ChatRequest) -> String {
     };
     let mut value = serde_json::to_value(canonical).expect("plain data has a JSON form");
     value.sort_all_objects();
-    let hash = Sha256::digest(value.to_string().as_bytes());
-    hash.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
-        hex
-    })
+    HEXLOWER.encode(&Sha256::digest(value.to_string().as_bytes()))
 }
 
 #[cfg(test)]

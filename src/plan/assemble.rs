@@ -4,7 +4,6 @@ mod waits;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -84,10 +83,7 @@ fn digest(sources: &[StoredSource]) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
-        hex
-    })
+    data_encoding::HEXLOWER.encode(&hasher.finalize())
 }
 
 /// Makes the plan. The draft has no errors.

@@ -62,7 +62,9 @@ pub fn answer(spoken: Spoken, documents: &[serde_json::Value]) -> Told {
     };
     let mut draft = Draft::default();
     for document in documents {
-        if protocol.event(document, &mut draft, &on_text).is_err() {
+        let text = document.to_string();
+        let read = serde_json::from_str(&text).is_ok_and(|data| protocol.event(&data, &mut draft, &on_text).is_ok());
+        if !read {
             break;
         }
     }

@@ -1,6 +1,10 @@
 //! A parser of server-sent events that takes bytes in any pieces. Work and memory are linear in the bytes it is given; the
 //! caller caps those.
 
+use std::borrow::Cow;
+
+use memchr::memchr2;
+
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SseEvent {
@@ -17,7 +21,7 @@ pub(super) struct SseEvent {
 /// reconnects here.
 #[derive(Debug, Default)]
 pub(super) struct SseParser {
-    /// The line under way.
+    /// The line under way, as far as it has come with earlier pieces.
     line: Vec<u8>,
     /// The last byte was a carriage return, so a line feed that follows belongs to it.
     after_return: bool,
@@ -40,27 +44,28 @@ impl SseParser {
                 rest = &rest[1..];
                 continue;
             }
-            let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+            let Some(end) = memchr2(b'\n', b'\r', rest) else {
                 self.line.extend_from_slice(rest);
                 break;
             };
-            self.line.extend_from_slice(&rest[..end]);
+            let begun = std::mem::take(&mut self.line);
+            let line = if begun.is_empty() { Cow::Borrowed(&rest[..end]) } else { Cow::Owned([&begun, &rest[..end]].concat()) };
             self.after_return = rest[end] == b'\r';
             rest = &rest[end + 1..];
-            events.extend(self.end_line()?);
+            events.extend(self.end_line(&line)?);
         }
         Ok(events)
     }
 
     /// The event under way when the stream ends, for servers that leave out the last empty line.
     pub(super) fn finish(mut self) -> Option<SseEvent> {
-        let completed = if self.line.is_empty() { None } else { self.end_line().ok()? };
+        let line = std::mem::take(&mut self.line);
+        let completed = if line.is_empty() { None } else { self.end_line(&line).ok()? };
         completed.or_else(|| self.dispatch())
     }
 
-    fn end_line(&mut self) -> Result<Option<SseEvent>, std::str::Utf8Error> {
-        let line = std::mem::take(&mut self.line);
-        let mut line = str::from_utf8(&line)?;
+    fn end_line(&mut self, line: &[u8]) -> Result<Option<SseEvent>, std::str::Utf8Error> {
+        let mut line = str::from_utf8(line)?;
         if !std::mem::replace(&mut self.begun, true) {
             line = line.strip_prefix('\u{feff}').unwrap_or(line);
         }

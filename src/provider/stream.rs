@@ -3,7 +3,7 @@
 use crate::{
     crash::crash_point,
     error::{ErrorKind, Result},
-    model::{ChatRequest, ChatResponse, FinishReason, Usage, Value},
+    model::{ChatRequest, ChatResponse, FinishReason, Usage},
     provider::{
         OnText,
         calls::Calls,
@@ -12,6 +12,9 @@ use crate::{
         sse::{SseEvent, SseParser},
     },
 };
+
+/// JSON that borrows from the bytes it was read from: an answer comes in many small events, of which little is kept.
+pub(super) type Json<'a> = serde_json_borrow::Value<'a>;
 
 /// An answer as far as it has come. Each protocol fills it in its own way.
 #[derive(Debug, Default)]
@@ -90,13 +93,13 @@ pub(super) trait Protocol: Send + Sync {
     ///
     /// # Errors
     /// `Malformed` with what is wrong with the event.
-    fn event(&self, data: &Value, draft: &mut Draft, on_text: &OnText<'_>) -> std::result::Result<(), &'static str>;
+    fn event(&self, data: &Json<'_>, draft: &mut Draft, on_text: &OnText<'_>) -> std::result::Result<(), &'static str>;
 
     /// Takes a whole answer into `draft`.
     ///
     /// # Errors
     /// `Malformed` with what is wrong with it.
-    fn document(&self, data: &Value, draft: &mut Draft, on_text: &OnText<'_>) -> std::result::Result<(), &'static str>;
+    fn document(&self, data: &Json<'_>, draft: &mut Draft, on_text: &OnText<'_>) -> std::result::Result<(), &'static str>;
 }
 
 /// Reads `answer` to its end, streamed or not.
@@ -113,7 +116,7 @@ pub(super) async fn read(answer: &mut Answer<'_>, protocol: &dyn Protocol, on_te
     }
     if media_type.ends_with("json") {
         let body = answer.whole().await?;
-        let value = serde_json::from_slice(&body)
+        let value: Json<'_> = serde_json::from_slice(&body)
             .map_err(|err| asked.error(ErrorKind::Malformed, "answered with something that is no JSON").source(err))?;
         report(asked, &value)?;
         protocol.document(&value, &mut draft, on_text).map_err(|what| asked.error(ErrorKind::Malformed, what))?;
@@ -136,7 +139,7 @@ pub(super) async fn read(answer: &mut Answer<'_>, protocol: &dyn Protocol, on_te
             if !draft.ended {
                 let value = parse(&event)
                     .map_err(|err| asked.error(ErrorKind::Malformed, "sent an event that is no JSON").source(err))?;
-                take(asked, protocol, value, &mut draft, on_text)?;
+                take(asked, protocol, value.as_ref(), &mut draft, on_text)?;
             }
         }
     }
@@ -145,40 +148,46 @@ pub(super) async fn read(answer: &mut Answer<'_>, protocol: &dyn Protocol, on_te
         && let Ok(value) = parse(&event)
     {
         // An event without its empty line; if it was cut in the middle, it is no JSON and does not count.
-        take(asked, protocol, value, &mut draft, on_text)?;
+        take(asked, protocol, value.as_ref(), &mut draft, on_text)?;
     }
     crash_point!("response.whole");
     Ok(draft)
 }
 
 /// The data of an event; `None` is the end that OpenAI's protocol has.
-fn parse(event: &SseEvent) -> serde_json::Result<Option<Value>> {
+fn parse(event: &SseEvent) -> serde_json::Result<Option<Json<'_>>> {
     match event.data.trim() {
         "[DONE]" => Ok(None),
-        "" => Ok(Some(Value::Null)),
+        "" => Ok(Some(Json::Null)),
         data => serde_json::from_str(data).map(Some),
     }
 }
 
-fn take(asked: Asked<'_>, protocol: &dyn Protocol, value: Option<Value>, draft: &mut Draft, on_text: &OnText<'_>) -> Result<()> {
+fn take(
+    asked: Asked<'_>,
+    protocol: &dyn Protocol,
+    value: Option<&Json<'_>>,
+    draft: &mut Draft,
+    on_text: &OnText<'_>,
+) -> Result<()> {
     match value {
         None => draft.ended = true,
-        Some(Value::Null) => {}
+        Some(Json::Null) => {}
         Some(value) => {
-            report(asked, &value)?;
-            protocol.event(&value, draft, on_text).map_err(|what| asked.error(ErrorKind::Malformed, what))?;
+            report(asked, value)?;
+            protocol.event(value, draft, on_text).map_err(|what| asked.error(ErrorKind::Malformed, what))?;
         }
     }
     Ok(())
 }
 
 /// Fails with the error that `value` reports, if it does.
-fn report(asked: Asked<'_>, value: &Value) -> Result<()> {
+fn report(asked: Asked<'_>, value: &Json<'_>) -> Result<()> {
     match value.get("error") {
-        None | Some(Value::Null | Value::Bool(false)) => Ok(()),
-        Some(Value::String(nothing)) if nothing.is_empty() => Ok(()),
-        Some(_) => {
-            let refusal = Refusal::of_value(value);
+        Json::Null | Json::Bool(false) => Ok(()),
+        Json::Str(nothing) if nothing.is_empty() => Ok(()),
+        _ => {
+            let refusal = Refusal::of_value(&value.into());
             Err(asked.refusal(None, &refusal).retry_after(refusal.retry_after))
         }
     }

@@ -129,14 +129,11 @@ fn binary_files_and_nul_bytes_are_refused_with_their_place() {
 }
 
 #[test]
-fn a_file_of_50_mb_is_refused_before_it_is_read() {
+fn a_file_of_50_gb_is_refused_before_it_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.yaml");
-    std::fs::File::create(&path).unwrap().set_len(50_000_000).unwrap();
-    let start = Instant::now();
-    let seen = read_path(&path);
-    assert_eq!(seen.places(), ["AF001 1:1"]);
-    assert!(start.elapsed() < Duration::from_millis(200), "took {:?}", start.elapsed());
+    std::fs::File::create(&path).unwrap().set_len(50_000_000_000).unwrap();
+    assert_eq!(read_path(&path).places(), ["AF001 1:1"]);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Reads Anthropic's messages, streamed or whole.
 
 use crate::{
-    model::{FinishReason, Usage, Value},
+    model::{FinishReason, Usage},
     provider::{
         OnText,
         calls::Call,
-        stream::{Draft, Protocol, tell},
+        stream::{Draft, Json, Protocol, tell},
     },
 };
 
@@ -19,12 +19,15 @@ pub(in crate::provider) struct Messages<'a> {
 }
 
 impl Protocol for Messages<'_> {
-    fn event(&self, data: &Value, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {
-        let Some(kind) = data.get("type").and_then(Value::as_str) else { return Err("sent an event without a type") };
-        let index = data.get("index").and_then(Value::as_u64);
+    fn event(&self, data: &Json<'_>, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {
+        let Some(kind) = data.get("type").as_str() else { return Err("sent an event without a type") };
+        let index = data.get("index").as_u64();
         match kind {
             "message_start" => {
-                let message = data.get("message").ok_or("sent a `message_start` without a message")?;
+                let message = data.get("message");
+                if message.is_null() {
+                    return Err("sent a `message_start` without a message");
+                }
                 if draft.begun {
                     return Err("began its answer twice");
                 }
@@ -32,10 +35,11 @@ impl Protocol for Messages<'_> {
             }
             "content_block_start" => self.block(data.get("content_block"), index, draft, on_text)?,
             "content_block_delta" => {
-                let text = |key: &str| data.pointer(key).and_then(Value::as_str).unwrap_or_default();
-                match data.pointer("/delta/type").and_then(Value::as_str) {
-                    Some("text_delta") => self.talk(text("/delta/text"), draft, on_text),
-                    Some("input_json_delta") => self.input(text("/delta/partial_json"), index, draft, on_text),
+                let delta = data.get("delta");
+                let text = |key: &'static str| delta.get(key).as_str().unwrap_or_default();
+                match delta.get("type").as_str() {
+                    Some("text_delta") => self.talk(text("text"), draft, on_text),
+                    Some("input_json_delta") => self.input(text("partial_json"), index, draft, on_text),
                     // Thinking and signatures.
                     _ => {}
                 }
@@ -51,39 +55,32 @@ impl Protocol for Messages<'_> {
         Ok(())
     }
 
-    fn document(&self, data: &Value, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {
-        let Some(blocks) = data.get("content").and_then(Value::as_array) else {
+    fn document(&self, data: &Json<'_>, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {
+        let Some(blocks) = data.get("content").as_array() else {
             return Err("answered with JSON that is no message");
         };
         head(data, draft);
         for block in blocks {
-            self.block(Some(block), None, draft, on_text)?;
+            self.block(block, None, draft, on_text)?;
         }
-        finish(Some(data), draft);
+        finish(data, draft);
         Ok(())
     }
 }
 
 impl Messages<'_> {
     /// A block that begins, or is whole.
-    fn block(
-        &self,
-        block: Option<&Value>,
-        index: Option<u64>,
-        draft: &mut Draft,
-        on_text: &OnText<'_>,
-    ) -> Result<(), &'static str> {
-        let Some(block) = block else { return Ok(()) };
-        let text = |key: &str| block.get(key).and_then(Value::as_str).unwrap_or_default();
-        match block.get("type").and_then(Value::as_str) {
+    fn block(&self, block: &Json<'_>, index: Option<u64>, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {
+        let text = |key: &'static str| block.get(key).as_str().unwrap_or_default();
+        match block.get("type").as_str() {
             Some("text") => self.talk(text("text"), draft, on_text),
             Some("tool_use") => {
                 draft.begun = true;
                 let call = Call { index, id: text("id").to_owned(), name: text("name").to_owned(), arguments: String::new() };
                 draft.calls.begin(call)?;
                 // In a stream it is empty, and comes in pieces.
-                let input = block.get("input").filter(|input| input.as_object().is_none_or(|fields| !fields.is_empty()));
-                if let Some(input) = input.filter(|input| !input.is_null()) {
+                let input = block.get("input");
+                if !input.is_null() && input.as_object().is_none_or(|fields| !fields.is_empty()) {
                     self.input(&input.to_string(), index, draft, on_text);
                 }
             }
@@ -109,15 +106,14 @@ impl Messages<'_> {
     }
 }
 
-fn head(message: &Value, draft: &mut Draft) {
+fn head(message: &Json<'_>, draft: &mut Draft) {
     draft.begun = true;
     draft.usage = usage_of(message.get("usage"), draft.usage);
-    draft.model = message.get("model").and_then(Value::as_str).map(str::to_owned);
+    draft.model = message.get("model").as_str().map(str::to_owned);
 }
 
-fn finish(of: Option<&Value>, draft: &mut Draft) {
-    let reason = of.and_then(|delta| delta.get("stop_reason")).and_then(Value::as_str);
-    draft.finish = match reason {
+fn finish(of: &Json<'_>, draft: &mut Draft) {
+    draft.finish = match of.get("stop_reason").as_str() {
         None => draft.finish,
         Some("max_tokens" | "model_context_window_exceeded") => Some(FinishReason::Length),
         Some("refusal") => Some(FinishReason::ContentFilter),
@@ -127,8 +123,8 @@ fn finish(of: Option<&Value>, draft: &mut Draft) {
 }
 
 /// The usage by now: the counts are cumulative, and those that are not told stay.
-fn usage_of(usage: Option<&Value>, before: Option<Usage>) -> Option<Usage> {
-    let count = |key: &str| usage.and_then(|usage| usage.get(key)).and_then(Value::as_u64);
+fn usage_of(usage: &Json<'_>, before: Option<Usage>) -> Option<Usage> {
+    let count = |key: &'static str| usage.get(key).as_u64();
     let mut known = before.unwrap_or_default();
     let (input, output) = (count("input_tokens"), count("output_tokens"));
     if let Some(fresh) = input {
@@ -144,7 +140,7 @@ fn usage_of(usage: Option<&Value>, before: Option<Usage>) -> Option<Usage> {
 mod tests {
     use std::sync::Mutex;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -152,7 +148,9 @@ mod tests {
         let heard = Mutex::new(String::new());
         let mut draft = Draft::default();
         for event in events {
-            Messages { answer_tool }.event(event, &mut draft, &|text| heard.lock().unwrap().push_str(text)).unwrap();
+            let text = event.to_string();
+            let data = serde_json::from_str(&text).unwrap();
+            Messages { answer_tool }.event(&data, &mut draft, &|text| heard.lock().unwrap().push_str(text)).unwrap();
         }
         (draft, heard.into_inner().unwrap())
     }
@@ -186,7 +184,7 @@ mod tests {
     #[test]
     fn a_message_that_begins_twice_is_refused() {
         let mut draft = Draft::default();
-        let mut take = || Messages { answer_tool: None }.event(&start(), &mut draft, &|_| ());
+        let mut take = || Messages { answer_tool: None }.event(&(&start()).into(), &mut draft, &|_| ());
         assert_eq!((take(), take()), (Ok(()), Err("began its answer twice")));
     }
 
@@ -240,7 +238,9 @@ mod tests {
             "model": "claude-x", "stop_reason": "max_tokens", "usage": {"input_tokens": 3, "output_tokens": 4},
             "content": [{"type": "text", "text": "So:"}, {"type": "tool_use", "name": "answer", "input": {"a": 1}}],
         });
-        Messages { answer_tool: Some("answer") }.document(&message, &mut draft, &|_| ()).unwrap();
+        let text = message.to_string();
+        let data = serde_json::from_str(&text).unwrap();
+        Messages { answer_tool: Some("answer") }.document(&data, &mut draft, &|_| ()).unwrap();
         assert_eq!(
             (draft.content.as_str(), draft.calls.take("answer").as_deref(), draft.finish),
             ("So:", Some("{\"a\":1}"), Some(FinishReason::Length))
@@ -253,8 +253,8 @@ mod tests {
         let (draft, _) = read(None, &[json!({"type": "message_delta", "delta": {"stop_reason": "refusal"}})]);
         assert_eq!(draft.finish, Some(FinishReason::ContentFilter));
         let protocol = Messages { answer_tool: None };
-        assert!(protocol.event(&json!({}), &mut Draft::default(), &|_| ()).is_err());
-        assert!(protocol.document(&json!({"id": 1}), &mut Draft::default(), &|_| ()).is_err());
-        protocol.event(&json!({"type": "content_block_delta"}), &mut Draft::default(), &|_| ()).unwrap();
+        assert!(protocol.event(&(&json!({})).into(), &mut Draft::default(), &|_| ()).is_err());
+        assert!(protocol.document(&(&json!({"id": 1})).into(), &mut Draft::default(), &|_| ()).is_err());
+        protocol.event(&(&json!({"type": "content_block_delta"})).into(), &mut Draft::default(), &|_| ()).unwrap();
     }
 }

@@ -1,11 +1,13 @@
 //! Reads chat completions, streamed or whole, from servers that leave out or add what they like.
 
+use std::borrow::Cow;
+
 use crate::{
-    model::{FinishReason, Usage, Value},
+    model::{FinishReason, Usage},
     provider::{
         OnText,
         openai::tool_calls,
-        stream::{Draft, Protocol},
+        stream::{Draft, Json, Protocol},
     },
 };
 
@@ -16,62 +18,61 @@ use crate::{
 pub(in crate::provider) struct Completions;
 
 impl Protocol for Completions {
-    fn event(&self, data: &Value, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {
+    fn event(&self, data: &Json<'_>, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {
         take(data, draft, on_text)
     }
 
-    fn document(&self, data: &Value, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {
-        if data.get("choices").is_none() {
+    fn document(&self, data: &Json<'_>, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {
+        if data.get("choices").is_null() {
             return Err("answered with JSON that is no chat completion");
         }
         take(data, draft, on_text)
     }
 }
 
-fn take(data: &Value, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {
+fn take(data: &Json<'_>, draft: &mut Draft, on_text: &OnText<'_>) -> Result<(), &'static str> {
     if !data.is_object() {
         return Err("sent an event that is no object");
     }
-    if let Some(model) = data.get("model").and_then(Value::as_str).filter(|model| !model.is_empty()) {
+    if let Some(model) = data.get("model").as_str().filter(|model| !model.is_empty() && draft.model.as_deref() != Some(*model)) {
         draft.model = Some(model.to_owned());
     }
     // Groq reports the usage of a stream apart.
-    let usage = [data.get("usage"), data.pointer("/x_groq/usage")].into_iter().flatten().find_map(usage_of);
+    let usage = [data.get("usage"), data.get("x_groq").get("usage")].into_iter().find_map(usage_of);
     draft.usage = usage.or(draft.usage);
     let choices = match data.get("choices") {
-        None | Some(Value::Null) => return Ok(()),
-        Some(Value::Array(choices)) => choices,
-        Some(_) => return Err("sent an event whose `choices` are no list"),
+        Json::Null => return Ok(()),
+        Json::Array(choices) => choices,
+        _ => return Err("sent an event whose `choices` are no list"),
     };
     // Only one choice was asked for; some servers number it differently.
     let Some(choice) = choices.first() else { return Ok(()) };
     draft.begun = true;
-    let delta = choice.get("delta");
-    if let Some(message) = delta.or_else(|| choice.get("message")) {
-        draft.add(&text_of(message.get("content")), on_text);
-        draft.refusal.push_str(&text_of(message.get("refusal")));
-        if let Some(list) = message.get("tool_calls") {
-            tool_calls::take(list, delta.is_none(), &mut draft.calls)?;
-        }
-    }
+    let (message, is_whole) = match choice.get("delta") {
+        Json::Null => (choice.get("message"), true),
+        delta => (delta, false),
+    };
+    draft.add(&text_of(message.get("content")), on_text);
+    draft.refusal.push_str(&text_of(message.get("refusal")));
+    tool_calls::take(message.get("tool_calls"), is_whole, &mut draft.calls)?;
     match choice.get("finish_reason") {
-        Some(Value::String(reason)) => draft.finish = Some(finish_of(reason)?),
-        None | Some(Value::Null) => {}
-        Some(_) => return Err("sent an event whose `finish_reason` is no string"),
+        Json::Str(reason) => draft.finish = Some(finish_of(reason)?),
+        Json::Null => {}
+        _ => return Err("sent an event whose `finish_reason` is no string"),
     }
     Ok(())
 }
 
 /// Text, or the text among typed parts; reasoning is not among the answer.
-fn text_of(content: Option<&Value>) -> String {
+fn text_of<'a>(content: &'a Json<'_>) -> Cow<'a, str> {
     match content {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => parts
+        Json::Str(text) => Cow::Borrowed(text),
+        Json::Array(parts) => parts
             .iter()
-            .filter(|part| part.get("type").is_none_or(|kind| kind == "text" || kind == "output_text"))
-            .filter_map(|part| part.get("text").and_then(Value::as_str))
+            .filter(|part| part.get("type").as_str().is_none_or(|kind| matches!(kind, "text" | "output_text")))
+            .filter_map(|part| part.get("text").as_str())
             .collect(),
-        _ => String::new(),
+        _ => Cow::Borrowed(""),
     }
 }
 
@@ -86,18 +87,19 @@ fn finish_of(reason: &str) -> Result<FinishReason, &'static str> {
 }
 
 /// The usage, if any of its counts is there.
-fn usage_of(usage: &Value) -> Option<Usage> {
-    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
-    let (input, output) = (count("/prompt_tokens"), count("/completion_tokens"));
+fn usage_of(usage: &Json<'_>) -> Option<Usage> {
+    let count = |name: &'static str| usage.get(name).as_u64();
+    let (input, output) = (count("prompt_tokens"), count("completion_tokens"));
     if input.is_none() && output.is_none() {
         return None;
     }
-    let total = count("/total_tokens");
+    let total = count("total_tokens");
     let rest = |known: Option<u64>| total.zip(known).map_or(0, |(total, known)| total.saturating_sub(known));
+    let cached = usage.get("prompt_tokens_details").get("cached_tokens").as_u64();
     Some(Usage {
         input_tokens: input.unwrap_or_else(|| rest(output)),
         // The second name is DeepSeek's.
-        cached_tokens: count("/prompt_tokens_details/cached_tokens").or_else(|| count("/prompt_cache_hit_tokens")).unwrap_or(0),
+        cached_tokens: cached.or_else(|| count("prompt_cache_hit_tokens")).unwrap_or(0),
         output_tokens: output.unwrap_or_else(|| rest(input)),
     })
 }
@@ -106,7 +108,7 @@ fn usage_of(usage: &Value) -> Option<Usage> {
 mod tests {
     use std::sync::Mutex;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -114,7 +116,9 @@ mod tests {
         let heard = Mutex::new(String::new());
         let mut draft = Draft::default();
         for event in events {
-            Completions.event(event, &mut draft, &|text| heard.lock().unwrap().push_str(text)).unwrap();
+            let text = event.to_string();
+            let data = serde_json::from_str(&text).unwrap();
+            Completions.event(&data, &mut draft, &|text| heard.lock().unwrap().push_str(text)).unwrap();
         }
         (draft, heard.into_inner().unwrap())
     }
@@ -166,8 +170,8 @@ mod tests {
     #[test]
     fn wrong_types_are_refused() {
         for wrong in [json!([]), json!("x"), json!({"choices": {}}), json!({"choices": [{"finish_reason": 1}]})] {
-            assert!(Completions.event(&wrong, &mut Draft::default(), &|_| ()).is_err(), "{wrong}");
+            assert!(Completions.event(&(&wrong).into(), &mut Draft::default(), &|_| ()).is_err(), "{wrong}");
         }
-        assert!(Completions.document(&json!({"id": 1}), &mut Draft::default(), &|_| ()).is_err());
+        assert!(Completions.document(&(&json!({"id": 1})).into(), &mut Draft::default(), &|_| ()).is_err());
     }
 }

@@ -1,8 +1,8 @@
 //! Puts calls of tools together, from servers that number them, name them by an id, do both or neither.
 
-use crate::{
-    model::Value,
-    provider::calls::{Call, Calls},
+use crate::provider::{
+    calls::{Call, Calls},
+    stream::Json,
 };
 
 /// Takes the `tool_calls` of a message, in which each is a `whole` call, or of a delta.
@@ -10,10 +10,10 @@ use crate::{
 /// # Source
 /// OpenAI API reference, "The chat completion chunk object": pieces belong together by `index`; id and name come with the first.
 /// Servers differ: some leave `index` out or give all calls the same, some repeat id and name, some have no ids, some send whole calls.
-pub(super) fn take(list: &Value, whole: bool, calls: &mut Calls) -> Result<(), &'static str> {
+pub(super) fn take(list: &Json<'_>, whole: bool, calls: &mut Calls) -> Result<(), &'static str> {
     let pieces = match list {
-        Value::Null => return Ok(()),
-        Value::Array(pieces) => pieces,
+        Json::Null => return Ok(()),
+        Json::Array(pieces) => pieces,
         _ => return Err("sent `tool_calls` that are no list"),
     };
     let mut heard = Vec::with_capacity(pieces.len().min(8));
@@ -42,25 +42,19 @@ struct Piece<'a> {
 }
 
 impl<'a> Piece<'a> {
-    fn read(value: &'a Value) -> Result<Self, &'static str> {
+    fn read(value: &'a Json<'a>) -> Result<Self, &'static str> {
         let function = match value.get("function") {
-            None | Some(Value::Null) => &Value::Null,
-            Some(function @ Value::Object(_)) => function,
-            Some(_) => return Err("sent a call of a tool whose `function` is no object"),
+            function @ (Json::Null | Json::Object(_)) => function,
+            _ => return Err("sent a call of a tool whose `function` is no object"),
         };
-        let text = |value: Option<&'a Value>| value.and_then(Value::as_str).unwrap_or_default();
+        let text = |value: &'a Json<'a>| value.as_str().unwrap_or_default();
         let arguments = match function.get("arguments") {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.clone(),
+            Json::Null => String::new(),
+            Json::Str(text) => text.clone().into_owned(),
             // As a document instead of its text.
-            Some(document) => document.to_string(),
+            document => document.to_string(),
         };
-        Ok(Self {
-            index: value.get("index").and_then(Value::as_u64),
-            id: text(value.get("id")),
-            name: text(function.get("name")),
-            arguments,
-        })
+        Ok(Self { index: value.get("index").as_u64(), id: text(value.get("id")), name: text(function.get("name")), arguments })
     }
 
     /// The place of the call that it continues.
@@ -98,7 +92,7 @@ impl<'a> Piece<'a> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -107,7 +101,8 @@ mod tests {
     fn check(deltas: &[Value], expected: &[&str]) {
         let mut calls = Calls::default();
         for delta in deltas {
-            take(delta, false, &mut calls).unwrap();
+            let text = delta.to_string();
+            take(&serde_json::from_str(&text).unwrap(), false, &mut calls).unwrap();
         }
         let requests = calls.into_requests(&[], false).unwrap();
         let told: Vec<_> =
@@ -188,7 +183,7 @@ mod tests {
     #[test]
     fn wrong_types_are_refused() {
         for wrong in [json!("x"), json!({}), json!([{"function": "add"}])] {
-            assert!(take(&wrong, false, &mut Calls::default()).is_err(), "{wrong}");
+            assert!(take(&(&wrong).into(), false, &mut Calls::default()).is_err(), "{wrong}");
         }
     }
     proptest! {
@@ -214,7 +209,8 @@ mod tests {
             }
             let mut taken = Calls::default();
             for (_, piece) in &pieces {
-                take(&json!([piece]), false, &mut taken).unwrap();
+                let text = json!([piece]).to_string();
+                take(&serde_json::from_str(&text).unwrap(), false, &mut taken).unwrap();
             }
             let told: Vec<_> = taken.into_requests(&[], false).unwrap().into_iter().map(|request| (request.name, request.arguments)).collect();
             let expected: Vec<_> = calls.iter().map(|(name, text)| (name.clone(), json!({ "x": text }).to_string())).collect();
@@ -225,7 +221,8 @@ mod tests {
         fn anything_is_calls_or_refused(lists in prop::collection::vec(anything(), 0..8), whole: bool, cut: bool) {
             let mut taken = Calls::default();
             for list in &lists {
-                take(list, whole, &mut taken).ok();
+                let text = list.to_string();
+                take(&serde_json::from_str(&text).unwrap(), whole, &mut taken).ok();
             }
             let requests = taken.into_requests(&[], cut).unwrap_or_default();
             let ids: std::collections::HashSet<_> = requests.iter().map(|request| &request.id).collect();

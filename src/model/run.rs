@@ -276,6 +276,7 @@ mod tests {
     #[test]
     fn numbers_that_no_call_can_have_are_counted_as_the_most_there_are() {
         let usage = Usage { input_tokens: u64::MAX - 1, cached_tokens: 0, output_tokens: 7 };
+        assert_eq!(usage.tokens(), u64::MAX);
         let mut spend = Spend::default();
         (0..3).for_each(|_| spend += Spend::of_call(Some(usage), Cost::Unpriced));
         assert_eq!((spend.calls, spend.input_tokens, spend.output_tokens, spend.tokens()), (3, u64::MAX, 21, u64::MAX));

@@ -130,7 +130,8 @@ fn usage_of(usage: &Json<'_>, before: Option<Usage>) -> Option<Usage> {
     if let Some(fresh) = input {
         let cached = count("cache_read_input_tokens").unwrap_or(0);
         known.cached_tokens = cached;
-        known.input_tokens = fresh + cached + count("cache_creation_input_tokens").unwrap_or(0);
+        let kept = count("cache_creation_input_tokens").unwrap_or(0);
+        known.input_tokens = fresh.saturating_add(cached).saturating_add(kept);
     }
     known.output_tokens = output.unwrap_or(known.output_tokens);
     if input.is_none() && output.is_none() { before } else { Some(known) }
@@ -246,6 +247,15 @@ mod tests {
             ("So:", Some("{\"a\":1}"), Some(FinishReason::Length))
         );
         assert_eq!(draft.usage, Some(Usage { input_tokens: 3, cached_tokens: 0, output_tokens: 4 }));
+    }
+
+    #[test]
+    fn counts_that_no_message_can_have_are_taken_as_the_most_there_are() {
+        let usage =
+            json!({"input_tokens": u64::MAX, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 7, "output_tokens": 1});
+        let text = usage.to_string();
+        let usage = serde_json::from_str(&text).unwrap();
+        assert_eq!(usage_of(&usage, None), Some(Usage { input_tokens: u64::MAX, cached_tokens: 5, output_tokens: 1 }));
     }
 
     #[test]

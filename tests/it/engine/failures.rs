@@ -1,6 +1,12 @@
 //! Failed attempts, and what a failure means.
 
-use agentflow::{error::ErrorKind, model::EventBody};
+use std::{collections::BTreeMap, sync::Arc};
+
+use agentflow::{
+    engine::RunState,
+    error::ErrorKind,
+    model::{Event, EventBody, NodePath, NodeStatus},
+};
 use serde_json::json;
 
 use super::flow::Flow;
@@ -168,8 +174,13 @@ nodes:
 outputs: { two: '{{ pair.two }}' }
 ",
     );
-    let ran = flow.fail("one", 503, 1).answer("one", "1").answer("two", "2").run().await.succeeded().output("two", "2");
+    let flow = flow.fail("one", 503, 1).answer("one", "1").answer("two", "2");
+    let ran = flow.run().await.succeeded().output("two", "2");
     assert_eq!(ran.calls, ["pair.one#0", "pair!2.one#0", "pair!2.two#0"]);
+    let is_retry = |event: &Event| matches!(event.body, EventBody::AttemptFailed { .. });
+    let failed = ran.events.iter().position(is_retry).unwrap();
+    let state = RunState::replay(Arc::clone(&flow.plan), &BTreeMap::new(), &ran.events[..=failed]).unwrap();
+    assert_eq!(state.summary()[&NodePath::new("pair.two")].0, NodeStatus::Cancelled, "nobody begins it in the old one");
     ran.ended(&["pair.one failed", "pair!2.one succeeded", "pair!2.two succeeded", "pair succeeded"]);
 }
 

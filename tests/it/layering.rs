@@ -70,6 +70,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["memory/index/sqlite/", "store/sqlite/"]),
     ("safetensors", &["memory/embed/local"]),
     ("serde_saphyr", &["manifest/", "provider/cassette/"]),
+    ("similar", &["model/lines.rs"]),
     ("sqlite_vec", &["memory/index/sqlite/"]),
     ("text_splitter", &["memory/divide/"]),
     ("tiktoken_rs", &["model/tokens", "provider/"]),

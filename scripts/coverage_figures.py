@@ -1,11 +1,11 @@
-"""Tells what of the sources was run: `coverage_figures.py EXPORT FILES`, from the JSON that `llvm-cov export` writes.
+"""Tells what of the sources was run: `coverage_figures.py LISTING FILES`, from the text that `llvm-cov show` writes.
 
 A line counts when any binary ran it, a branch for each of its two sides. Tests are no part of what is measured: files called tests.rs,
 and what follows `#[cfg(test)]` before a module in others.
 """
 
-import json
 import pathlib
+import re
 import sys
 
 LINES = 0.80
@@ -17,6 +17,10 @@ PARTS = {
     "policy": ["tool/policy/", "model/access.rs", "app/policy/"],
     "replay": ["engine/recover.rs", "engine/inspect.rs", "engine/state/apply.rs", "engine/state/steps.rs", "agent/recorded.rs"],
 }
+# What the listing has: `   12|  3.4k|    code`, and `  |  Branch (12:8): [True: 5, False: 0]`; the sides of what the compiler knows beforehand
+# are not counted.
+LINE = re.compile(r" *(\d+)\| *([\d.]+[kMGTPE]?)?\|")
+BRANCH = re.compile(r" *\|  Branch \((\d+):(\d+)\): \[True: ([\d.]+[kMGTPE]?), False: ([\d.]+[kMGTPE]?)\]")
 
 
 def is_test_file(path):
@@ -32,38 +36,27 @@ def end_of_code(path):
     return len(lines) + 1
 
 
-def lines_of(segments, end):
-    """Whether each line with code was run, as llvm-cov itself counts lines."""
-    by_line = {}
-    for segment in segments:
-        by_line.setdefault(segment[0], []).append(segment)
-    wrapped, run = None, {}
-    for line in range(1, min(end, max(by_line, default=0) + 1)):
-        here = by_line.get(line, [])
-        starts = [s for s in here if s[3] and s[4] and not s[5]]
-        is_counted = bool(starts) or (wrapped is not None and wrapped[3])
-        if starts or is_counted:
-            counts = [s[2] for s in starts]
-            if wrapped is not None and wrapped[3]:
-                counts.append(wrapped[2])
-            if not (here and not here[0][3] and here[0][4] and not starts):
-                run[line] = max(counts) > 0
-        if here:
-            wrapped = here[-1]
-    return run
+def read(listing):
+    """Of each file, how often its lines and the sides of its branches were run: [path, {line: run}, {(line, column): [true, false]}]."""
+    files = []
+    for text in open(listing, encoding="utf-8"):
+        if text.startswith("/") and text.rstrip().endswith(".rs:"):
+            files.append((pathlib.Path(text.rstrip()[:-1]), {}, {}))
+        elif found := LINE.match(text):
+            number, count = found.groups()
+            if count:
+                files[-1][1][int(number)] = is_run(count)
+        elif found := BRANCH.match(text):
+            # A generic function has its branches once for each type, and each binary has its own.
+            line, column, true, false = found.groups()
+            sides = files[-1][2].setdefault((int(line), int(column)), [False, False])
+            sides[0] |= is_run(true)
+            sides[1] |= is_run(false)
+    return files
 
 
-def branches_of(branches, end):
-    """Whether each side of each branch was taken, by its place."""
-    sides = {}
-    for branch in branches:
-        line, column, end_line, end_column, true, false = branch[:6]
-        if line < end:
-            place = (line, column, end_line, end_column)
-            known = sides.setdefault(place, [0, 0])
-            known[0] += true
-            known[1] += false
-    return [count > 0 for pair in sides.values() for count in pair]
+def is_run(count):
+    return float(count.rstrip("kMGTPE")) > 0
 
 
 def share(flags):
@@ -71,17 +64,17 @@ def share(flags):
 
 
 def main():
-    export, listing = sys.argv[1:]
+    listing, told = sys.argv[1:]
     root = pathlib.Path.cwd() / "src"
     measured = {}
-    for file in json.load(open(export))["data"][0]["files"]:
-        path = pathlib.Path(file["filename"])
+    for path, lines, branches in read(listing):
         if not path.is_relative_to(root) or is_test_file(path.relative_to(root)):
             continue
         end = end_of_code(path)
-        lines = list(lines_of(file["segments"], end).values())
-        measured[str(path.relative_to(root))] = (lines, branches_of(file.get("branches", []), end))
-    with open(listing, "w") as out:
+        lines = [run for line, run in lines.items() if line < end]
+        branches = [side for (line, _), sides in branches.items() if line < end for side in sides]
+        measured[str(path.relative_to(root))] = (lines, branches)
+    with open(told, "w") as out:
         for name, (lines, branches) in sorted(measured.items(), key=lambda entry: share(entry[1][0])):
             out.write(f"{share(lines):7.1%} of {len(lines):5} lines, {share(branches):7.1%} of {len(branches):4} branches  {name}\n")
     missed = []
@@ -98,7 +91,7 @@ def main():
         of_part = [branches for name, (_, branches) in measured.items() if any(name.startswith(path) for path in paths)]
         branches = [flag for branches in of_part for flag in branches]
         tell(f"branches of {part}", share(branches), BRANCHES, len(branches))
-    print(f"by file: {listing}")
+    print(f"by file: {told}; line by line: {listing}")
     sys.exit(1 if missed or not lines else 0)
 
 

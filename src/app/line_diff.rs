@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_too_large_to_search_are_told_whole_between_their_ends() {
+    fn texts_with_only_their_ends_in_common_are_told_whole_between_them() {
         let text = |mark: &str| -> String { (0..2_100).map(|n| format!("{mark}{n}\n")).collect::<Vec<_>>().concat() };
         let told = line_diff(&format!("same\n{}same", text("a")), &format!("same\n{}same", text("b")));
         assert_eq!(told.len(), 4_202);

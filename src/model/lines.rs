@@ -1,12 +1,8 @@
 //! What leads from one list of lines to another, as `similar` finds it.
 
-use std::{iter::zip, ops::Range};
+use std::ops::Range;
 
-use similar::{Algorithm, Change, ChangeTag, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
-
-/// The most lines of both lists, between those that both begin and end with, among which the shortest way is searched: the time it takes
-/// grows with their square when they have nothing in common. No clock may end the search, because the same lists give the same steps.
-const SEARCHED: usize = 4_000;
+use similar::{Algorithm, Change, ChangeTag, DiffOp, capture_diff_slices, group_diff_ops};
 
 /// A step from one list of lines to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +46,8 @@ pub struct LineGroup<'a> {
     pub steps: Vec<LineStep<'a>>,
 }
 
-/// The shortest way from `one` to `other`, lines that are removed before those that are added. Where it is too long to search, everything
-/// between what both begin and end with is removed and added.
+/// A short way from `one` to `other`, lines that are removed before those that are added. It is the shortest where both lists have up to
+/// 192 lines; among more, not every way is tried. No clock ends the search: the same lists give the same steps.
 #[must_use]
 pub fn line_steps<'a>(one: impl IntoIterator<Item = &'a str>, other: impl IntoIterator<Item = &'a str>) -> Vec<LineStep<'a>> {
     let (one, other): (Vec<&str>, Vec<&str>) = (one.into_iter().collect(), other.into_iter().collect());
@@ -67,17 +63,15 @@ pub fn line_groups<'a>(
 ) -> Vec<LineGroup<'a>> {
     let (one, other): (Vec<&str>, Vec<&str>) = (one.into_iter().collect(), other.into_iter().collect());
     let groups = group_diff_ops(operations(&one, &other), around);
-    groups.iter().map(|operations| group(operations, &one, &other)).filter(|group| !group.steps.is_empty()).collect()
+    groups.iter().map(|operations| group(operations, &one, &other)).collect()
 }
 
 fn group<'a>(operations: &[DiffOp], one: &[&'a str], other: &[&'a str]) -> LineGroup<'a> {
-    // After `similar` has moved a change, the place it has in the list that lacks its lines may be wrong. So places are taken from what
-    // both have: a group begins with that, or where the lists begin.
-    let first = operations.first().filter(|first| first.tag() == DiffTag::Equal);
-    let (one_from, other_from) = first.map_or((0, 0), |first| (first.old_range().start, first.new_range().start));
-    let steps = steps(operations, one, other);
-    let lines_without = |mark| steps.iter().filter(|step| step.mark() != mark).count();
-    LineGroup { one: one_from..one_from + lines_without('+'), other: other_from..other_from + lines_without('-'), steps }
+    let lines = |of: fn(&DiffOp) -> Range<usize>| {
+        let (first, last) = (operations.first().map(of), operations.last().map(of));
+        first.map_or(0, |first| first.start)..last.map_or(0, |last| last.end)
+    };
+    LineGroup { one: lines(DiffOp::old_range), other: lines(DiffOp::new_range), steps: steps(operations, one, other) }
 }
 
 fn steps<'a>(operations: &[DiffOp], one: &[&'a str], other: &[&'a str]) -> Vec<LineStep<'a>> {
@@ -90,27 +84,29 @@ fn steps<'a>(operations: &[DiffOp], one: &[&'a str], other: &[&'a str]) -> Vec<L
 }
 
 fn operations(one: &[&str], other: &[&str]) -> Vec<DiffOp> {
-    let begin = zip(one, other).take_while(|(one, other)| one == other).count();
-    let end = zip(one[begin..].iter().rev(), other[begin..].iter().rev()).take_while(|(one, other)| one == other).count();
-    let (old_len, new_len) = (one.len() - begin - end, other.len() - begin - end);
-    if old_len + new_len <= SEARCHED {
-        return capture_diff_slices(Algorithm::Myers, one, other);
-    }
-    vec![
-        DiffOp::Equal { old_index: 0, new_index: 0, len: begin },
-        DiffOp::Replace { old_index: begin, old_len, new_index: begin, new_len },
-        DiffOp::Equal { old_index: begin + old_len, new_index: begin + new_len, len: end },
-    ]
+    capture_diff_slices(Algorithm::Myers, one, other)
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::{Strategy, prop, prop_assert_eq, proptest};
+    use proptest::prelude::{Strategy, prop, prop_assert, prop_assert_eq, proptest};
 
     use super::*;
 
     fn lists() -> impl Strategy<Value = Vec<&'static str>> {
         prop::collection::vec(prop::sample::select(vec!["a", "b", "c"]), 0..24)
+    }
+
+    /// Up to the most lines among which the shortest way is promised, with more or less in common.
+    fn long_lists() -> impl Strategy<Value = [Vec<String>; 2]> {
+        (1_u16..400).prop_flat_map(|kinds| {
+            let lines = || prop::collection::vec((0..kinds).prop_map(|kind| kind.to_string()), 0..=192);
+            [lines(), lines()]
+        })
+    }
+
+    fn texts(lines: &[String]) -> impl Iterator<Item = &str> {
+        lines.iter().map(String::as_str)
     }
 
     fn without<'a>(mark: char, steps: &[LineStep<'a>]) -> Vec<&'a str> {
@@ -137,11 +133,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_steps_give_both_lists_again_and_no_way_is_shorter(one in lists(), other in lists()) {
+        fn the_steps_give_both_lists_again_and_no_way_is_shorter([one, other] in long_lists()) {
+            let (one, other): (Vec<&str>, Vec<&str>) = (texts(&one).collect(), texts(&other).collect());
             let steps = line_steps(one.iter().copied(), other.iter().copied());
             prop_assert_eq!(&without('+', &steps), &one);
             prop_assert_eq!(&without('-', &steps), &other);
             prop_assert_eq!(changes(&steps), one.len() + other.len() - 2 * common(&one, &other));
+            let order_kept = |pair: &[LineStep<'_>]| !matches!(pair, [LineStep::Added(_), LineStep::Removed(_)]);
+            prop_assert!(steps.windows(2).all(order_kept));
         }
 
         #[test]
@@ -150,6 +149,7 @@ mod tests {
             let (mut one_at, mut other_at) = (0, 0);
             for group in &groups {
                 prop_assert_eq!(&one[one_at..group.one.start], &other[other_at..group.other.start]);
+                prop_assert!(changes(&group.steps) > 0);
                 prop_assert_eq!(&without('+', &group.steps), &one[group.one.clone()]);
                 prop_assert_eq!(&without('-', &group.steps), &other[group.other.clone()]);
                 (one_at, other_at) = (group.one.end, group.other.end);
@@ -157,6 +157,7 @@ mod tests {
             prop_assert_eq!(&one[one_at..], &other[other_at..]);
             let all = line_steps(one.iter().copied(), other.iter().copied());
             prop_assert_eq!(groups.iter().map(|group| changes(&group.steps)).sum::<usize>(), changes(&all));
+            prop_assert_eq!(line_groups(one.iter().copied(), one.iter().copied(), around), []);
         }
     }
 
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_is_too_large_to_search_all_between_both_ends_is_other() {
+    fn of_many_lines_with_only_their_ends_in_common_all_between_is_other() {
         let text = |mark: &str| (0..100_000).map(|line| format!("{mark}{line}\n")).collect::<Vec<_>>().concat();
         let (one, other) = (format!("same\n{}end", text("a")), format!("same\n{}end", text("b")));
         let groups = line_groups(one.lines(), other.lines(), 3);
@@ -184,5 +185,21 @@ mod tests {
             (LineStep::Both("same"), LineStep::Removed("a0"), LineStep::Added("b0"))
         );
         assert_eq!((steps.len(), steps.last()), (200_002, Some(&LineStep::Both("end"))));
+    }
+
+    #[test]
+    fn many_lines_in_another_order_or_of_few_kinds_are_not_searched_without_end() {
+        const LINES: u32 = 50_000;
+        let list = |line: fn(u32) -> u32| (0..LINES).map(|at| line(at).to_string()).collect::<Vec<_>>();
+        // Numbers as if by chance, the same in every run.
+        let kind = |at: u32| ((at ^ (at >> 7)).wrapping_mul(0x9E37_79B9) ^ (at << 9)).wrapping_mul(0x85EB_CA6B) >> 29;
+        // A prime that is no divisor of `LINES` gives each line once, in another order.
+        let (sorted, mixed) = (list(|at| at), list(|at| at * 31_337 % LINES));
+        let (few, other_few) = (list(kind), (0..LINES).map(|at| kind(at + LINES).to_string()).collect());
+        for (one, other) in [(sorted, mixed), (few, other_few)] {
+            let steps = line_steps(texts(&one), texts(&other));
+            assert!(without('+', &steps).into_iter().eq(texts(&one)));
+            assert!(without('-', &steps).into_iter().eq(texts(&other)));
+        }
     }
 }

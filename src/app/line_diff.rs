@@ -2,12 +2,10 @@
 
 use serde::Serialize;
 
-use crate::model::{LineStep, line_steps};
+use crate::model::{LineStep, line_groups};
 
 /// Lines kept before and after what is other.
 const AROUND: usize = 3;
-/// The largest table of lines that is searched for the shortest difference; beyond it, all between what is the same at both ends is other.
-const LARGEST: usize = 4_000_000;
 
 /// A line of a difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,48 +38,29 @@ impl DiffLine {
 /// What is other in `other` than in `one`; nothing when they are the same.
 #[must_use]
 pub fn line_diff(one: &str, other: &str) -> Vec<DiffLine> {
-    let (one, other): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
-    let begin = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
-    let end = one[begin..].iter().rev().zip(other[begin..].iter().rev()).take_while(|(one, other)| one == other).count();
-    let mut lines: Vec<DiffLine> = same(&one[..begin]).collect();
-    let steps = line_steps(&one[begin..one.len() - end], &other[begin..other.len() - end], LARGEST);
-    lines.extend(steps.into_iter().map(of_step));
-    lines.extend(same(&one[one.len() - end..]));
-    if lines.iter().all(|line| matches!(line, DiffLine::Same(_))) {
-        return Vec::new();
+    let groups = line_groups(one.lines(), other.lines(), AROUND);
+    let (mut lines, mut told) = (Vec::new(), 0);
+    for group in &groups {
+        lines.extend(gap(group.one.start - told));
+        lines.extend(group.steps.iter().map(of_step));
+        told = group.one.end;
     }
-    without_what_is_far(lines)
+    if !groups.is_empty() {
+        lines.extend(gap(one.lines().count() - told));
+    }
+    lines
 }
 
-fn same<'a>(lines: &'a [&str]) -> impl Iterator<Item = DiffLine> + 'a {
-    lines.iter().map(|line| DiffLine::Same((*line).to_owned()))
+fn gap(lines: usize) -> Option<DiffLine> {
+    (lines > 0).then_some(DiffLine::Gap(lines))
 }
 
-fn of_step(step: LineStep<'_>) -> DiffLine {
-    match step {
+fn of_step(step: &LineStep<'_>) -> DiffLine {
+    match *step {
         LineStep::Both(line) => DiffLine::Same(line.to_owned()),
         LineStep::Removed(line) => DiffLine::Removed(line.to_owned()),
         LineStep::Added(line) => DiffLine::Added(line.to_owned()),
     }
-}
-
-/// Leaves out what is the same and far from what is other.
-fn without_what_is_far(lines: Vec<DiffLine>) -> Vec<DiffLine> {
-    let is_same = |line: &DiffLine| matches!(line, DiffLine::Same(_));
-    let mut is_near = vec![false; lines.len()];
-    for (at, _) in lines.iter().enumerate().filter(|(_, line)| !is_same(line)) {
-        let last = (at + AROUND).min(lines.len() - 1);
-        is_near[at.saturating_sub(AROUND)..=last].fill(true);
-    }
-    let mut kept = Vec::with_capacity(lines.len());
-    for (line, is_near) in lines.into_iter().zip(is_near) {
-        match (is_near, kept.last_mut()) {
-            (true, _) => kept.push(line),
-            (false, Some(DiffLine::Gap(lines))) => *lines += 1,
-            (false, _) => kept.push(DiffLine::Gap(1)),
-        }
-    }
-    kept
 }
 
 #[cfg(test)]
@@ -119,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_too_large_to_search_are_told_whole_between_their_ends() {
+    fn texts_with_only_their_ends_in_common_are_told_whole_between_them() {
         let text = |mark: &str| -> String { (0..2_100).map(|n| format!("{mark}{n}\n")).collect::<Vec<_>>().concat() };
         let told = line_diff(&format!("same\n{}same", text("a")), &format!("same\n{}same", text("b")));
         assert_eq!(told.len(), 4_202);
@@ -128,14 +107,33 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_difference_without_gaps_gives_both_texts_again(one in "[ab\n]{0,40}", other in "[ab\n]{0,40}") {
-            let (ones, others): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
-            let lines: Vec<DiffLine> = line_steps(&ones, &others, LARGEST).into_iter().map(of_step).collect();
-            let side = |keep: fn(&DiffLine) -> Option<&String>| lines.iter().filter_map(keep).cloned().collect::<Vec<_>>();
-            let first = side(|line| match line { DiffLine::Same(line) | DiffLine::Removed(line) => Some(line), _ => None });
-            let second = side(|line| match line { DiffLine::Same(line) | DiffLine::Added(line) => Some(line), _ => None });
-            proptest::prop_assert_eq!(first, one.lines().map(str::to_owned).collect::<Vec<_>>());
-            proptest::prop_assert_eq!(second, other.lines().map(str::to_owned).collect::<Vec<_>>());
+        fn a_difference_gives_both_texts_again(one in "[ab\n]{0,40}", other in "[ab\n]{0,40}") {
+            let told = line_diff(&one, &other);
+            proptest::prop_assert_eq!(told.is_empty(), one.lines().eq(other.lines()));
+            // The lines of a gap are in both texts: they are taken from the first.
+            let (mut rest, mut first, mut second) = (one.lines(), Vec::new(), Vec::new());
+            for line in told {
+                match line {
+                    DiffLine::Same(line) => {
+                        first.push(line.clone());
+                        second.push(line);
+                        rest.next();
+                    }
+                    DiffLine::Removed(line) => {
+                        first.push(line);
+                        rest.next();
+                    }
+                    DiffLine::Added(line) => second.push(line),
+                    DiffLine::Gap(lines) => for line in rest.by_ref().take(lines) {
+                        first.push(line.to_owned());
+                        second.push(line.to_owned());
+                    },
+                }
+            }
+            if one.lines().ne(other.lines()) {
+                proptest::prop_assert_eq!(first, one.lines().collect::<Vec<_>>());
+                proptest::prop_assert_eq!(second, other.lines().collect::<Vec<_>>());
+            }
         }
     }
 }

@@ -1,36 +1,35 @@
 //! The difference of two values in a few lines, for people.
 
-use crate::model::Value;
+use std::borrow::Cow;
+
+use crate::model::{LineStep, Value, line_steps};
 
 /// The most lines shown of each side.
 const SHOWN: usize = 6;
 
-/// Lines with `- ` that only `one` has, then lines with `+ ` that only `other` has, between the lines that both begin and end with.
-/// Empty when they are the same.
+/// Lines with `- ` that only `one` has, then lines with `+ ` that only `other` has. Empty when they are the same.
 pub(super) fn difference(one: Option<&Value>, other: Option<&Value>) -> Vec<String> {
-    let (one, other) = (lines(one), lines(other));
-    let same = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
-    let (one, other) = (&one[same..], &other[same..]);
-    let end = one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count();
-    let mut found = side('-', &one[..one.len() - end]);
-    found.extend(side('+', &other[..other.len() - end]));
-    found
+    let (one, other) = (text(one), text(other));
+    let steps = line_steps(one.lines(), other.lines());
+    ['-', '+'].into_iter().flat_map(|mark| side(mark, &steps)).collect()
 }
 
-fn side(mark: char, lines: &[String]) -> Vec<String> {
-    let mut shown: Vec<String> = lines.iter().take(SHOWN).map(|line| format!("{mark} {line}")).collect();
-    if lines.len() > SHOWN {
-        shown.push(format!("{mark} … {} more lines", lines.len() - SHOWN));
+fn side(mark: char, steps: &[LineStep<'_>]) -> Vec<String> {
+    let lines = steps.iter().filter(|step| step.mark() == mark);
+    let more = lines.clone().count().saturating_sub(SHOWN);
+    let mut shown: Vec<String> = lines.take(SHOWN).map(|step| format!("{mark} {}", step.line())).collect();
+    if more > 0 {
+        shown.push(format!("{mark} … {more} more lines"));
     }
     shown
 }
 
-/// A text by its lines, anything else as JSON over several.
-fn lines(value: Option<&Value>) -> Vec<String> {
+/// A text as it is, anything else as JSON over several lines.
+fn text(value: Option<&Value>) -> Cow<'_, str> {
     match value {
-        None => Vec::new(),
-        Some(Value::String(text)) => text.lines().map(str::to_owned).collect(),
-        Some(value) => serde_json::to_string_pretty(value).unwrap_or_default().lines().map(str::to_owned).collect(),
+        None => Cow::default(),
+        Some(Value::String(text)) => text.into(),
+        Some(value) => serde_json::to_string_pretty(value).unwrap_or_default().into(),
     }
 }
 
@@ -41,9 +40,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_lines_between_what_is_the_same_are_shown() {
+    fn only_lines_that_differ_are_shown() {
         let diff = |one: &str, other: &str| difference(Some(&json!(one)), Some(&json!(other)));
         assert_eq!(diff("a\nb\nc", "a\nx\ny\nc"), ["- b", "+ x", "+ y"]);
+        assert_eq!(diff("a\nb\nc\nd", "a\nx\nc\ny"), ["- b", "- d", "+ x", "+ y"]);
         assert_eq!(diff("a\na", "a"), ["- a"]);
         assert_eq!(diff("a", "a"), [""; 0]);
         assert_eq!(difference(Some(&json!({"a": 1, "b": 2})), Some(&json!({"a": 1, "b": 3}))), ["-   \"b\": 2", "+   \"b\": 3"]);

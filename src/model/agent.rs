@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     error::{Error, ErrorKind},
@@ -30,8 +30,8 @@ pub const BUILT_IN_PROVIDERS: &[&str] = &[
 /// A model and who serves it, written `provider/model`, e.g. `openai/gpt-5-mini` or `ollama/qwen3:8b`.
 ///
 /// Only the first slash divides: `openrouter/meta/llama-3` is the model `meta/llama-3` of `openrouter`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ModelRef {
     /// Which provider of the manifest, or built in.
     pub provider: ProviderName,
@@ -69,9 +69,9 @@ impl TryFrom<String> for ModelRef {
     }
 }
 
-impl From<ModelRef> for String {
-    fn from(model: ModelRef) -> String {
-        model.to_string()
+impl Serialize for ModelRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

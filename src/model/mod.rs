@@ -29,7 +29,7 @@ pub use fingerprint::fingerprint;
 pub use gate::Gate;
 pub use id::{AgentName, CollectionName, MailboxName, MessageType, NodeId, NodePath, Owner, ProviderName, RunId, Seq};
 pub use lifecycle::{AgentMode, AgentOverrides, AgentSetting, RunWish};
-pub use lines::{LineStep, line_steps};
+pub use lines::{LineGroup, LineStep, line_groups, line_steps};
 pub use memory::{Passage, Position, Scope, Writer};
 pub use message::{Mailbox, Message, MessageId, Recipient, Sender};
 pub use origin::{Basis, Origin, OriginKind, Parent, Reused, Revised, short_hex};

@@ -1,9 +1,9 @@
 //! The difference of two texts as lines, for people: what only one has, what only the other has, and a line around it.
 
-use crate::model::{LineStep, line_steps};
+use crate::model::line_groups;
 
-/// The most lines of each text between what both begin and end with that are compared one by one.
-const COMPARED: usize = 400;
+/// How many lines that are the same are shown before and after a change.
+const AROUND: usize = 1;
 /// The most lines of a difference that are shown.
 const SHOWN: usize = 40;
 
@@ -11,42 +11,14 @@ const SHOWN: usize = 40;
 /// Empty when they are the same.
 #[must_use]
 pub fn difference(one: &str, other: &str) -> Vec<String> {
-    let (one, other): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
-    let same = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
-    let (rest, others) = (&one[same..], &other[same..]);
-    let end = rest.iter().rev().zip(others.iter().rev()).take_while(|(one, other)| one == other).count();
-    let (rest, others) = (&rest[..rest.len() - end], &others[..others.len() - end]);
-    if rest.is_empty() && others.is_empty() {
-        return Vec::new();
-    }
-    let mut steps: Vec<(char, &str)> = same.checked_sub(1).map(|last| (' ', one[last])).into_iter().collect();
-    steps.extend(steps_between(rest, others));
-    steps.extend(one.get(same + rest.len()).map(|line| (' ', *line)));
-    let mut lines: Vec<String> = near_changes(&steps).map(|(mark, line)| format!("{mark} {line}")).collect();
+    let steps = line_groups(one.lines(), other.lines(), AROUND).into_iter().flat_map(|group| group.steps);
+    let mut lines: Vec<String> = steps.map(|step| format!("{} {}", step.mark(), step.line())).collect();
     if lines.len() > SHOWN {
         let more = lines.len() - SHOWN;
         lines.truncate(SHOWN);
         lines.push(format!("… {more} more lines"));
     }
     lines
-}
-
-/// What leads from `one` to `other`: lines that are taken out, put in, and kept.
-fn steps_between<'a>(one: &[&'a str], other: &[&'a str]) -> Vec<(char, &'a str)> {
-    let most_pairs = if one.len() > COMPARED || other.len() > COMPARED { 0 } else { COMPARED * COMPARED };
-    let marked = |step| match step {
-        LineStep::Both(line) => (' ', line),
-        LineStep::Removed(line) => ('-', line),
-        LineStep::Added(line) => ('+', line),
-    };
-    line_steps(one, other, most_pairs).into_iter().map(marked).collect()
-}
-
-/// The steps that change something, and those directly before and after one.
-fn near_changes<'a, 'b>(steps: &'b [(char, &'a str)]) -> impl Iterator<Item = (char, &'a str)> + 'b {
-    let changes = |at: usize| steps.get(at).is_some_and(|(mark, _)| *mark != ' ');
-    let near = move |at: usize| changes(at) || changes(at + 1) || at.checked_sub(1).is_some_and(changes);
-    steps.iter().enumerate().filter(move |(at, _)| near(*at)).map(|(_, step)| *step)
 }
 
 #[cfg(test)]

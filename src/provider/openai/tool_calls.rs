@@ -43,9 +43,8 @@ struct Piece<'a> {
 
 impl<'a> Piece<'a> {
     fn read(value: &'a Json<'a>) -> Result<Self, &'static str> {
-        let function = match value.get("function") {
-            function @ (Json::Null | Json::Object(_)) => function,
-            _ => return Err("sent a call of a tool whose `function` is no object"),
+        let function @ (Json::Null | Json::Object(_)) = value.get("function") else {
+            return Err("sent a call of a tool whose `function` is no object");
         };
         let text = |value: &'a Json<'a>| value.as_str().unwrap_or_default();
         let arguments = match function.get("arguments") {

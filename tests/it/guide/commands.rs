@@ -173,7 +173,7 @@ impl Reader {
         let is_command = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
         let scripts: Vec<&str> = if fence.is("script") { vec![&text] } else { text.lines().filter(is_command).collect() };
         for line in scripts {
-            let output = self.shell(&line.replace("cargo run --release -- ", "agentflow "));
+            let output = self.shell(&line.replace("cargo run -- ", "agentflow "));
             self.commands += 1;
             self.told.push_str(&told(&output));
             let code = output.status.code().map(|code| code.to_string());

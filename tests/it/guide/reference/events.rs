@@ -143,7 +143,7 @@ fn inside<'of>(of: &'of str, name: &str) -> Option<&'of str> {
 
 /// Whether it is written as a text.
 fn is_text(item: &Item) -> bool {
-    let is_read_from_text = item.serde.iter().any(|argument| argument == "into = \"String\"");
+    let is_read_from_text = item.serde.iter().any(|argument| argument == "try_from = \"String\"");
     is_read_from_text || matches!(item.body, Body::Newtype) && item.serde.iter().any(|argument| argument == "transparent")
 }
 

@@ -13,7 +13,9 @@ use crate::{
         project::folder_of,
     },
     cli::{args::LockArgs, clean, diagnostics, exit, numbers::plural, run, terminal::Terminal, validate},
+    diagnostic::{Code, Diagnostic, FileId, Span},
     error::{Error, ErrorKind, Result},
+    manifest::{Entries, NodeKindManifest, NodeManifest, read_workflow_text},
     plan::{Compiled, Lock, LockChange},
 };
 
@@ -71,6 +73,41 @@ pub(super) fn changes(path: &Path, compiled: &Compiled) -> Result<Vec<LockChange
         now.set_servers(manifest);
     }
     Ok(agreed.changes(&now))
+}
+
+/// What there is more than was agreed, as problems at the nodes and servers that have it.
+pub(super) fn problems(path: &Path, changes: &[LockChange], compiled: &mut Compiled) -> Vec<Diagnostic> {
+    let grown: Vec<_> = changes.iter().filter(|change| !change.is_less).collect();
+    let workflow = compiled.sources.iter().next().filter(|_| !grown.is_empty());
+    let Some((_, file)) = workflow.map(|(id, file)| (id, file.clone())) else { return Vec::new() };
+    // The workflow is read once more, for its plan does not know where its nodes are written.
+    let begin = Span::new(FileId(u32::try_from(compiled.sources.iter().count()).unwrap_or_default()), 0..0);
+    let written = read_workflow_text(&file.path, file.text, &mut compiled.sources, &mut Vec::new());
+    let nodes = written.as_ref().map(|written| &written.nodes);
+    let servers = compiled.manifest.iter().flat_map(|manifest| manifest.mcp.iter().map(|(name, _)| name));
+    let problem = |change: &&LockChange| {
+        let (subject, span) = match &change.node {
+            Some(node) => (format!("node `{node}`"), nodes.and_then(|nodes| key_of(nodes, node))),
+            None => {
+                let server = servers.clone().find(|name| change.place == format!("mcp.{}", name.value));
+                (change.place.clone(), server.map(|name| name.span))
+            }
+        };
+        Diagnostic::error(Code::NOT_AGREED, span.unwrap_or(begin), format!("{subject}: {}", change.what))
+            .hint(format!("if that is meant, agree with `agentflow lock {}`", path.display()))
+    };
+    grown.iter().map(problem).collect()
+}
+
+/// Where the node with this path is written; of one in another workflow, the node that runs that.
+fn key_of(nodes: &Entries<NodeManifest>, path: &str) -> Option<Span> {
+    let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+    let (key, node) = nodes.iter().find(|(key, _)| key.value == first)?;
+    let inner = match &node.kind {
+        NodeKindManifest::Nodes(nodes) => key_of(nodes, rest),
+        _ => None,
+    };
+    inner.or(Some(key.span))
 }
 
 /// The changes as lines.

@@ -41,18 +41,20 @@ pub(super) fn validate(args: &ValidateArgs, settings: &Settings, terminal: &Term
     let mut reports = Vec::new();
     let mut not_agreed = false;
     for path in &files {
-        let Checked { diagnostics, sources, surface, choices, changes } = check(path, args.locked, settings, &mut stdin)?;
+        let Checked { mut diagnostics, sources, surface, choices, changes, unagreed } =
+            check(path, args.locked, settings, &mut stdin)?;
         let has_grown = changes.iter().any(|change| !change.is_less);
         let failed = fails(&diagnostics, args.strict) || has_grown;
         not_agreed |= has_grown;
+        if matches!(args.format, ValidateFormat::Github | ValidateFormat::Sarif) {
+            diagnostics.extend(unagreed);
+        }
         let new = problems.add(diagnostics, &sources);
         if args.format == ValidateFormat::Text {
             terminal.print(&told(path, failed, &new, &problems.sources, terminal))?;
             terminal.print(&chosen(&choices))?;
             terminal.print(&asked_for(&surface, terminal))?;
             terminal.print(&lock::told(&changes))?;
-        } else if args.format != ValidateFormat::Json && has_grown {
-            terminal.note(&format!("{}: not what was agreed\n{}", shown(path), lock::told(&changes)));
         }
         reports.push(FileReport { file: shown(path), surface, choices, changes });
     }
@@ -86,6 +88,16 @@ struct Checked {
     surface: Surface,
     choices: Vec<Choice>,
     changes: Vec<LockChange>,
+    /// Those that are more than was agreed, as problems.
+    unagreed: Vec<Diagnostic>,
+}
+
+impl Checked {
+    /// A file that no plan is made of.
+    fn without_plan(diagnostics: Vec<Diagnostic>, sources: Sources) -> Self {
+        let (surface, choices) = (Surface::default(), Vec::new());
+        Self { diagnostics, sources, surface, choices, changes: Vec::new(), unagreed: Vec::new() }
+    }
 }
 
 /// What is told of one file besides its problems.
@@ -101,20 +113,19 @@ fn check(path: &Path, locked: bool, settings: &Settings, stdin: &mut StandardInp
     if is_manifest(path) {
         let compiled = app::compile_manifest(path, settings);
         let (diagnostics, sources) = (compiled.diagnostics, compiled.sources);
-        let (surface, choices, changes) = (Surface::default(), Vec::new(), Vec::new());
-        return Ok(Checked { diagnostics, sources, surface, choices, changes });
+        return Ok(Checked::without_plan(diagnostics, sources));
     }
     if is_test_file(path) {
         let loaded = Loader::new(&DiskFiles, settings.manifest.clone()).load(path);
-        let (surface, choices, changes) = (Surface::default(), Vec::new(), Vec::new());
-        return Ok(Checked { diagnostics: loaded.problems, sources: loaded.sources, surface, choices, changes });
+        return Ok(Checked::without_plan(loaded.problems, loaded.sources));
     }
     let source = WorkflowSource::read(path, stdin)?;
-    let compiled = block_on(app::compile(&source, settings))?;
+    let mut compiled = block_on(app::compile(&source, settings))?;
     let surface = compiled.plan.as_ref().map(Surface::of).unwrap_or_default();
     let choices = compiled.plan.as_ref().map(|plan| plan.choices.clone()).unwrap_or_default();
     let changes = if locked { lock::changes(path, &compiled)? } else { Vec::new() };
-    Ok(Checked { diagnostics: compiled.diagnostics, sources: compiled.sources, surface, choices, changes })
+    let unagreed = lock::problems(path, &changes, &mut compiled);
+    Ok(Checked { diagnostics: compiled.diagnostics, sources: compiled.sources, surface, choices, changes, unagreed })
 }
 
 /// Whom nodes that ask for capabilities get, and why, where there was somebody to choose from.

@@ -143,4 +143,6 @@ codes! {
     IMPOSSIBLE_FAULT = 76, "fault that cannot happen";
     /// Expectations that exclude each other.
     IMPOSSIBLE_EXPECTATION = 77, "expectation that cannot hold";
+    /// A workflow has more than its lock says, or something else.
+    NOT_AGREED = 78, "not what was agreed";
 }

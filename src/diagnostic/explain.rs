@@ -100,6 +100,7 @@ const PAGES: &[(u16, &str)] = pages! {
     75 "AF075"
     76 "AF076"
     77 "AF077"
+    78 "AF078"
 };
 
 #[cfg(test)]

@@ -90,6 +90,9 @@ pub struct OfferedLock {
 pub struct LockChange {
     /// The workflow or server, and the node where there is one.
     pub place: String,
+    /// The path of the node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// What is other, in words.
     pub what: String,
     /// What of it is other.
@@ -302,16 +305,17 @@ struct Changes(Vec<LockChange>);
 
 impl Changes {
     fn more(&mut self, place: &str, about: LockSubject, what: String) {
-        self.0.push(LockChange { place: place.to_owned(), what, about, is_less: false });
+        self.0.push(LockChange { place: place.to_owned(), node: None, what, about, is_less: false });
     }
 
     fn less(&mut self, place: &str, about: LockSubject, what: String) {
-        self.0.push(LockChange { place: place.to_owned(), what, about, is_less: true });
+        self.0.push(LockChange { place: place.to_owned(), node: None, what, about, is_less: true });
     }
 
     fn workflow(&mut self, file: &str, agreed: &WorkflowLock, now: &WorkflowLock) {
         for (path, node) in &now.nodes {
             let place = format!("{file}, node `{path}`");
+            let before = self.0.len();
             if let Some(agreed) = agreed.nodes.get(path) {
                 self.node(&place, agreed, node);
             } else {
@@ -326,6 +330,9 @@ impl Changes {
                     },
                     node,
                 );
+            }
+            for change in &mut self.0[before..] {
+                change.node = Some(path.clone());
             }
         }
         for path in agreed.nodes.keys().filter(|path| !now.nodes.contains_key(*path)) {

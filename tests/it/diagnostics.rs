@@ -10,7 +10,7 @@ use agentflow::{
 };
 
 /// Codes without examples: what they are about is not in the text of one file.
-const WITHOUT_EXAMPLES: &[Code] = &[Code::UNREADABLE_FILE];
+const WITHOUT_EXAMPLES: &[Code] = &[Code::UNREADABLE_FILE, Code::NOT_AGREED];
 
 /// The body of the fenced block of `page` with this info string.
 fn example<'page>(page: &'page str, info: &str) -> Option<&'page str> {

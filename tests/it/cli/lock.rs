@@ -50,6 +50,22 @@ fn what_grew_or_is_another_is_refused_and_told() {
 }
 
 #[test]
+fn what_grew_is_a_problem_at_its_node_for_those_who_show_problems() {
+    let project = locked()
+        .with("flow.yaml", FLOW.replace("docs/**", "**"))
+        .with("agents.toml", AGENTS.replace("'list_files'", "'search_files'").replace("'server'", "'other'"));
+    let ran = project.run(&["validate", "flow.yaml", "--locked", "--format", "github"]);
+    ran.exit(2).prints("::error file=flow.yaml,line=3,col=3,").prints("AF078").prints("permission added: fs:read:**");
+    ran.prints("::error file=agents.toml,line=").prints("mcp.").prints("agree with `agentflow lock flow.yaml`");
+    let sarif = project.run(&["validate", "flow.yaml", "--locked", "--format", "sarif"]).exit(2).json();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    assert!(results.iter().any(|result| result["ruleId"] == "AF078"), "{results:#?}");
+    assert!(results.iter().all(|result| result["level"] == "error"), "{results:#?}");
+    let less = locked().with("flow.yaml", FLOW.replace("docs/**", "docs/a.md"));
+    less.run(&["validate", "flow.yaml", "--locked", "--format", "github"]).exit(0).prints_nothing();
+}
+
+#[test]
 fn less_than_was_agreed_is_told_and_accepted() {
     let project = locked()
         .with("agents.toml", AGENTS.replace(", 'list_files'", ""))

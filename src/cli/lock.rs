@@ -86,12 +86,11 @@ pub(super) fn problems(path: &Path, changes: &[LockChange], compiled: &mut Compi
     let nodes = written.as_ref().map(|written| &written.nodes);
     let servers = compiled.manifest.iter().flat_map(|manifest| manifest.mcp.iter().map(|(name, _)| name));
     let problem = |change: &&LockChange| {
-        let (subject, span) = match &change.node {
-            Some(node) => (format!("node `{node}`"), nodes.and_then(|nodes| key_of(nodes, node))),
-            None => {
-                let server = servers.clone().find(|name| change.place == format!("mcp.{}", name.value));
-                (change.place.clone(), server.map(|name| name.span))
-            }
+        let (subject, span) = if let Some(node) = &change.node {
+            (format!("node `{node}`"), nodes.and_then(|nodes| key_of(nodes, node)))
+        } else {
+            let server = servers.clone().find(|name| change.place == format!("mcp.{}", name.value));
+            (change.place.clone(), server.map(|name| name.span))
         };
         Diagnostic::error(Code::NOT_AGREED, span.unwrap_or(begin), format!("{subject}: {}", change.what))
             .hint(format!("if that is meant, agree with `agentflow lock {}`", path.display()))

@@ -29,7 +29,7 @@ impl RunState {
     pub fn apply(&mut self, event: &Event) -> Result<()> {
         self.check_place(event)?;
         self.next_seq += 1;
-        self.course.take(event, self.stands_still());
+        self.course.take(event, self.stands_still(), self.running > 0);
         let (seq, at) = (event.seq, event.at);
         match &event.body {
             EventBody::RunCreated { run, inputs, nonce, .. } => {

@@ -23,7 +23,7 @@ pub(super) struct Course {
     last: Timestamp,
     /// How long processes worked on the run.
     active: Duration,
-    /// Take-overs since the last step.
+    /// Take-overs with a step under way, since the last step that was recorded.
     recoveries: u32,
 }
 
@@ -39,12 +39,13 @@ impl Course {
         self.active
     }
 
-    /// Takes the next event of a run that stood still before it, or worked.
-    pub(super) fn take(&mut self, event: &Event, stood_still: bool) {
+    /// Takes the next event of a run that stood still before it, or worked, and that had attempts under way or had none.
+    pub(super) fn take(&mut self, event: &Event, stood_still: bool, was_at_work: bool) {
         match event.body {
             // A person may take any time while no process holds the run.
             EventBody::RunCreated { .. } | EventBody::ApprovalGiven { .. } => {}
-            EventBody::RunResumed { .. } => self.recoveries += 1,
+            // Nothing died with the process of a run that only waits.
+            EventBody::RunResumed { .. } => self.recoveries += u32::from(was_at_work),
             _ if stood_still => {}
             _ => {
                 let passed = event.at.duration_since(self.last).max(SignedDuration::ZERO);

@@ -315,6 +315,17 @@ async fn a_run_that_waits_for_long_lets_its_process_go_and_is_gone_on_with() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_waits_is_gone_on_with_as_often_as_somebody_likes() {
+    let (place, run, plan) = (Place::new(), RunId::generate(), plan(RECEIVER));
+    place.run_as(run, &plan).await;
+    for _ in 0..12 {
+        assert_eq!(place.resume(run, &plan).await.result.status, RunStatus::Waiting);
+    }
+    place.send([1, 2, 3]).await;
+    assert_eq!(place.resume(run, &plan).await.succeeded().output("got"), &json!([1, 2, 3]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sender_waits_while_the_mailbox_is_full_and_does_not_end_before() {
     let place = Place::new();
     place.send(0..10_000).await;

@@ -21,7 +21,7 @@ use super::workload::Workload;
 use crate::fault_server::{Asked, FaultServer};
 
 /// Longer than anything here takes: who has not ended by then hangs.
-const TOO_LONG: Duration = Duration::from_secs(60);
+pub(crate) const TOO_LONG: Duration = Duration::from_secs(60);
 /// How long a pause between two looks at something is, where nobody tells of a change.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// How many tries are made at a time.

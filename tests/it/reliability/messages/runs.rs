@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::Came;
-use crate::reliability::lab::{Running, told, was_killed};
+use crate::reliability::lab::{Running, TOO_LONG, told, was_killed};
 
 /// How many messages a run sends.
 pub(super) const EACH: u64 = 400;
@@ -25,6 +25,8 @@ const TAKEN: u64 = 20;
 const LEASE_MS: &str = "60";
 /// The longest life of a process, in milliseconds.
 const LIFE: u64 = 900;
+/// After so many kills in a row before anything was recorded, a process is let live: a run that dies ten times in vain is given up.
+const MOST_IN_VAIN: u32 = 8;
 /// How often a process may end by what it says itself.
 const MOST_MISTAKES: usize = 3;
 
@@ -90,13 +92,18 @@ impl Project {
     /// Runs `flow`, and goes on with it after each kill until it has succeeded.
     fn live(&self, flow: &str, random: &mut Rng, came: &mut Came) -> Option<String> {
         let mut mistakes = 0;
+        let (mut recorded, mut in_vain) = (0, 0);
         loop {
             let run = run_of(self.0.path(), flow);
+            let by_now = run.as_deref().map_or(0, |run| self.steps(run));
+            in_vain = if by_now > recorded { 0 } else { in_vain + 1 };
+            recorded = by_now;
             let command = match &run {
                 Some(run) => self.command(&["resume", run]),
                 None => self.command(&["run", flow]),
             };
             let time = Duration::from_millis(1 + random.u64(..LIFE) * random.u64(..LIFE) / LIFE);
+            let time = if in_vain > MOST_IN_VAIN { TOO_LONG } else { time };
             let output: Output = Running::start(command).end_or_killed_after(time);
             if output.status.success() {
                 return run_of(self.0.path(), flow);
@@ -111,6 +118,13 @@ impl Project {
                 return run;
             }
         }
+    }
+
+    /// How many events of a run there are that a resume does not make by itself.
+    fn steps(&self, run: &str) -> i64 {
+        let connection = Connection::open(self.0.path().join(".agentflow/agentflow.db")).unwrap();
+        let count = "SELECT count(*) FROM events WHERE run = ?1 AND kind NOT IN ('run_resumed', 'attempt_started')";
+        connection.query_row(count, [run], |row| row.get(0)).unwrap()
     }
 
     /// The events of this kind in a run, in order.

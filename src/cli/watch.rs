@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::sleep,
 };
 
@@ -52,6 +52,8 @@ pub(super) async fn watch(args: &RunWatchArgs, store: &Arc<dyn Store>, settings:
         Error::new(ErrorKind::Corrupt, format!("the workflow that is stored with run `{run}` cannot be used by this version"))
             .hint("`agentflow runs events` shows what happened")
     })?;
+    // Before anything is shown: whoever sees it may want to leave.
+    let mut leaving = Leaving::listen()?;
     let showing = Showing { output: args.output, verbose: false, past: &[] };
     let mut ui = Ui::start_at(&plan, terminal, showing.style(terminal), &[], began);
     let lines = (args.output == OutputForm::Jsonl).then(EventLines::start);
@@ -61,7 +63,7 @@ pub(super) async fn watch(args: &RunWatchArgs, store: &Arc<dyn Store>, settings:
         view.take(event);
     }
     let suffix = settings.store.as_deref().map(|url| format!(" --store {url}")).unwrap_or_default();
-    let watched = view.follow(store, &mut pages, past, &|line| ui.speaker().say(format!("{line}{suffix}"))).await;
+    let watched = view.follow(store, &mut pages, past, &mut leaving, &|line| ui.speaker().say(format!("{line}{suffix}"))).await;
     ui.close();
     drop(view.observers);
     let written = lines.map_or(Ok(()), EventLines::finish);
@@ -79,6 +81,28 @@ pub(super) async fn watch(args: &RunWatchArgs, store: &Arc<dyn Store>, settings:
         failure::tell(terminal, run, view.failed.as_ref(), result.error.as_ref(), &next);
     }
     Ok(exit::of_run(result.status, result.error.as_ref().map(|error| error.kind)))
+}
+
+/// The signals by which the view is left.
+struct Leaving {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Leaving {
+    fn listen() -> Result<Self> {
+        let failed = |err| Error::new(ErrorKind::Internal, "cannot listen to signals").source(err);
+        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate()).map_err(failed)? })
+    }
+
+    /// Waits until one comes; the exit code that belongs to it.
+    async fn asked(&mut self) -> u8 {
+        tokio::select! {
+            _ = self.interrupt.recv() => exit::INTERRUPTED,
+            _ = self.terminate.recv() => exit::TERMINATED,
+        }
+    }
 }
 
 /// How the view ended.
@@ -143,11 +167,9 @@ impl View {
         store: &Arc<dyn Store>,
         pages: &mut EventPages,
         mut events: Vec<Event>,
+        leaving: &mut Leaving,
         say: &dyn Fn(String),
     ) -> Result<Watched> {
-        let failed = |err| Error::new(ErrorKind::Internal, "cannot listen to signals").source(err);
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         loop {
             if let Some((result, at)) = self.end.take() {
                 return Ok(Watched::Ended(Box::new(result), at));
@@ -166,8 +188,7 @@ impl View {
             }
             tokio::select! {
                 () = sleep(PAUSE) => self.check_it_is_there(store).await?,
-                _ = interrupt.recv() => return Ok(Watched::Left(exit::INTERRUPTED)),
-                _ = terminate.recv() => return Ok(Watched::Left(exit::TERMINATED)),
+                code = leaving.asked() => return Ok(Watched::Left(code)),
             }
         }
     }

@@ -92,14 +92,16 @@ impl Drop for Signals {
     }
 }
 
-/// The signals that are listened for.
-struct Kinds {
+/// The signals that are listened for, from when it is made.
+pub(super) struct Kinds {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Kinds {
-    fn listen() -> Result<Self> {
+    /// # Errors
+    /// `Internal` when the system does not let the process listen.
+    pub(super) fn listen() -> Result<Self> {
         let failed = |err| Error::new(ErrorKind::Internal, "cannot listen to signals").source(err);
         let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -107,7 +109,7 @@ impl Kinds {
     }
 
     /// The exit code of the next one.
-    async fn next(&mut self) -> u8 {
+    pub(super) async fn next(&mut self) -> u8 {
         tokio::select! {
             _ = self.interrupt.recv() => exit::INTERRUPTED,
             _ = self.terminate.recv() => exit::TERMINATED,

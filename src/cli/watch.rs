@@ -3,10 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    time::sleep,
-};
+use tokio::time::sleep;
 
 use crate::{
     app::{self, Settings, live::Holder, runs, steer::Steered},
@@ -17,7 +14,7 @@ use crate::{
         numbers,
         outputs::EventLines,
         run::{Showing, print_outputs},
-        steer,
+        signals, steer,
         terminal::Terminal,
         ui::{Speaker, Ui},
     },
@@ -53,7 +50,7 @@ pub(super) async fn watch(args: &RunWatchArgs, store: &Arc<dyn Store>, settings:
             .hint("`agentflow runs events` shows what happened")
     })?;
     // Before anything is shown: whoever sees it may want to leave.
-    let mut leaving = Leaving::listen()?;
+    let mut leaving = signals::Kinds::listen()?;
     let showing = Showing { output: args.output, verbose: false, past: &[] };
     let mut ui = Ui::start_at(&plan, terminal, showing.style(terminal), &[], began);
     let lines = (args.output == OutputForm::Jsonl).then(EventLines::start);
@@ -81,28 +78,6 @@ pub(super) async fn watch(args: &RunWatchArgs, store: &Arc<dyn Store>, settings:
         failure::tell(terminal, run, view.failed.as_ref(), result.error.as_ref(), &next);
     }
     Ok(exit::of_run(result.status, result.error.as_ref().map(|error| error.kind)))
-}
-
-/// The signals by which the view is left.
-struct Leaving {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Leaving {
-    fn listen() -> Result<Self> {
-        let failed = |err| Error::new(ErrorKind::Internal, "cannot listen to signals").source(err);
-        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        Ok(Self { interrupt, terminate: signal(SignalKind::terminate()).map_err(failed)? })
-    }
-
-    /// Waits until one comes; the exit code that belongs to it.
-    async fn asked(&mut self) -> u8 {
-        tokio::select! {
-            _ = self.interrupt.recv() => exit::INTERRUPTED,
-            _ = self.terminate.recv() => exit::TERMINATED,
-        }
-    }
 }
 
 /// How the view ended.
@@ -167,7 +142,7 @@ impl View {
         store: &Arc<dyn Store>,
         pages: &mut EventPages,
         mut events: Vec<Event>,
-        leaving: &mut Leaving,
+        leaving: &mut signals::Kinds,
         say: &dyn Fn(String),
     ) -> Result<Watched> {
         loop {
@@ -188,7 +163,7 @@ impl View {
             }
             tokio::select! {
                 () = sleep(PAUSE) => self.check_it_is_there(store).await?,
-                code = leaving.asked() => return Ok(Watched::Left(code)),
+                code = leaving.next() => return Ok(Watched::Left(code)),
             }
         }
     }

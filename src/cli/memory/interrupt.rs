@@ -1,11 +1,6 @@
 //! Work that a signal ends between two of its steps: what is complete stays.
 
-use tokio::signal::unix::{SignalKind, signal};
-
-use crate::{
-    cli::exit,
-    error::{Error, ErrorKind, Result},
-};
+use crate::{cli::signals::Kinds, error::Result};
 
 /// How work ended.
 #[derive(Debug)]
@@ -21,12 +16,9 @@ pub(super) enum Ended<T> {
 /// # Errors
 /// Those of the work; `Internal` when the system does not let the process listen.
 pub(super) async fn until_signal<T>(work: impl Future<Output = Result<T>>) -> Result<Ended<T>> {
-    let failed = |err| Error::new(ErrorKind::Internal, "cannot listen to signals").source(err);
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut signals = Kinds::listen()?;
     tokio::select! {
         done = work => done.map(Ended::Done),
-        _ = interrupt.recv() => Ok(Ended::Stopped(exit::INTERRUPTED)),
-        _ = terminate.recv() => Ok(Ended::Stopped(exit::TERMINATED)),
+        code = signals.next() => Ok(Ended::Stopped(code)),
     }
 }

@@ -2,14 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::sleep,
-};
+use tokio::time::sleep;
 
 use super::{args::MessagesTailArgs, show};
 use crate::{
-    cli::{args::ShowFormat, exit, numbers, terminal::Terminal},
+    cli::{args::ShowFormat, exit, numbers, signals::Kinds, terminal::Terminal},
     error::{Error, ErrorKind, Result},
     mailbox::ProjectMailbox,
     store::Store,
@@ -26,9 +23,7 @@ pub(super) async fn tail(store: Option<Arc<dyn Store>>, args: &MessagesTailArgs,
         Error::new(ErrorKind::NotFound, "there is no store yet")
             .hint("`--store URL` names another one; a run or a message makes it")
     })?;
-    let failed = |err| Error::new(ErrorKind::Internal, "cannot listen to signals").source(err);
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut signals = Kinds::listen()?;
     let mailbox = ProjectMailbox::new(store, args.mailbox.clone());
     let sent = mailbox.overview().await?.sent;
     if sent == 0 {
@@ -41,8 +36,7 @@ pub(super) async fn tail(store: Option<Arc<dyn Store>>, args: &MessagesTailArgs,
         }
         tokio::select! {
             () = sleep(PAUSE) => {}
-            _ = interrupt.recv() => return Ok(exit::INTERRUPTED),
-            _ = terminate.recv() => return Ok(exit::TERMINATED),
+            code = signals.next() => return Ok(code),
         }
     }
 }
